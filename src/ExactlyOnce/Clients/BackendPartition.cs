@@ -1,0 +1,46 @@
+using ExactlyOnce.Clients.Consuming;
+using ExactlyOnce.Clients.Producing;
+
+namespace ExactlyOnce.Clients;
+
+/// <summary>A partition as clients hold it: resolved once, then used without look-ups. Stays valid until the topic is deleted, then answers UnknownTopicOrPartition.</summary>
+internal abstract class BackendPartition
+{
+    public abstract TopicPartition Id { get; }
+
+    /// <summary>The topic's current configuration (size limit, timestamp type).</summary>
+    public abstract TopicOptions TopicOptions { get; }
+
+    /// <summary>
+    /// Appends one sealed batch. Called with the accumulator's lock held, so it runs no user code and does no IO.
+    /// Completed: <see cref="AppendOperation.Outcome"/> is set and the caller completes its waiters after releasing its lock.
+    /// Pending: the backend sets the outcome later and calls <see cref="AppendOperation.OnCompleted"/> exactly once, on <see cref="BrokerBackend.Completions"/>.
+    /// The batch's bytes may be reused as soon as this returns.
+    /// </summary>
+    public abstract AppendStatus Append(AppendOperation operation);
+
+    /// <summary>
+    /// True when the backend has more unwritten data than it wants; producers then await <see cref="WaitForRoomAsync"/> before they take any lock.
+    /// </summary>
+    public abstract bool IsCongested { get; }
+
+    public abstract ValueTask WaitForRoomAsync(CancellationToken cancellationToken);
+
+    /// <summary>Opens a reader at an offset. Out-of-range offsets surface from <see cref="PartitionReader.TryRead"/>.</summary>
+    public abstract PartitionReader OpenReader(long offset, IsolationLevel isolation);
+
+    public abstract PartitionOffsets Offsets { get; }
+
+    /// <summary>The first offset whose record's timestamp is at or after <paramref name="timestampMs"/>; null when there is none below the isolation's limit. Skips aborted data under read_committed.</summary>
+    public abstract long? FindOffset(long timestampMs, IsolationLevel isolation);
+
+    /// <summary>How many records a reader at <paramref name="fromOffset"/> would still be given.</summary>
+    public abstract long CountDeliverable(long fromOffset, IsolationLevel isolation);
+}
+
+/// <summary>The marks of a partition at one moment.</summary>
+/// <param name="LogStart">First offset kept.</param>
+/// <param name="HighWatermark">End of what is durable: the next offset a read_uncommitted reader waits for.</param>
+/// <param name="LastStable">End of what read_committed readers may see.</param>
+/// <param name="LogEnd">Next offset to be assigned.</param>
+internal readonly record struct PartitionOffsets(long LogStart, long HighWatermark, long LastStable, long LogEnd);

@@ -1,0 +1,91 @@
+using System.IO.Pipelines;
+using ExactlyOnce.Clients.Consuming;
+using ExactlyOnce.Clients.Producing;
+using Microsoft.Extensions.Logging;
+
+namespace ExactlyOnce.Clients;
+
+/// <summary>
+/// The one seam between the client library and a broker. Implemented by the in-process engine, a Kafka cluster and the simulator's lossy wrapper.
+/// Exceptions: asynchronous members throw <see cref="BrokerException"/>s; <see cref="BackendPartition.Append"/> answers with an outcome instead.
+/// </summary>
+internal abstract class BrokerBackend : IAsyncDisposable
+{
+    public abstract TimeProvider Time { get; }
+
+    public abstract ILoggerFactory LoggerFactory { get; }
+
+    /// <summary>Where completions that may reach user code run.</summary>
+    public abstract PipeScheduler Completions { get; }
+
+    /// <summary>Compresses and decompresses; only gzip unless codecs were added.</summary>
+    public abstract ICompressionCodec GetCodec(CompressionType type);
+
+    // Topics
+
+    public abstract TopicDescription? TryGetTopic(string topic);
+
+    public abstract IReadOnlyList<TopicDescription> ListTopics();
+
+    /// <exception cref="BrokerException">TopicAlreadyExists, InvalidTopic, InvalidConfig.</exception>
+    public abstract ValueTask<TopicDescription> CreateTopicAsync(string topic, TopicOptions options, CancellationToken cancellationToken);
+
+    public abstract ValueTask AlterTopicAsync(string topic, TopicOptions options, CancellationToken cancellationToken);
+
+    public abstract ValueTask AddPartitionsAsync(string topic, int partitions, CancellationToken cancellationToken);
+
+    public abstract ValueTask DeleteTopicAsync(string topic, CancellationToken cancellationToken);
+
+    /// <summary>Deletes the records in front of <paramref name="beforeOffset"/> (−1: all up to the high watermark); answers the new log start offset.</summary>
+    public abstract ValueTask<long> DeleteRecordsAsync(TopicPartition partition, long beforeOffset, CancellationToken cancellationToken);
+
+    /// <exception cref="BrokerException">UnknownTopicOrPartition.</exception>
+    public abstract BackendPartition GetPartition(TopicPartition partition);
+
+    // Producers and transactions
+
+    /// <summary>Allocates or takes over a producer identity. For a name or a transactional id this fences every older holder and aborts what it left open.</summary>
+    public abstract ValueTask<ProducerSession> InitProducerAsync(ProducerRequest request, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Appends the batches of a named producer, to any number of partitions, as one atomic step that also records <paramref name="lastSourceSequence"/>
+    /// as the producer's last. All operations get the same fate. Completed or pending as in <see cref="BackendPartition.Append"/>: when Pending,
+    /// every operation is completed through <see cref="AppendOperation.OnCompleted"/>.
+    /// </summary>
+    public abstract AppendStatus AppendNamed(ProducerSession session, IReadOnlyList<AppendOperation> operations, long lastSourceSequence);
+
+    /// <summary>
+    /// Ends the session's open transaction: markers, offsets and the decision in one atomic step. Updates the session's identity (the epoch is bumped, sequences restart at 0).
+    /// A transaction that wrote nothing and has no offsets costs nothing. Once started it runs to its end whatever the caller does.
+    /// </summary>
+    public abstract ValueTask EndTransactionAsync(ProducerSession session, bool commit, IReadOnlyList<TransactionOffsets> offsets);
+
+    /// <summary>First phase of a two-phase commit: everything, offsets included, becomes durable and stays undecided until the token is resolved.</summary>
+    public abstract ValueTask<string> PrepareTransactionAsync(ProducerSession session, IReadOnlyList<TransactionOffsets> offsets);
+
+    /// <summary>Second phase; idempotent. A token whose outcome is remembered and differs is refused (InvalidTransactionState).</summary>
+    public abstract ValueTask ResolvePreparedAsync(string token, bool commit, CancellationToken cancellationToken);
+
+    public abstract ValueTask<IReadOnlyList<PreparedTransaction>> ListPreparedAsync(CancellationToken cancellationToken);
+
+    /// <summary>The remembered outcome of the transaction that (transactional id, producer id, epoch) names.</summary>
+    public abstract ValueTask<TransactionOutcome> GetOutcomeAsync(string transactionalId, long producerId, short epoch, CancellationToken cancellationToken);
+
+    // Groups
+
+    public abstract ValueTask<GroupSession> JoinGroupAsync(GroupJoinRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Committed offsets; waits while an open transaction holds one of them. A partition without one is absent from the answer.</summary>
+    public abstract ValueTask<IReadOnlyDictionary<TopicPartition, CommittedOffset>> FetchOffsetsAsync(
+        string group, IReadOnlyCollection<TopicPartition> partitions, CancellationToken cancellationToken);
+
+    /// <summary>Commits for a group without members (tools, resets, consumers that assign themselves).</summary>
+    public abstract ValueTask CommitOffsetsAsync(
+        string group, IReadOnlyDictionary<TopicPartition, CommittedOffset> offsets, CancellationToken cancellationToken);
+
+    public abstract ValueTask DeleteGroupAsync(string group, CancellationToken cancellationToken);
+
+    public abstract IReadOnlyList<string> ListGroups();
+
+    public abstract ValueTask DisposeAsync();
+}

@@ -1,0 +1,64 @@
+using ExactlyOnce.Kernel.Records;
+
+namespace ExactlyOnce.Clients.Producing;
+
+internal enum AppendStatus
+{
+    /// <summary>The outcome is known and set.</summary>
+    Completed,
+
+    /// <summary>The outcome follows through <see cref="AppendOperation.OnCompleted"/>.</summary>
+    Pending,
+}
+
+/// <summary>One sealed batch on its way to a partition, and what became of it. Pooled by its owner; reusable after completion.</summary>
+internal abstract class AppendOperation
+{
+    /// <summary>The producer that signed the batch. Null for batches without one.</summary>
+    public ProducerSession? Session { get; set; }
+
+    /// <summary>The partition appended to; used by multi-partition appends.</summary>
+    public BackendPartition? Partition { get; set; }
+
+    /// <summary>The encoded batch: CRC set, base offset 0.</summary>
+    public ReadOnlyMemory<byte> Batch { get; set; }
+
+    /// <summary>The batch's header, decoded.</summary>
+    public BatchHeader Header { get; set; }
+
+    /// <summary>Message ids of the records, by position, for topics that deduplicate by id; null entries have none. Null when no record has one.</summary>
+    public IReadOnlyList<string?>? MessageIds { get; set; }
+
+    /// <summary>What became of the batch; set before completion.</summary>
+    public AppendOutcome Outcome { get; set; }
+
+    /// <summary>Backend-private: the LSN the reply waits for.</summary>
+    internal long Lsn { get; set; }
+
+    /// <summary>Called once by the backend, with <see cref="Outcome"/> set, when <see cref="AppendStatus.Pending"/> was answered.</summary>
+    public abstract void OnCompleted();
+}
+
+/// <summary>The result of an append.</summary>
+internal readonly struct AppendOutcome
+{
+    public ErrorCode Error { get; init; }
+
+    /// <summary>The offset of the batch's first record; for a duplicate that of the original.</summary>
+    public long BaseOffset { get; init; }
+
+    /// <summary>The append time for LogAppendTime topics, else −1. Unix milliseconds.</summary>
+    public long LogAppendTimeMs { get; init; }
+
+    /// <summary>The batch was a retry of one that is already in the log.</summary>
+    public bool IsDuplicate { get; init; }
+
+    /// <summary>
+    /// For error <see cref="ErrorCode.DuplicateSequence"/> on message ids: position in the batch → offset of the original. Nothing was appended; the
+    /// caller takes those records out, completes them with the original offsets and appends the rest.
+    /// </summary>
+    public IReadOnlyDictionary<int, long>? DuplicateMessages { get; init; }
+
+    /// <summary>The exception to surface when <see cref="Error"/> is set: says who, when and why.</summary>
+    public BrokerException? Exception { get; init; }
+}

@@ -1,0 +1,41 @@
+using System.IO.Pipelines;
+using ExactlyOnce.Engine.Disk;
+using Microsoft.Extensions.Logging;
+
+namespace ExactlyOnce.Engine.Environment;
+
+/// <summary>
+/// Everything a broker takes from the machine: time, chance, scheduling, disk, log. Production, tests and the simulator differ in this one object.
+/// </summary>
+internal abstract class BrokerEnvironment
+{
+    public abstract TimeProvider Time { get; }
+
+    public abstract IDisk Disk { get; }
+
+    public abstract ILoggerFactory LoggerFactory { get; }
+
+    /// <summary>Where completions run that may reach user code; never the journal thread, never under a lock.</summary>
+    public abstract PipeScheduler Completions { get; }
+
+    /// <summary>
+    /// True when the journal and the maintenance work have threads of their own. False when there is one thread: then whoever enqueues a frame
+    /// also writes and syncs it, after releasing every lock, and maintenance runs when it is called.
+    /// </summary>
+    public abstract bool IsThreaded { get; }
+
+    /// <summary>Starts a named background thread; only called when <see cref="IsThreaded"/>.</summary>
+    public abstract void StartThread(string name, Action loop);
+
+    /// <summary>Waits until the thread that <see cref="StartThread"/> started under this name has ended, at most <paramref name="timeout"/>.</summary>
+    public abstract bool JoinThread(string name, TimeSpan timeout);
+
+    /// <summary>A 64-bit random number; seeded in the simulator.</summary>
+    public abstract long NextRandom();
+
+    /// <summary>A new random identifier (topic ids, member ids).</summary>
+    public abstract Guid NextGuid();
+
+    /// <summary>Broker time, Unix milliseconds.</summary>
+    public long NowMs => Time.GetUtcNow().ToUnixTimeMilliseconds();
+}
