@@ -39,7 +39,7 @@ internal sealed partial class TransactionCoordinatorState
         if (!MayAbort(entry, reason, nowMs))
             return new TransactionDecision { Verdict = TransactionVerdict.InvalidTransactionState };
         if (reason == AbortReason.TimedOut)
-            return Decided(entry, TransactionGeneration.V2, new RememberedOutcome(entry.Identity, TransactionOutcome.TimedOut, nowMs, TransactionText.Owner(by), TimeoutText(entry.Current)), nowMs);
+            return Decided(entry, TransactionGeneration.V2, new RememberedOutcome(entry.Identity, TransactionOutcome.TimedOut, nowMs, TransactionText.Owner(by), TimeoutText(entry.Current)), nowMs, forHolder: false);
         return Fence(entry, reason, TransactionText.Owner(by), nowMs);
     }
 
@@ -102,7 +102,7 @@ internal sealed partial class TransactionCoordinatorState
                 decisions.Add(new TransactionDecision { Markers = Markers(entry, entry.Current), NeedsComplete = true });
             else if (entry.State == TransactionState.Ongoing && entry.Current.OwnerKind == OwnerKind.InProcess)
                 decisions.Add(Decided(entry, TransactionGeneration.V2, new RememberedOutcome(
-                    entry.Identity, TransactionOutcome.Aborted, nowMs, RememberedOutcome.Broker, "its process ended before it was committed"), nowMs));
+                    entry.Identity, TransactionOutcome.Aborted, nowMs, RememberedOutcome.Broker, "its process ended before it was committed"), nowMs, forHolder: false));
         }
         return decisions;
     }

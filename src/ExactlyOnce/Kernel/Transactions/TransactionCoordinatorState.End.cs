@@ -65,17 +65,18 @@ internal sealed partial class TransactionCoordinatorState
         current.Generation == TransactionGeneration.V2 && identity.Id == current.PreviousId && identity.IsExhausted &&
         identity.Epoch == current.LastEpoch && current.Identity.Epoch == 0;
 
-    /// <summary>The records that decide the entry's transaction, and its markers.</summary>
-    private TransactionDecision Decided(TransactionEntry entry, TransactionGeneration generation, RememberedOutcome outcome, long nowMs)
+    /// <summary>The records that decide the entry's transaction, and its markers. Who did not ask for the end, <paramref name="forHolder"/> false, has to ask for the next identity.</summary>
+    private TransactionDecision Decided(TransactionEntry entry, TransactionGeneration generation, RememberedOutcome outcome, long nowMs, bool forHolder = true)
     {
         ProducerIdBlockRecord? block = null;
         var rotates = generation == TransactionGeneration.V2 && entry.Identity.IsExhausted;
         var nextId = rotates ? _producerIds.Take(out block) : ProducerIdentity.NoId;
         var decided = EntryTransitions.Prepare(entry.Current, outcome.IsCommit, generation, nextId, nowMs);
+        var next = rotates ? new ProducerIdentity(nextId, 0) : decided.Identity;
         var remembered = new OutcomeRecord(entry.TransactionalId, outcome);
         return new TransactionDecision
         {
-            Identity = rotates ? new ProducerIdentity(nextId, 0) : decided.Identity,
+            Identity = forHolder ? next : ProducerIdentity.None,
             Markers = Markers(entry, decided),
             Records = block is null ? [decided, remembered] : [block, decided, remembered],
             NeedsComplete = true,

@@ -11,13 +11,15 @@ internal sealed partial class TransactionCoordinatorState
         return Told(clearer, entry, identity);
     }
 
+    /// <summary>A caller without an identity hears of the transaction that is in its way.</summary>
     private static TransactionDecision Told(TransactionVerdict verdict, TransactionEntry entry, ProducerIdentity identity)
     {
+        var outcome = entry.FindOutcome(identity.IsNone ? entry.Current.Transaction : identity) ?? RememberedOutcome.Unknown;
         return new TransactionDecision
         {
             Verdict = verdict,
             Refusal = new TransactionRefusal(
-                verdict, identity, entry.FindOutcome(identity) ?? RememberedOutcome.Unknown, entry.Identity, entry.Current.Owner, entry.Current.OwnedSinceMs),
+                verdict, identity, outcome, entry.Identity, entry.Current.Owner, entry.Current.OwnedSinceMs),
             PreparedToken = entry.State == TransactionState.Prepared ? Token(entry.Current) : null,
             LastOutcome = entry.Outcomes.Newest,
         };
@@ -33,7 +35,8 @@ internal sealed partial class TransactionCoordinatorState
         var remembered = entry.Outcomes.Find(identity);
         if (remembered?.Outcome == TransactionOutcome.TimedOut && entry.State == TransactionState.CompleteAbort && EndedByRetry(entry.Current, identity))
             return TransactionVerdict.TimedOut;
-        if (remembered?.Outcome == TransactionOutcome.Fenced || verdict == TransactionVerdict.InvalidProducerEpoch)
+        var rotatedAway = verdict == TransactionVerdict.InvalidProducerIdMapping && identity.Id == entry.Current.PreviousId;
+        if (remembered?.Outcome == TransactionOutcome.Fenced || verdict == TransactionVerdict.InvalidProducerEpoch || rotatedAway)
             return TransactionVerdict.ProducerFenced;
         return verdict;
     }

@@ -86,8 +86,9 @@ internal sealed partial class TransactionCoordinatorState
         if (!_entries.TryGetValue(target.TransactionalId, out var entry))
         {
             Require(target.State == TransactionState.Empty, target.TransactionalId, "is not known and can only begin Empty");
-            if (_tombstones.Remove(target.TransactionalId, out var tombstone))
+            if (_tombstones.TryGetValue(target.TransactionalId, out var tombstone))
                 Require(target.Identity.Id != tombstone.Identity.Id || target.Identity.Epoch > tombstone.Identity.Epoch, target.TransactionalId, "would return with an old epoch");
+            _tombstones.Remove(target.TransactionalId);
             _entries.Add(target.TransactionalId, new TransactionEntry(target));
             return;
         }

@@ -20,6 +20,8 @@ internal sealed record TransactionRefusal(
             return string.Create(CultureInfo.InvariantCulture, $"The transaction of producer {Identity} is {Outcome.Outcome} since {Time(Outcome.AtMs)} by {Outcome.By}{Because(Outcome.Why)}.");
         if (Current.IsNone)
             return string.Create(CultureInfo.InvariantCulture, $"Producer {Identity} is not known here.");
+        if (Identity.IsNone || Identity == Current)
+            return string.Create(CultureInfo.InvariantCulture, $"Producer {Current}, initialised by {Owner} at {Time(OwnedSinceMs)}, is not in a state for this{Because(Outcome.Why)}.");
         return string.Create(CultureInfo.InvariantCulture, $"Producer {Identity} was refused; {Current} holds the id, taken by {Owner} at {Time(OwnedSinceMs)}{Because(Outcome.Why)}.");
     }
 
