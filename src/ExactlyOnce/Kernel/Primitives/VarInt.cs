@@ -1,3 +1,6 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
 namespace ExactlyOnce.Kernel.Primitives;
 
 /// <summary>
@@ -11,22 +14,19 @@ internal static class VarInt
 
     public static int Length(long value)
     {
-        var bits = 64 - System.Numerics.BitOperations.LeadingZeroCount(Zigzag(value) | 1);
+        var bits = 64 - BitOperations.LeadingZeroCount(Zigzag(value) | 1);
         return (bits + 6) / 7;
     }
 
     /// <summary>Writes <paramref name="value"/> and returns the number of bytes. The caller guarantees the room.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Write(Span<byte> destination, long value)
     {
-        var rest = Zigzag(value);
-        var length = 0;
-        while (rest >= 0x80)
-        {
-            destination[length++] = (byte)(rest | 0x80);
-            rest >>= 7;
-        }
-        destination[length++] = (byte)rest;
-        return length;
+        var bits = Zigzag(value);
+        if (bits >= 0x80)
+            return WriteMany(destination, bits);
+        destination[0] = (byte)bits;
+        return 1;
     }
 
     public static bool TryRead(ReadOnlySpan<byte> source, out int value, out int length)
@@ -50,7 +50,7 @@ internal static class VarInt
             {
                 if (next == 0 && i > 0)
                     break;
-                value = (long)(bits >> 1) ^ -(long)(bits & 1);
+                value = Unzigzag(bits);
                 length = i + 1;
                 return true;
             }
@@ -60,5 +60,67 @@ internal static class VarInt
         return false;
     }
 
+    /// <summary>Reads at <paramref name="position"/> and moves it behind what was read; leaves it alone when it answers false.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryReadAt(ReadOnlySpan<byte> source, ref int position, out int value)
+    {
+        if ((uint)position < (uint)source.Length && source[position] is < 0x80 and var single)
+        {
+            value = (single >> 1) ^ -(single & 1);
+            position++;
+            return true;
+        }
+        return TryReadMany(source, ref position, out value);
+    }
+
+    /// <summary>Reads at <paramref name="position"/> and moves it behind what was read; leaves it alone when it answers false.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool TryReadAt64(ReadOnlySpan<byte> source, ref int position, out long value)
+    {
+        if ((uint)position < (uint)source.Length && source[position] is < 0x80 and var single)
+        {
+            value = (single >> 1) ^ -(single & 1);
+            position++;
+            return true;
+        }
+        return TryReadMany64(source, ref position, out value);
+    }
+
     private static ulong Zigzag(long value) => (ulong)((value << 1) ^ (value >> 63));
+
+    private static long Unzigzag(ulong bits) => (long)(bits >> 1) ^ -(long)(bits & 1);
+
+    private static int WriteMany(Span<byte> destination, ulong bits)
+    {
+        var length = 0;
+        while (bits >= 0x80)
+        {
+            destination[length++] = (byte)(bits | 0x80);
+            bits >>= 7;
+        }
+        destination[length++] = (byte)bits;
+        return length;
+    }
+
+    private static bool TryReadMany(ReadOnlySpan<byte> source, ref int position, out int value)
+    {
+        if ((uint)position < (uint)source.Length && TryRead(source[position..], out value, out var length))
+        {
+            position += length;
+            return true;
+        }
+        value = 0;
+        return false;
+    }
+
+    private static bool TryReadMany64(ReadOnlySpan<byte> source, ref int position, out long value)
+    {
+        if ((uint)position < (uint)source.Length && TryRead64(source[position..], out value, out var length))
+        {
+            position += length;
+            return true;
+        }
+        value = 0;
+        return false;
+    }
 }

@@ -125,6 +125,15 @@ internal readonly record struct BatchHeader
         BinaryPrimitives.WriteInt32BigEndian(destination[RecordCountAt..], RecordCount);
     }
 
+    /// <summary>Writes <paramref name="header"/> in front of the records in <paramref name="batch"/>, with their CRC; answers the header as it now stands.</summary>
+    public static BatchHeader WriteWithCrc(Span<byte> batch, in BatchHeader header)
+    {
+        header.Write(batch);
+        var crc = ComputeCrc(batch);
+        BinaryPrimitives.WriteUInt32BigEndian(batch[CrcAt..], crc);
+        return header with { Crc = crc };
+    }
+
     /// <summary>The checksum that <paramref name="batch"/>, one whole batch, should carry.</summary>
     public static uint ComputeCrc(ReadOnlySpan<byte> batch) => Crc32C.Compute(batch[AttributesAt..]);
 
