@@ -79,7 +79,7 @@ internal sealed class NamedSource(BrokerBackend backend, ProducerSession session
             foreach (var (member, batch, recordCount) in closing)
             {
                 // A pending batch may be finished and in use again by now; only a completed one may be looked at.
-                if (status == AppendStatus.Pending || batch.Outcome.Error == ErrorCode.None)
+                if (status == AppendStatus.Pending || (status == AppendStatus.Completed && batch.Outcome.Error == ErrorCode.None))
                     member.Advance(recordCount);
                 if (status == AppendStatus.Completed)
                     Push(batch, ref finished);

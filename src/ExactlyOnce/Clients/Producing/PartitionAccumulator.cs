@@ -129,7 +129,7 @@ internal sealed class PartitionAccumulator
     /// <summary>The backend has copied the batch's bytes: the writer may be used for the next one.</summary>
     public void ReleaseWriter() => _writer.Reset();
 
-    /// <summary>Appends a closed batch, without the records whose message ids the partition knows. Answers Pending or Completed; the lock is held.</summary>
+    /// <summary>Appends a closed batch, without the records whose message ids the topic knows. Unless Completed is answered the batch may be finished already; the lock is held.</summary>
     public AppendStatus AppendWithLock(BatchOperation batch)
     {
         while (true)
@@ -137,16 +137,13 @@ internal sealed class PartitionAccumulator
             var count = batch.RecordCount;
             var status = Partition.Append(batch);
             if (status == AppendStatus.Pending)
-            {
                 Advance(count);
+            if (status != AppendStatus.Completed)
                 return status;
-            }
+            if (batch.Outcome.Error == ErrorCode.None)
+                Advance(count);
             if (batch.Outcome.DuplicateMessages is not { } duplicates)
-            {
-                if (batch.Outcome.Error == ErrorCode.None)
-                    Advance(count);
                 return status;
-            }
             if (!TakeOutWithLock(batch, duplicates))
                 return status;
         }
@@ -205,10 +202,26 @@ internal sealed class PartitionAccumulator
     private void Sign(BatchOperation batch)
     {
         var settings = _accumulator.Settings;
-        var codec = settings.Compression == CompressionType.None ? null : _accumulator.Backend.GetCodec(settings.Compression);
         var attributes = settings.IsTransactional ? BatchAttributes.Transactional : BatchAttributes.None;
-        batch.Header = _writer.Seal(batch.Session!.Identity, _nextSequence, attributes, codec);
+        batch.Header = Seal(batch.Session!.Identity, attributes, settings.Compression);
         batch.Batch = _writer.Bytes;
+    }
+
+    private BatchHeader Seal(ProducerIdentity identity, BatchAttributes attributes, CompressionType compression)
+    {
+        if (compression != CompressionType.None)
+        {
+            try
+            {
+                return _writer.Seal(identity, _nextSequence, attributes, _accumulator.Backend.GetCodec(compression));
+            }
+            catch (Exception exception)
+            {
+                // A codec is somebody else's code. Its failure must not lose records that were accepted; uncompressed they are as good.
+                _accumulator.NoteCompressionFailure(Partition.Id, compression, exception);
+            }
+        }
+        return _writer.Seal(identity, _nextSequence, attributes, codec: null);
     }
 
     private static BatchOperation? Concatenate(BatchOperation? first, BatchOperation? second)

@@ -19,4 +19,7 @@ internal static partial class ProducerLog
 
     [LoggerMessage(2004, LogLevel.Information, "The transaction of '{TransactionalId}' is tried again, attempt {Attempt}, after {Code}.")]
     public static partial void TransactionRetried(ILogger logger, string transactionalId, int attempt, ErrorCode code);
+
+    [LoggerMessage(2005, LogLevel.Warning, "Compressing a batch for {Partition} with {Compression} failed; it was sent uncompressed.")]
+    public static partial void CompressionFailed(ILogger logger, TopicPartition partition, CompressionType compression, Exception cause);
 }

@@ -9,8 +9,6 @@ internal sealed record ProducerSettings
     /// <summary>How long a posted record may wait for company when the producer has no linger of its own: the clock's finest useful step.</summary>
     public static readonly TimeSpan LeastPostLinger = TimeSpan.FromMilliseconds(1);
 
-    public static readonly TimeSpan MaxLinger = TimeSpan.FromMinutes(1);
-
     /// <summary>How long a sent record waits for company; zero sends at once.</summary>
     public TimeSpan Linger { get; init; } = TimeSpan.Zero;
 

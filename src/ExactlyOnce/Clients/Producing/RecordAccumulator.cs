@@ -13,7 +13,7 @@ namespace ExactlyOnce.Clients.Producing;
 /// other error, and after any error at all of a producer with a name, the producer stops: what is still open fails with the same cause and nothing is sent any more, so
 /// that nothing can arrive behind a gap or out of order. In a transaction every failure makes the transaction abortable only.</para>
 /// </summary>
-internal sealed class RecordAccumulator
+internal sealed class RecordAccumulator : IAsyncDisposable
 {
     /// <summary>Up to this linger the records of a batch may share a reading of the clock: the error stays below what anybody can see in milliseconds.</summary>
     private static readonly TimeSpan s_clockReuseMax = TimeSpan.FromMilliseconds(10);
@@ -191,7 +191,7 @@ internal sealed class RecordAccumulator
             return null;
         var status = partition.AppendWithLock(batch);
         partition.ReleaseWriter();
-        return status == AppendStatus.Pending ? null : batch;
+        return status == AppendStatus.Completed ? batch : null;
     }
 
     /// <summary>Sends everything that is open.</summary>
@@ -253,6 +253,21 @@ internal sealed class RecordAccumulator
             _timer.Arm(dueTime);
     }
 
+    public void NoteCompressionFailure(TopicPartition partition, CompressionType compression, Exception exception) =>
+        ProducerLog.CompressionFailed(_logger, partition, compression, exception);
+
+    /// <summary>
+    /// Acknowledges a record whose source sequence is not new. At or below the last durable one: at once. Above it the original is still on its way, and the duplicate
+    /// is as good as its original.
+    /// </summary>
+    public async ValueTask<RecordMetadata> AnswerDuplicateAsync(BackendPartition partition)
+    {
+        await DrainAsync(CancellationToken.None).ConfigureAwait(false);
+        if (Failure is { } failure)
+            throw failure;
+        return new RecordMetadata(partition.Id, offset: null, Time.GetUtcNow(), isDuplicate: true);
+    }
+
     // Finishing
 
     /// <summary>Finishes batches that the backend answered at once; their locks are released.</summary>
@@ -270,7 +285,7 @@ internal sealed class RecordAccumulator
     /// <summary>Books a batch's outcome and wakes its callers. A pending batch is finished on the backend's completions, where its last caller goes on directly.</summary>
     public void Finish(BatchOperation batch, bool wasPending, SendOperation? own)
     {
-        var failure = batch.Outcome.Error == ErrorCode.None ? null : ToException(batch);
+        var failure = TakeFailure(batch);
         if (failure is not null)
             NoteFailure(batch, failure, wasPending);
         else if (batch.LastSourceSequence != EncodedRecord.NoSourceSequence)
@@ -314,6 +329,19 @@ internal sealed class RecordAccumulator
         }
     }
 
+    /// <summary>A batch whose records are all known by their message ids is as good as written, and its answer came when the originals were durable.</summary>
+    private static BrokerException? TakeFailure(BatchOperation batch)
+    {
+        if (batch.Outcome.Error == ErrorCode.None)
+            return null;
+        if (batch.Outcome.DuplicateMessages is not { } duplicates)
+            return ToException(batch);
+        batch.TakeOut(duplicates);
+        return batch.RecordCount == 0
+            ? null
+            : new TransientException(ErrorCode.DuplicateSequence, "Other records of the batch were known by their message ids, and this one was not written with them; send it again.");
+    }
+
     private static BrokerException ToException(BatchOperation batch) =>
         batch.Outcome.Exception
         ?? ErrorTable.ToException(batch.Outcome.Error, $"The batch of {batch.RecordCount} records for {batch.Partition!.Id} was refused: {batch.Outcome.Error}.");
@@ -332,7 +360,7 @@ internal sealed class RecordAccumulator
 
     private bool StopsProducer(BrokerException failure, bool wasPending) =>
         failure.Recovery is ErrorRecovery.RecreateClient or ErrorRecovery.Stop
-        || (!Settings.IsTransactional && (wasPending || Settings.Name is not null));
+        || (!Settings.IsTransactional && (Settings.Name is not null || (wasPending && failure.Recovery != ErrorRecovery.FixRequest)));
 
     private void Stop(BatchOperation batch, BrokerException failure)
     {
@@ -367,7 +395,30 @@ internal sealed class RecordAccumulator
     /// <summary>From here on no record is taken. What was taken before is in an open batch or sent.</summary>
     public void CloseScope() => Volatile.Write(ref _scope, this);
 
-    public void FailTransaction(BrokerException failure) => Interlocked.CompareExchange(ref _transactionFailure, failure, null);
+    /// <summary>Makes the open transaction abortable only; an exception that came from a transaction that has ended says nothing about it.</summary>
+    public void FailTransaction(object scope, Exception exception)
+    {
+        var open = Volatile.Read(ref _scope);
+        if (ReferenceEquals(open, scope) || ReferenceEquals(open, this))
+            FailTransaction(exception as BrokerException ?? new TransactionAbortableException($"A record could not be made part of the transaction. {exception.Message}", exception));
+    }
+
+    private void FailTransaction(BrokerException failure) => Interlocked.CompareExchange(ref _transactionFailure, failure, null);
+
+    /// <summary>Nothing is sent any more.</summary>
+    public void StopBy(BrokerException failure) => Interlocked.CompareExchange(ref _failure, failure, null);
+
+    /// <summary>Forgets who this was, and why that one stopped: <see cref="StartAsync"/> takes a new identity. Nothing is open.</summary>
+    public void DropIdentity()
+    {
+        lock (_routesLock)
+        {
+            _starting = null;
+            Session = null;
+            Volatile.Write(ref _failure, null);
+        }
+        Restart();
+    }
 
     /// <summary>After the end of a transaction the identity is a new one: drops what is open and numbers from 0.</summary>
     public void Restart()
@@ -381,7 +432,7 @@ internal sealed class RecordAccumulator
     // Closing
 
     /// <summary>Sends what is open, waits for it at most as long as the settings allow, then refuses everything. Never throws; failures nobody asked for are logged.</summary>
-    public async ValueTask CloseAsync()
+    public async ValueTask DisposeAsync()
     {
         try
         {
