@@ -7,8 +7,14 @@ internal enum AppendStatus
     /// <summary>The outcome is known and set.</summary>
     Completed,
 
-    /// <summary>The outcome follows through <see cref="AppendOperation.OnCompleted"/>.</summary>
+    /// <summary>The batch was appended, or will be; the outcome follows through <see cref="AppendOperation.OnCompleted"/>. Its sequence numbers are used up.</summary>
     Pending,
+
+    /// <summary>
+    /// Nothing was appended and no sequence number was used; the outcome follows through <see cref="AppendOperation.OnCompleted"/>, because it relied on something that is not
+    /// durable yet. For refusals, and for batches whose records are all known by their message ids; batches that are known in part are answered at once.
+    /// </summary>
+    PendingRefusal,
 }
 
 /// <summary>One sealed batch on its way to a partition, and what became of it. Pooled by its owner; reusable after completion.</summary>

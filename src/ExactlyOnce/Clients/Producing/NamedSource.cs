@@ -1,0 +1,120 @@
+namespace ExactlyOnce.Clients.Producing;
+
+/// <summary>
+/// The source sequence of a named producer, and how its batches are sent: all open ones of all partitions together, with the last sequence accepted, as one atomic
+/// append. After a crash the remembered sequence is therefore exact: what is at or below it is in the log, what is above it is not, whichever partition it went to.
+/// Guarded by the one lock that the producer's partitions share.
+/// </summary>
+internal sealed class NamedSource(BrokerBackend backend, ProducerSession session)
+{
+    private readonly List<PartitionAccumulator> _members = [];
+    private long _lastAccepted = session.LastSourceSequence;
+    private long _lastAcknowledged = session.LastSourceSequence;
+
+    public Lock Guard { get; } = new();
+
+    /// <summary>The last sequence known to be durable; −1 for none. Read without the lock.</summary>
+    public long LastAcknowledged => Volatile.Read(ref _lastAcknowledged);
+
+    public void Add(PartitionAccumulator partition)
+    {
+        lock (Guard)
+            _members.Add(partition);
+    }
+
+    /// <summary>Moves the sequence on; false when it is not above the last one. Records without one are always accepted. The lock is held.</summary>
+    public bool TryAccept(long sequence)
+    {
+        if (sequence == EncodedRecord.NoSourceSequence)
+            return true;
+        if (sequence <= _lastAccepted)
+            return false;
+        _lastAccepted = sequence;
+        return true;
+    }
+
+    /// <summary>A batch that carried the sequences up to this one is durable.</summary>
+    public void Acknowledge(long sequence)
+    {
+        var known = Volatile.Read(ref _lastAcknowledged);
+        while (sequence > known)
+        {
+            var seen = Interlocked.CompareExchange(ref _lastAcknowledged, sequence, known);
+            if (seen == known)
+                return;
+            known = seen;
+        }
+    }
+
+    /// <summary>Sends every open batch of the producer. Answers the chain of those answered at once. The lock is held.</summary>
+    public BatchOperation? SealAllWithLock()
+    {
+        var closing = Close();
+        var finished = closing.Count == 0 ? null : Append(closing);
+        foreach (var member in _members)
+            member.ReleaseWriter();
+        return finished;
+    }
+
+    private List<Closing> Close()
+    {
+        var closing = new List<Closing>(_members.Count);
+        foreach (var member in _members)
+            if (member.CloseWithLock() is { } batch)
+            {
+                batch.LastSourceSequence = _lastAccepted;
+                closing.Add(new Closing(member, batch, batch.RecordCount));
+            }
+        return closing;
+    }
+
+    private BatchOperation? Append(List<Closing> closing)
+    {
+        BatchOperation? finished = null;
+        while (closing.Count > 0)
+        {
+            var status = backend.AppendNamed(session, closing.ConvertAll(static each => (AppendOperation)each.Batch), _lastAccepted);
+            if (status == AppendStatus.Completed && TakeOutDuplicates(closing, ref finished))
+                continue;
+            foreach (var (member, batch, recordCount) in closing)
+            {
+                // A pending batch may be finished and in use again by now; only a completed one may be looked at.
+                if (status == AppendStatus.Pending || (status == AppendStatus.Completed && batch.Outcome.Error == ErrorCode.None))
+                    member.Advance(recordCount);
+                if (status == AppendStatus.Completed)
+                    Push(batch, ref finished);
+            }
+            break;
+        }
+        return finished;
+    }
+
+    /// <summary>True when the append was refused for message ids that are known, and those records are out now.</summary>
+    private static bool TakeOutDuplicates(List<Closing> closing, ref BatchOperation? finished)
+    {
+        var any = false;
+        for (var i = closing.Count - 1; i >= 0; i--)
+        {
+            var (member, batch, _) = closing[i];
+            if (batch.Outcome.DuplicateMessages is not { } duplicates)
+                continue;
+            any = true;
+            if (member.TakeOutWithLock(batch, duplicates))
+            {
+                closing[i] = new Closing(member, batch, batch.RecordCount);
+                continue;
+            }
+            closing.RemoveAt(i);
+            Push(batch, ref finished);
+        }
+        return any;
+    }
+
+    private static void Push(BatchOperation batch, ref BatchOperation? chain)
+    {
+        batch.Next = chain;
+        chain = batch;
+    }
+
+    private readonly record struct Closing(PartitionAccumulator Member, BatchOperation Batch, int RecordCount);
+}

@@ -1,0 +1,246 @@
+using ExactlyOnce.Kernel.Primitives;
+using ExactlyOnce.Kernel.Records;
+
+namespace ExactlyOnce.Clients.Producing;
+
+/// <summary>
+/// One producer's open batch for one partition, and its next sequence number. Its lock is held from the first record through the append of the sealed batch, so that
+/// the order of sequences is the order of appends; producers with a name share one lock over all partitions. Nothing that may run user code happens inside: batches
+/// that were answered at once are handed out and finished by the caller afterwards.
+/// </summary>
+internal sealed class PartitionAccumulator
+{
+    /// <summary>How many records may take over the timestamp of the clock's last reading: a reading per record is too many.</summary>
+    private const int RecordsPerClockReading = 32;
+
+    private readonly RecordAccumulator _accumulator;
+    private readonly Lock _lock;
+    private BatchWriter _writer;
+    private BatchOperation? _open;
+    private int _nextSequence;
+    private long _deadline;
+    private long _nowMs;
+    private int _recordsSinceClockReading;
+    private volatile int _sealCount;
+
+    public PartitionAccumulator(RecordAccumulator accumulator, BackendPartition partition, Lock guard)
+    {
+        _accumulator = accumulator;
+        _lock = guard;
+        Partition = partition;
+        _writer = new BatchWriter();
+    }
+
+    public BackendPartition Partition { get; }
+
+    /// <summary>Grows with every batch sent; tells that the turn of records without a key is over. Read without the lock.</summary>
+    public int SealCount => _sealCount;
+
+    /// <summary>
+    /// Adds a record to the open batch; with <paramref name="sealNow"/> sends it with everything before it. Takes the reservation over when it answers Accepted.
+    /// <paramref name="send"/> gets the record's operation when <paramref name="isAwaited"/>.
+    /// </summary>
+    public AcceptStatus Accept(in EncodedRecord record, int reservedBytes, object? scope, bool isAwaited, bool sealNow, out SendOperation? send)
+    {
+        BatchOperation? finished = null;
+        send = null;
+        try
+        {
+            lock (_lock)
+            {
+                _accumulator.ThrowIfUnusable(scope);
+                if (_accumulator.Source is { } source && !source.TryAccept(record.SourceSequence))
+                    return AcceptStatus.DuplicateSource;
+                if (!TryWrite(record, reservedBytes, isAwaited, waits: !sealNow, out send))
+                {
+                    finished = SealWithLock();
+                    _accumulator.ThrowIfUnusable(scope);
+                    if (!TryWrite(record, reservedBytes, isAwaited, waits: !sealNow, out send))
+                        throw new InvalidOperationException("A record that was found to fit into a batch of its own does not.");
+                }
+                if (sealNow || _writer.SizeInBytes >= _accumulator.Settings.BatchBytes)
+                    finished = Concatenate(finished, SealWithLock());
+            }
+            return AcceptStatus.Accepted;
+        }
+        finally
+        {
+            _accumulator.FinishAll(finished, send);
+        }
+    }
+
+    /// <summary>Sends the open batch, if there is one.</summary>
+    public void Seal()
+    {
+        BatchOperation? finished;
+        lock (_lock)
+            finished = SealWithLock();
+        _accumulator.FinishAll(finished, own: null);
+    }
+
+    /// <summary>Sends the open batch when its time has come; answers how long it still has to wait, null when there is none.</summary>
+    public TimeSpan? SealIfDue(long now)
+    {
+        BatchOperation? finished;
+        lock (_lock)
+        {
+            if (_open is null)
+                return null;
+            if (_deadline > now)
+                return _accumulator.Time.GetElapsedTime(now, _deadline);
+            finished = SealWithLock();
+        }
+        _accumulator.FinishAll(finished, own: null);
+        return null;
+    }
+
+    /// <summary>Drops the open batch unsent (its transaction is aborted) and begins at sequence 0 again.</summary>
+    public void Restart()
+    {
+        BatchOperation? dropped;
+        lock (_lock)
+        {
+            dropped = _open;
+            _open = null;
+            _writer.Reset();
+            _nextSequence = 0;
+        }
+        if (dropped is not null)
+            _accumulator.Discard(dropped);
+    }
+
+    /// <summary>Seals and signs the open batch; the lock is held. Null when nothing is open. <see cref="ReleaseWriter"/> must follow the append.</summary>
+    public BatchOperation? CloseWithLock()
+    {
+        if (_open is not { } batch)
+            return null;
+        _open = null;
+        _sealCount++;
+        batch.Session = _accumulator.Session;
+        batch.Partition = Partition;
+        batch.Epoch = _accumulator.EnterEpoch();
+        Sign(batch);
+        return batch;
+    }
+
+    /// <summary>Takes the sequence numbers of a batch that was appended; the lock is held.</summary>
+    public void Advance(int recordCount) => _nextSequence = Sequence.Add(_nextSequence, recordCount);
+
+    /// <summary>The backend has copied the batch's bytes: the writer may be used for the next one.</summary>
+    public void ReleaseWriter() => _writer.Reset();
+
+    /// <summary>Appends a closed batch, without the records whose message ids the topic knows. Unless Completed is answered the batch may be finished already; the lock is held.</summary>
+    public AppendStatus AppendWithLock(BatchOperation batch)
+    {
+        while (true)
+        {
+            var count = batch.RecordCount;
+            var status = Partition.Append(batch);
+            if (status == AppendStatus.Pending)
+                Advance(count);
+            if (status != AppendStatus.Completed)
+                return status;
+            if (batch.Outcome.Error == ErrorCode.None)
+                Advance(count);
+            if (batch.Outcome.DuplicateMessages is not { } duplicates)
+                return status;
+            if (!TakeOutWithLock(batch, duplicates))
+                return status;
+        }
+    }
+
+    /// <summary>Writes a refused batch anew without its duplicates; false when nothing is left, and the outcome is then a success.</summary>
+    public bool TakeOutWithLock(BatchOperation batch, IReadOnlyDictionary<int, long> duplicates)
+    {
+        batch.TakeOut(duplicates);
+        batch.Outcome = default;
+        if (batch.RecordCount == 0)
+            return false;
+        _writer = KnownMessages.Remove(batch, duplicates, _accumulator.Backend);
+        Sign(batch);
+        return true;
+    }
+
+    private BatchOperation? SealWithLock() => _open is null ? null : _accumulator.SealWithLock(this);
+
+    private bool TryWrite(in EncodedRecord record, int reservedBytes, bool isAwaited, bool waits, out SendOperation? send)
+    {
+        send = null;
+        if (_open is not null && record.MessageId is not null && _open.HasMessageId(record.MessageId))
+            return false;
+        var timestampMs = record.TimestampMs == EncodedRecord.TimestampNow ? ReadClock() : record.TimestampMs;
+        var limit = Partition.TopicOptions.MaxMessageBytes;
+        if (_open is not null)
+            limit = Math.Min(limit, _accumulator.Settings.BatchBytes);
+        if (!_writer.TryAppend(timestampMs, record.Key, record.HasKey, record.Value, record.HasValue, record.Headers, limit))
+            return false;
+        _open ??= Open(waits);
+        send = isAwaited ? _accumulator.Sends.Rent() : null;
+        _open.Add(send, timestampMs, reservedBytes, record.MessageId);
+        return true;
+    }
+
+    private BatchOperation Open(bool waits)
+    {
+        var batch = _accumulator.Batches.Rent();
+        batch.OpenedAt = _accumulator.Time.GetTimestamp();
+        if (waits)
+            _deadline = _accumulator.ArmLinger(batch.OpenedAt);
+        return batch;
+    }
+
+    private long ReadClock()
+    {
+        if (_open is null || ++_recordsSinceClockReading >= RecordsPerClockReading || !_accumulator.MayReuseClockReading)
+        {
+            _nowMs = _accumulator.Time.GetUtcNow().ToUnixTimeMilliseconds();
+            _recordsSinceClockReading = 0;
+        }
+        return _nowMs;
+    }
+
+    private void Sign(BatchOperation batch)
+    {
+        var settings = _accumulator.Settings;
+        var attributes = settings.IsTransactional ? BatchAttributes.Transactional : BatchAttributes.None;
+        batch.Header = Seal(batch.Session!.Identity, attributes, settings.Compression);
+        batch.Batch = _writer.Bytes;
+    }
+
+    private BatchHeader Seal(ProducerIdentity identity, BatchAttributes attributes, CompressionType compression)
+    {
+        if (compression != CompressionType.None)
+        {
+            try
+            {
+                return _writer.Seal(identity, _nextSequence, attributes, _accumulator.Backend.GetCodec(compression));
+            }
+            catch (Exception exception)
+            {
+                // A codec is somebody else's code. Its failure must not lose records that were accepted; uncompressed they are as good.
+                _accumulator.NoteCompressionFailure(Partition.Id, compression, exception);
+            }
+        }
+        return _writer.Seal(identity, _nextSequence, attributes, codec: null);
+    }
+
+    private static BatchOperation? Concatenate(BatchOperation? first, BatchOperation? second)
+    {
+        if (first is null)
+            return second;
+        var last = first;
+        while (last.Next is { } next)
+            last = next;
+        last.Next = second;
+        return first;
+    }
+}
+
+internal enum AcceptStatus
+{
+    /// <summary>The record is in the open batch, or already sent.</summary>
+    Accepted,
+
+    /// <summary>The record's source sequence is not above the last one accepted.</summary>
+    DuplicateSource,
+}

@@ -1,0 +1,451 @@
+using System.Collections.Concurrent;
+using System.IO.Pipelines;
+using ExactlyOnce.Diagnostics;
+using ExactlyOnce.Kernel.Records;
+using Microsoft.Extensions.Logging;
+
+namespace ExactlyOnce.Clients.Producing;
+
+/// <summary>
+/// Everything one producer holds: its identity, its open batches, its buffer memory and its linger timer. Created by a producer, started by its first use, closed
+/// once. Thread-safe.
+/// <para>Errors: a refusal that names the batch alone (too large, a bad timestamp) fails the batch's records and nothing else: no sequence number was used. After any
+/// other error, and after any error at all of a producer with a name, the producer stops: what is still open fails with the same cause and nothing is sent any more, so
+/// that nothing can arrive behind a gap or out of order. In a transaction every failure makes the transaction abortable only.</para>
+/// </summary>
+internal sealed class RecordAccumulator : IAsyncDisposable
+{
+    /// <summary>Up to this linger the records of a batch may share a reading of the clock: the error stays below what anybody can see in milliseconds.</summary>
+    private static readonly TimeSpan s_clockReuseMax = TimeSpan.FromMilliseconds(10);
+
+    private static readonly Action<object?> s_complete = static state => ((SendOperation)state!).Complete();
+
+    private readonly ConcurrentDictionary<string, TopicRoute> _routes = new(StringComparer.Ordinal);
+    private readonly Lock _routesLock = new();
+    private readonly Lock _flushLock = new();
+    private readonly LingerTimer _timer;
+    private readonly ILogger _logger;
+    private readonly PipeScheduler _completions;
+    private readonly long _lingerTicks;
+    private FlushEpoch _epoch;
+    private TopicRoute? _lastRoute;
+    private Task? _starting;
+    private BrokerException? _failure;
+    private BrokerException? _transactionFailure;
+    private BrokerException? _postFailure;
+    private object? _scope;
+    private volatile bool _isClosed;
+
+    public RecordAccumulator(BrokerBackend backend, ProducerSettings settings)
+    {
+        Backend = backend;
+        Settings = settings;
+        _completions = backend.Completions;
+        _logger = backend.LoggerFactory.CreateLogger("ExactlyOnce.Producer");
+        Memory = new BufferMemory(settings.BufferMemoryBytes, _completions);
+        Batches = new BatchOperationPool(this);
+        _epoch = new FlushEpoch(_completions);
+        _lingerTicks = (long)(settings.PostLinger.TotalSeconds * Time.TimestampFrequency);
+        _timer = new LingerTimer(Time, static state => ((RecordAccumulator)state!).SealDue(), this);
+    }
+
+    public BrokerBackend Backend { get; }
+
+    public ProducerSettings Settings { get; }
+
+    public TimeProvider Time => Backend.Time;
+
+    public BufferMemory Memory { get; }
+
+    public SendOperationPool Sends { get; } = new();
+
+    public BatchOperationPool Batches { get; }
+
+    /// <summary>The identity batches are signed with; null until started.</summary>
+    public ProducerSession? Session { get; private set; }
+
+    /// <summary>The source sequence of a producer with a name; null for others.</summary>
+    public NamedSource? Source { get; private set; }
+
+    public bool MayReuseClockReading => Settings.PostLinger <= s_clockReuseMax;
+
+    public bool IsClosed => _isClosed;
+
+    /// <summary>Why the producer stopped; null while it works.</summary>
+    public BrokerException? Failure => Volatile.Read(ref _failure);
+
+    /// <summary>Why the open transaction can only be aborted; null while it can be committed.</summary>
+    public BrokerException? TransactionFailure => Volatile.Read(ref _transactionFailure);
+
+    // Starting
+
+    /// <summary>Takes the producer's identity; for a name or a transactional id this fences every older holder. Later calls do nothing.</summary>
+    public ValueTask StartAsync(CancellationToken cancellationToken)
+    {
+        ThrowIfClosed();
+        if (Session is not null)
+            return default;
+        Task starting;
+        lock (_routesLock)
+        {
+            // A failed start is not kept: the next call tries again.
+            if (_starting is null or { IsFaulted: true })
+                _starting = StartCoreAsync();
+            starting = _starting;
+        }
+        return new ValueTask(starting.WaitAsync(cancellationToken));
+    }
+
+    private async Task StartCoreAsync()
+    {
+        var request = new ProducerRequest
+        {
+            Name = Settings.Name,
+            TransactionalId = Settings.TransactionalId,
+            TransactionTimeout = Settings.TransactionTimeout,
+        };
+        var session = await Backend.InitProducerAsync(request, CancellationToken.None).ConfigureAwait(false);
+        if (Settings.Name is not null)
+            Source = new NamedSource(Backend, session);
+        Session = session;
+    }
+
+    /// <summary>Finds the topic's partitions, creating the topic when that is allowed.</summary>
+    public async ValueTask<TopicRoute> ResolveAsync(string topic, CancellationToken cancellationToken)
+    {
+        await StartAsync(cancellationToken).ConfigureAwait(false);
+        if (TryGetRoute(topic) is { } known)
+            return known;
+        var description = await TopicResolution.ResolveAsync(Backend, topic, Settings.AutoCreateTopics, cancellationToken).ConfigureAwait(false);
+        return BuildRoute(description);
+    }
+
+    /// <summary>The topic's partitions when they are known and up to date.</summary>
+    public TopicRoute? TryGetRoute(string topic)
+    {
+        var route = Volatile.Read(ref _lastRoute);
+        if (route is null || !string.Equals(route.Topic, topic, StringComparison.Ordinal))
+        {
+            if (!_routes.TryGetValue(topic, out route))
+                return null;
+            Volatile.Write(ref _lastRoute, route);
+        }
+        return route.IsCurrent ? route : null;
+    }
+
+    private TopicRoute BuildRoute(TopicDescription description)
+    {
+        lock (_routesLock)
+        {
+            _routes.TryGetValue(description.Name, out var former);
+            if (former is not null && former.Partitions.Length >= description.Partitions)
+                return former;
+            var partitions = new PartitionAccumulator[description.Partitions];
+            for (var i = 0; i < partitions.Length; i++)
+                partitions[i] = former is not null && i < former.Partitions.Length ? former.Partitions[i] : CreatePartition(description.Name, i);
+            var route = new TopicRoute(description.Name, partitions, firstTurn: (int)(Session!.Identity.Id & int.MaxValue));
+            _routes[description.Name] = route;
+            Volatile.Write(ref _lastRoute, route);
+            return route;
+        }
+    }
+
+    private PartitionAccumulator CreatePartition(string topic, int index)
+    {
+        var partition = Backend.GetPartition(new TopicPartition(topic, index));
+        var accumulator = new PartitionAccumulator(this, partition, Source?.Guard ?? new Lock());
+        Source?.Add(accumulator);
+        return accumulator;
+    }
+
+    // Sending
+
+    /// <summary>Called under a partition's lock before a record goes into its batch.</summary>
+    public void ThrowIfUnusable(object? scope)
+    {
+        ThrowIfClosed();
+        if (Failure is { } failure)
+            throw failure;
+        if (Session!.Fenced is { } fenced)
+            throw fenced;
+        if (!ReferenceEquals(scope, Volatile.Read(ref _scope)))
+            throw new InvalidOperationException("The transaction has ended; nothing can be added to it.");
+    }
+
+    public void ThrowIfClosed() => ObjectDisposedException.ThrowIf(_isClosed, typeof(Producer<,>));
+
+    /// <summary>Makes sure that an open batch is sent in time; answers when that is, on the clock of <see cref="TimeProvider.GetTimestamp"/>.</summary>
+    public long ArmLinger(long openedAt)
+    {
+        _timer.Arm(Settings.PostLinger);
+        return openedAt + _lingerTicks;
+    }
+
+    /// <summary>Sends a partition's open batch, and with it, for a producer with a name, those of all its partitions. The partition's lock is held.</summary>
+    public BatchOperation? SealWithLock(PartitionAccumulator partition)
+    {
+        if (Source is { } source)
+            return source.SealAllWithLock();
+        var batch = partition.CloseWithLock();
+        if (batch is null)
+            return null;
+        var status = partition.AppendWithLock(batch);
+        partition.ReleaseWriter();
+        return status == AppendStatus.Completed ? batch : null;
+    }
+
+    /// <summary>Sends everything that is open.</summary>
+    public void SealAll()
+    {
+        foreach (var (_, route) in _routes)
+            foreach (var partition in route.Partitions)
+                partition.Seal();
+    }
+
+    /// <summary>Adds a batch to what the next flush waits for.</summary>
+    public FlushEpoch EnterEpoch()
+    {
+        while (true)
+        {
+            var epoch = Volatile.Read(ref _epoch);
+            if (epoch.TryEnter())
+                return epoch;
+        }
+    }
+
+    /// <summary>Waits until everything accepted so far is acknowledged, and tells the first failure of a posted record.</summary>
+    public async ValueTask FlushAsync(CancellationToken cancellationToken)
+    {
+        ThrowIfClosed();
+        await DrainAsync(cancellationToken).ConfigureAwait(false);
+        if (Interlocked.Exchange(ref _postFailure, null) is { } failure)
+            throw failure;
+    }
+
+    private ValueTask DrainAsync(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        SealAll();
+        FlushEpoch closed;
+        lock (_flushLock)
+        {
+            if (_epoch.IsIdle)
+                return default;
+            closed = _epoch;
+            Volatile.Write(ref _epoch, closed.CreateNext());
+        }
+        closed.Leave();
+        return new ValueTask(closed.Done.WaitAsync(cancellationToken));
+    }
+
+    private void SealDue()
+    {
+        _timer.Disarm();
+        if (_isClosed)
+            return;
+        var now = Time.GetTimestamp();
+        TimeSpan? soonest = null;
+        foreach (var (_, route) in _routes)
+            foreach (var partition in route.Partitions)
+                if (partition.SealIfDue(now) is { } wait && (soonest is null || wait < soonest))
+                    soonest = wait;
+        if (soonest is { } dueTime)
+            _timer.Arm(dueTime);
+    }
+
+    public void NoteCompressionFailure(TopicPartition partition, CompressionType compression, Exception exception) =>
+        ProducerLog.CompressionFailed(_logger, partition, compression, exception);
+
+    /// <summary>
+    /// Acknowledges a record whose source sequence is not new. At or below the last durable one: at once. Above it the original is still on its way, and the duplicate
+    /// is as good as its original.
+    /// </summary>
+    public async ValueTask<RecordMetadata> AnswerDuplicateAsync(BackendPartition partition)
+    {
+        await DrainAsync(CancellationToken.None).ConfigureAwait(false);
+        if (Failure is { } failure)
+            throw failure;
+        return new RecordMetadata(partition.Id, offset: null, Time.GetUtcNow(), isDuplicate: true);
+    }
+
+    // Finishing
+
+    /// <summary>Finishes batches that the backend answered at once; their locks are released.</summary>
+    public void FinishAll(BatchOperation? chain, SendOperation? own)
+    {
+        while (chain is not null)
+        {
+            var next = chain.Next;
+            chain.Next = null;
+            Finish(chain, wasPending: false, own);
+            chain = next;
+        }
+    }
+
+    /// <summary>Books a batch's outcome and wakes its callers. A pending batch is finished on the backend's completions, where its last caller goes on directly.</summary>
+    public void Finish(BatchOperation batch, bool wasPending, SendOperation? own)
+    {
+        var failure = TakeFailure(batch);
+        if (failure is not null)
+            NoteFailure(batch, failure, wasPending);
+        else if (batch.LastSourceSequence != EncodedRecord.NoSourceSequence)
+            Source!.Acknowledge(batch.LastSourceSequence);
+        ClientMeter.RecordSend(Time, batch, failure);
+        var send = batch.DecideSends(failure);
+        Settle(batch);
+        Wake(send, own, wasPending);
+    }
+
+    /// <summary>Forgets a batch that was never sent.</summary>
+    public void Discard(BatchOperation batch)
+    {
+        batch.Epoch = null;
+        batch.DecideSends(new TransactionAbortableException("The transaction was aborted before the record was sent."));
+        Settle(batch);
+    }
+
+    private void Settle(BatchOperation batch)
+    {
+        var epoch = batch.Epoch;
+        Memory.Release(batch.ReservedBytes);
+        Batches.Return(batch);
+        epoch?.Leave();
+    }
+
+    private void Wake(SendOperation? send, SendOperation? own, bool wasPending)
+    {
+        while (send is not null)
+        {
+            var next = send.Next;
+            send.Next = null;
+            if (ReferenceEquals(send, own))
+                send.IsFinishedInline = true;
+            else if (wasPending && next is null)
+                send.Complete();
+            else
+                // Not one after the other on this stack: the first caller may block, and what it blocks on may be the second.
+                _completions.Schedule(s_complete, send);
+            send = next;
+        }
+    }
+
+    /// <summary>A batch whose records are all known by their message ids is as good as written, and its answer came when the originals were durable.</summary>
+    private static BrokerException? TakeFailure(BatchOperation batch)
+    {
+        if (batch.Outcome.Error == ErrorCode.None)
+            return null;
+        if (batch.Outcome.DuplicateMessages is not { } duplicates)
+            return ToException(batch);
+        batch.TakeOut(duplicates);
+        return batch.RecordCount == 0
+            ? null
+            : new TransientException(ErrorCode.DuplicateSequence, "Other records of the batch were known by their message ids, and this one was not written with them; send it again.");
+    }
+
+    private static BrokerException ToException(BatchOperation batch) =>
+        batch.Outcome.Exception
+        ?? ErrorTable.ToException(batch.Outcome.Error, $"The batch of {batch.RecordCount} records for {batch.Partition!.Id} was refused: {batch.Outcome.Error}.");
+
+    private void NoteFailure(BatchOperation batch, BrokerException failure, bool wasPending)
+    {
+        if (batch.PostCount > 0)
+            Interlocked.CompareExchange(ref _postFailure, failure, null);
+        if (batch.Outcome.Error == ErrorCode.UnknownTopicOrPartition)
+            Forget(batch.Partition!.Id.Topic);
+        if (Settings.IsTransactional)
+            FailTransaction(failure);
+        if (StopsProducer(failure, wasPending))
+            Stop(batch, failure);
+    }
+
+    private bool StopsProducer(BrokerException failure, bool wasPending) =>
+        failure.Recovery is ErrorRecovery.RecreateClient or ErrorRecovery.Stop
+        || (!Settings.IsTransactional && (Settings.Name is not null || (wasPending && failure.Recovery != ErrorRecovery.FixRequest)));
+
+    private void Stop(BatchOperation batch, BrokerException failure)
+    {
+        var cause = failure.Recovery is ErrorRecovery.RecreateClient or ErrorRecovery.Stop
+            ? failure
+            : new ClientInvalidatedException(
+                failure.Code,
+                $"The producer stopped, because a batch for {batch.Partition!.Id} failed after later ones may have been sent; nothing is sent behind a gap. Create a new producer. {failure.Message}",
+                failure);
+        if (Interlocked.CompareExchange(ref _failure, cause, null) is null)
+            ProducerLog.Stopped(_logger, batch.Partition!.Id, cause.Code, cause);
+    }
+
+    private void Forget(string topic)
+    {
+        lock (_routesLock)
+        {
+            _routes.TryRemove(topic, out _);
+            Volatile.Write(ref _lastRoute, null);
+        }
+    }
+
+    // Transactions
+
+    /// <summary>From here on records of this transaction, and of no other, are taken.</summary>
+    public void OpenScope(object scope)
+    {
+        Volatile.Write(ref _transactionFailure, null);
+        Volatile.Write(ref _scope, scope);
+    }
+
+    /// <summary>From here on no record is taken. What was taken before is in an open batch or sent.</summary>
+    public void CloseScope() => Volatile.Write(ref _scope, this);
+
+    /// <summary>Makes the open transaction abortable only; an exception that came from a transaction that has ended says nothing about it.</summary>
+    public void FailTransaction(object scope, Exception exception)
+    {
+        var open = Volatile.Read(ref _scope);
+        if (ReferenceEquals(open, scope) || ReferenceEquals(open, this))
+            FailTransaction(exception as BrokerException ?? new TransactionAbortableException($"A record could not be made part of the transaction. {exception.Message}", exception));
+    }
+
+    private void FailTransaction(BrokerException failure) => Interlocked.CompareExchange(ref _transactionFailure, failure, null);
+
+    /// <summary>Nothing is sent any more.</summary>
+    public void StopBy(BrokerException failure) => Interlocked.CompareExchange(ref _failure, failure, null);
+
+    /// <summary>Forgets who this was, and why that one stopped: <see cref="StartAsync"/> takes a new identity. Nothing is open.</summary>
+    public void DropIdentity()
+    {
+        lock (_routesLock)
+        {
+            _starting = null;
+            Session = null;
+            Volatile.Write(ref _failure, null);
+        }
+        Restart();
+    }
+
+    /// <summary>After the end of a transaction the identity is a new one: drops what is open and numbers from 0.</summary>
+    public void Restart()
+    {
+        foreach (var (_, route) in _routes)
+            foreach (var partition in route.Partitions)
+                partition.Restart();
+        Interlocked.Exchange(ref _postFailure, null);
+    }
+
+    // Closing
+
+    /// <summary>Sends what is open, waits for it at most as long as the settings allow, then refuses everything. Never throws; failures nobody asked for are logged.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await DrainAsync(CancellationToken.None).AsTask().WaitAsync(Settings.CloseTimeout, Time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            ProducerLog.ClosedUnflushed(_logger, Settings.CloseTimeout);
+        }
+        _isClosed = true;
+        SealAll();
+        _timer.Dispose();
+        if (Interlocked.Exchange(ref _postFailure, null) is { } failure)
+            ProducerLog.PostFailureUnobserved(_logger, failure.Code, failure);
+    }
+}

@@ -1,0 +1,50 @@
+namespace ExactlyOnce.Clients.Producing;
+
+/// <summary>A topic as one producer sees it: its partitions, and whose turn it is for records without a key. Replaced as a whole when the topic grows.</summary>
+internal sealed class TopicRoute(string topic, PartitionAccumulator[] partitions, int firstTurn)
+{
+    /// <summary>Whose turn it is, and the batches that partition had sent when its turn began. A race between callers costs a turn and nothing else.</summary>
+    private int _turn = firstTurn;
+    private int _turnBeganAt = partitions[TurnOf(firstTurn, partitions)].SealCount;
+
+    public string Topic => topic;
+
+    public PartitionAccumulator[] Partitions => partitions;
+
+    public TopicOptions Options => partitions[0].Partition.TopicOptions;
+
+    /// <summary>False when partitions were added since: keys must be spread over all of them, by every producer alike.</summary>
+    public bool IsCurrent => Options.Partitions <= partitions.Length;
+
+    /// <exception cref="ArgumentOutOfRangeException">The record, or the partitioner, names a partition that is not there.</exception>
+    public PartitionAccumulator Choose(in EncodedRecord record, Partitioner partitioner)
+    {
+        if (record.Partition != EncodedRecord.NoPartition)
+            return At(record.Partition, "The record names");
+        if (record.HasKey)
+            return At(partitioner(record.Key, partitions.Length), "The partitioner answered");
+        return TakeTurn();
+    }
+
+    /// <summary>One partition per batch: records without a key stay together until the partition's batch is sent.</summary>
+    private PartitionAccumulator TakeTurn()
+    {
+        var current = partitions[TurnOf(_turn, partitions)];
+        if (current.SealCount == _turnBeganAt)
+            return current;
+        _turn++;
+        current = partitions[TurnOf(_turn, partitions)];
+        _turnBeganAt = current.SealCount;
+        return current;
+    }
+
+    private static int TurnOf(int turn, PartitionAccumulator[] partitions) => (int)((uint)turn % (uint)partitions.Length);
+
+    private PartitionAccumulator At(int partition, string who)
+    {
+        if ((uint)partition >= (uint)partitions.Length)
+            throw new ArgumentOutOfRangeException(
+                nameof(partition), partition, $"{who} partition {partition} of topic '{topic}', which has {partitions.Length}.");
+        return partitions[partition];
+    }
+}

@@ -1,0 +1,59 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using ExactlyOnce.Clients.Producing;
+
+namespace ExactlyOnce.Diagnostics;
+
+/// <summary>The meter, and what producers count. Once per batch and not per record; a few nanoseconds when nobody listens.</summary>
+internal static class ClientMeter
+{
+    public static readonly Meter Meter = new(new MeterOptions(TelemetryNames.Source) { TelemetrySchemaUrl = TelemetryNames.SchemaUrl });
+
+    public static readonly Histogram<double> OperationDuration = CreateDuration(
+        TelemetryNames.OperationDuration, "Duration of operations from the opening of a batch to its acknowledgement.");
+
+    public static readonly Counter<long> SentMessages = Meter.CreateCounter<long>(
+        TelemetryNames.SentMessages, "{message}", "Messages a producer attempted to send.");
+
+    public static readonly Counter<long> DuplicatesRejected = Meter.CreateCounter<long>(
+        TelemetryNames.DuplicatesRejected, "{batch}", "Batches that were in the log already and were not written again.");
+
+    public static readonly Histogram<double> TransactionDuration = CreateDuration(
+        TelemetryNames.TransactionDuration, "Duration of transactions from begin to end.");
+
+    public static readonly UpDownCounter<long> TransactionOpen = Meter.CreateUpDownCounter<long>(
+        TelemetryNames.TransactionOpen, "{transaction}", "Transactions that are open.");
+
+    public static Histogram<double> CreateDuration(string name, string description) => Meter.CreateHistogram(
+        name, "s", description, tags: null, new InstrumentAdvice<double> { HistogramBucketBoundaries = TelemetryNames.DurationBuckets });
+
+    /// <summary>Counts a finished batch.</summary>
+    public static void RecordSend(TimeProvider time, BatchOperation batch, BrokerException? failure)
+    {
+        if (!SentMessages.Enabled && !OperationDuration.Enabled && !DuplicatesRejected.Enabled)
+            return;
+        var tags = new TagList
+        {
+            { TelemetryNames.SystemName, TelemetryNames.System },
+            { TelemetryNames.OperationName, TelemetryNames.Send },
+            { TelemetryNames.DestinationName, batch.Partition!.Id.Topic },
+        };
+        if (failure is not null)
+            tags.Add(TelemetryNames.ErrorType, TelemetryNames.ErrorTypeOf(failure));
+        SentMessages.Add(batch.RecordCount, tags);
+        OperationDuration.Record(time.GetElapsedTime(batch.OpenedAt).TotalSeconds, tags);
+        if (batch.Outcome.IsDuplicate)
+            DuplicatesRejected.Add(1, tags);
+    }
+
+    /// <summary>Counts a transaction that ended.</summary>
+    public static void RecordTransaction(TimeProvider time, long beganAt, string outcome)
+    {
+        TransactionOpen.Add(-1, new KeyValuePair<string, object?>(TelemetryNames.SystemName, TelemetryNames.System));
+        if (TransactionDuration.Enabled)
+            TransactionDuration.Record(
+                time.GetElapsedTime(beganAt).TotalSeconds,
+                new KeyValuePair<string, object?>(TelemetryNames.SystemName, TelemetryNames.System),
+                new KeyValuePair<string, object?>(TelemetryNames.TransactionOutcome, outcome));
+    }
+}
