@@ -60,21 +60,45 @@ internal ref struct BatchReader
     /// <summary>How many records the batch holds; never more than its bytes allow.</summary>
     public readonly int RecordCount => _recordCount;
 
-    /// <summary>The record reached.</summary>
+    /// <summary>The record reached, as one value; the properties below are the same without the copy.</summary>
     public readonly RecordView Current => new()
     {
-        Offset = _baseOffset + _offsetDelta,
-        TimestampMs = _isLogAppendTime ? _appendTimestamp : _baseTimestamp + _timestampDelta,
-        Sequence = _baseSequence < 0 ? Primitives.Sequence.None : Primitives.Sequence.Add(_baseSequence, _offsetDelta),
-        Key = _records.Slice(_keyAt, Math.Max(_keyLength, 0)),
-        HasKey = _keyLength >= 0,
-        Value = _records.Slice(_valueAt, Math.Max(_valueLength, 0)),
-        HasValue = _valueLength >= 0,
-        Headers = new RecordHeaderReader(_records[_headersAt.._position], _headerCount),
+        Offset = Offset,
+        TimestampMs = TimestampMs,
+        Sequence = Sequence,
+        Key = Key,
+        HasKey = HasKey,
+        Value = Value,
+        HasValue = HasValue,
+        Headers = Headers,
     };
+
+    /// <summary>The offset of the record reached.</summary>
+    public readonly long Offset => _baseOffset + _offsetDelta;
 
     /// <summary>The offset of the record reached, relative to the base offset.</summary>
     public readonly int OffsetDelta => _offsetDelta;
+
+    /// <summary>The producer's time of the record reached, or the append time of the whole batch. Unix milliseconds, −1 for none.</summary>
+    public readonly long TimestampMs => _isLogAppendTime ? _appendTimestamp : _baseTimestamp + _timestampDelta;
+
+    /// <summary>The number of the record reached in its producer's sequence, −1 for none.</summary>
+    public readonly int Sequence => _baseSequence < 0 ? Primitives.Sequence.None : Primitives.Sequence.Add(_baseSequence, _offsetDelta);
+
+    /// <summary>The key of the record reached.</summary>
+    public readonly ReadOnlySpan<byte> Key => _records.Slice(_keyAt, Math.Max(_keyLength, 0));
+
+    /// <summary>False for a null key, which is not the same as an empty one.</summary>
+    public readonly bool HasKey => _keyLength >= 0;
+
+    /// <summary>The value of the record reached.</summary>
+    public readonly ReadOnlySpan<byte> Value => _records.Slice(_valueAt, Math.Max(_valueLength, 0));
+
+    /// <summary>False for a null value: a tombstone in a compacted topic.</summary>
+    public readonly bool HasValue => _valueLength >= 0;
+
+    /// <summary>The headers of the record reached, read as they are asked for.</summary>
+    public readonly RecordHeaderReader Headers => new(_records[_headersAt.._position], _headerCount);
 
     public readonly BatchReader GetEnumerator() => this;
 
@@ -87,41 +111,53 @@ internal ref struct BatchReader
                 Throw("bytes behind its last record");
             return false;
         }
-        if (!VarInt.TryReadAt(_records, ref _position, out var length) || (uint)length > (uint)(_records.Length - _position))
+        var records = _records;
+        var position = _position;
+        if (!VarInt.TryReadAt(records, ref position, out var length) || (uint)length > (uint)(records.Length - position))
             Throw("a record length that leaves the batch");
-        ReadRecord(_records[..(_position + length)]);
+        ReadRecord(records[..(position + length)], position);
         _read++;
         return true;
     }
 
-    private void ReadRecord(ReadOnlySpan<byte> bytes)
+    private void ReadRecord(ReadOnlySpan<byte> bytes, int position)
     {
-        var position = _position + 1;
-        if (!VarInt.TryReadAt64(bytes, ref position, out _timestampDelta))
+        // The attributes of a record are reserved.
+        position++;
+        if (!VarInt.TryReadAt64(bytes, ref position, out var timestampDelta))
             Throw("a record with a damaged timestamp");
-        if (!VarInt.TryReadAt(bytes, ref position, out var offsetDelta))
-            Throw("a record with a damaged offset");
-        if (offsetDelta <= _offsetDelta || offsetDelta > _lastOffsetDelta)
+        if (!VarInt.TryReadAt(bytes, ref position, out var offsetDelta) || offsetDelta <= _offsetDelta || offsetDelta > _lastOffsetDelta)
             Throw("a record offset out of order");
-        _offsetDelta = offsetDelta;
-        ReadField(bytes, ref position, out _keyAt, out _keyLength);
-        ReadField(bytes, ref position, out _valueAt, out _valueLength);
-        if (!VarInt.TryReadAt(bytes, ref position, out _headerCount) || _headerCount < 0)
+        if (!VarInt.TryReadAt(bytes, ref position, out var keyLength) || keyLength < -1 || keyLength > bytes.Length - position)
+            Throw("a record with a damaged key");
+        var keyAt = position;
+        position += Math.Max(keyLength, 0);
+        if (!VarInt.TryReadAt(bytes, ref position, out var valueLength) || valueLength < -1 || valueLength > bytes.Length - position)
+            Throw("a record with a damaged value");
+        var valueAt = position;
+        position += Math.Max(valueLength, 0);
+        if (!VarInt.TryReadAt(bytes, ref position, out var headerCount) || headerCount < 0)
             Throw("a record with a damaged header count");
         _headersAt = position;
-        if (_headerCount > 0 && !RecordHeaderReader.TrySkip(bytes, ref position, _headerCount))
-            Throw("a record with damaged headers");
+        if (headerCount > 0)
+            position = SkipHeaders(bytes, position, headerCount);
         if (position != bytes.Length)
             Throw("a record that is shorter than its length says");
+        _timestampDelta = timestampDelta;
+        _offsetDelta = offsetDelta;
+        _keyAt = keyAt;
+        _keyLength = keyLength;
+        _valueAt = valueAt;
+        _valueLength = valueLength;
+        _headerCount = headerCount;
         _position = position;
     }
 
-    private readonly void ReadField(ReadOnlySpan<byte> bytes, ref int position, out int at, out int length)
+    private readonly int SkipHeaders(ReadOnlySpan<byte> bytes, int position, int count)
     {
-        if (!VarInt.TryReadAt(bytes, ref position, out length) || length < -1 || length > bytes.Length - position)
-            Throw("a record whose key or value leaves the record");
-        at = position;
-        position += Math.Max(length, 0);
+        if (!RecordHeaderReader.TrySkip(bytes, ref position, count))
+            Throw("a record with damaged headers");
+        return position;
     }
 
     [DoesNotReturn]

@@ -28,22 +28,23 @@ internal static class RecordEncoder
         Span<byte> destination, int bodyLength, long timestampDelta, int offsetDelta,
         ReadOnlySpan<byte> key, bool hasKey, ReadOnlySpan<byte> value, bool hasValue, RecordHeaders? headers)
     {
-        var position = VarInt.Write(destination, bodyLength);
+        var position = 0;
+        VarInt.WriteAt(destination, ref position, bodyLength);
         destination[position++] = 0;
-        position += VarInt.Write(destination[position..], timestampDelta);
-        position += VarInt.Write(destination[position..], offsetDelta);
-        position += WriteField(destination[position..], key, hasKey);
-        position += WriteField(destination[position..], value, hasValue);
-        position += VarInt.Write(destination[position..], headers?.Count ?? 0);
+        VarInt.WriteAt(destination, ref position, timestampDelta);
+        VarInt.WriteAt(destination, ref position, offsetDelta);
+        position = WriteField(destination, position, key, hasKey);
+        position = WriteField(destination, position, value, hasValue);
+        VarInt.WriteAt(destination, ref position, headers?.Count ?? 0);
         if (headers is not null)
             position += headers.Write(destination[position..]);
         return position;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int WriteField(Span<byte> destination, ReadOnlySpan<byte> field, bool exists)
+    private static int WriteField(Span<byte> destination, int position, ReadOnlySpan<byte> field, bool exists)
     {
-        var position = VarInt.Write(destination, exists ? field.Length : -1);
+        VarInt.WriteAt(destination, ref position, exists ? field.Length : -1);
         if (!exists)
             return position;
         field.CopyTo(destination[position..]);
