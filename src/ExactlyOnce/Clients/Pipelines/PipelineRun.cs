@@ -1,0 +1,65 @@
+using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
+
+namespace ExactlyOnce.Clients.Pipelines;
+
+/// <summary>One run of a pipeline, from the call of RunAsync to its return: shared by the workers, thread-safe.</summary>
+internal sealed class PipelineRun : IDisposable
+{
+    private readonly CancellationTokenSource _ending;
+    private readonly ConcurrentDictionary<TopicPartition, HandlerFailedException> _stopped = new();
+    private Exception? _failure;
+    private volatile bool _isCaughtUp;
+
+    public PipelineRun(bool untilCaughtUp, CancellationToken cancellationToken)
+    {
+        UntilCaughtUp = untilCaughtUp;
+        _ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Ending = _ending.Token;
+    }
+
+    /// <summary>Cancelled when the run is to end, for whatever reason.</summary>
+    public CancellationToken Ending { get; }
+
+    public bool UntilCaughtUp { get; }
+
+    public bool IsCaughtUp => _isCaughtUp;
+
+    /// <summary>The partitions that the run does not read any more, because of a record the handler fails on.</summary>
+    public ICollection<TopicPartition> StoppedPartitions => _stopped.Keys;
+
+    public bool IsStopped(TopicPartition partition) => !_stopped.IsEmpty && _stopped.ContainsKey(partition);
+
+    public void StopPartition(TopicPartition partition, HandlerFailedException cause) => _stopped[partition] = cause;
+
+    /// <summary>Ends the run by an exception; the first one counts.</summary>
+    public void Fail(Exception exception)
+    {
+        Interlocked.CompareExchange(ref _failure, exception, null);
+        End();
+    }
+
+    /// <summary>Ends the run because there is nothing left to do.</summary>
+    public void CatchUp()
+    {
+        _isCaughtUp = true;
+        End();
+    }
+
+    public void End() => _ending.Cancel();
+
+    /// <summary>Throws what the caller of the run must know; called when all workers have ended.</summary>
+    public void ThrowIfFailed(CancellationToken cancellationToken)
+    {
+        if (_failure is not null)
+            ExceptionDispatchInfo.Throw(_failure);
+        if (!UntilCaughtUp)
+            return;
+        if (!_isCaughtUp)
+            throw new OperationCanceledException("The run was ended before the pipeline had caught up.", cancellationToken);
+        foreach (var (_, cause) in _stopped)
+            throw cause;
+    }
+
+    public void Dispose() => _ending.Dispose();
+}

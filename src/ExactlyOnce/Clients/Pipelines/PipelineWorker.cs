@@ -1,0 +1,225 @@
+using ExactlyOnce.Clients.Consuming;
+
+namespace ExactlyOnce.Clients.Pipelines;
+
+/// <summary>
+/// One worker of a pipeline: reads its share of the partitions, batch by batch, and sees to it that every batch takes effect once. After a failure it goes back
+/// to the batch's beginning: later, then in pieces, then without the record that is to blame, as the options say. Lives for one run. When its clients are of no use any
+/// more (fenced, partition lost, transaction undecided) it makes new ones, which begin at what is committed.
+/// Exceptions: everything that ends the pipeline goes to <see cref="PipelineRun.Fail"/>.
+/// </summary>
+internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> plan, int worker, PipelineRun run)
+{
+    // Clients that are lost again and again without a batch in between are not a passing trouble.
+    private const int RecreationsMin = 5;
+
+    private readonly PipelineOptions _options = plan.Options;
+    private readonly TypedContents<TKey, TValue> _contents = new(plan.Topic);
+    private readonly Dictionary<ConsumedPartition, PartitionRetry> _retries = [];
+    private long _batchesDone;
+
+    public async Task RunAsync()
+    {
+        await new SchedulerHop(plan.Backend.Completions);
+        try
+        {
+            await RunUntilEndingAsync().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (run.Ending.IsCancellationRequested)
+        {
+            // The batch at hand was finished or aborted: nothing is in doubt.
+        }
+        catch (Exception exception)
+        {
+            PipelineLog.Stopped(plan.Logger, exception, plan.Name);
+            run.Fail(exception);
+        }
+    }
+
+    private async ValueTask RunUntilEndingAsync()
+    {
+        var failures = 0;
+        while (true)
+        {
+            var batchesDone = _batchesDone;
+            try
+            {
+                await RunClientsAsync().ConfigureAwait(false);
+                return;
+            }
+            catch (BrokerException exception) when (IsWorthNewClients(exception) && failures < Math.Max(_options.MaxAttempts, RecreationsMin))
+            {
+                failures = _batchesDone == batchesDone ? failures + 1 : 1;
+                var delay = _options.DelayAfter(failures);
+                PipelineLog.WorkerRecreated(plan.Logger, exception, plan.Name, worker, exception.Code, delay);
+                await Task.Delay(delay, plan.Backend.Time, run.Ending).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private static bool IsWorthNewClients(BrokerException exception) =>
+        exception.Recovery is ErrorRecovery.RecreateClient or ErrorRecovery.Retry or ErrorRecovery.AbortTransaction;
+
+    private async ValueTask RunClientsAsync()
+    {
+        await using var output = await plan.OpenOutputAsync(worker, run.Ending).ConfigureAwait(false);
+        await using var session = plan.OpenSession(output, run);
+        try
+        {
+            while (await ReadAsync(session, output).ConfigureAwait(false))
+                if (_contents.Count > 0)
+                    await HandleAsync(session, output, _contents.Partition!).ConfigureAwait(false);
+        }
+        finally
+        {
+            foreach (var retry in _retries.Values)
+                retry.Dispose();
+            _retries.Clear();
+        }
+    }
+
+    // A record that cannot be read fails for the same reason every time: it is not tried again.
+    private async ValueTask<bool> ReadAsync(ConsumerSession session, PipelineOutput<TKey, TValue> output)
+    {
+        try
+        {
+            return await session.ReadAsync(_contents, run.Ending).ConfigureAwait(false);
+        }
+        catch (RecordDeserializationException exception)
+        {
+            var partition = session.Find(exception.TopicPartition);
+            _contents.Invalidate();
+            await GiveUpAsync(session, output, partition, DeadLetter.Of(exception), exception.Offset + 1).ConfigureAwait(false);
+            return true;
+        }
+    }
+
+    private async ValueTask HandleAsync(ConsumerSession session, PipelineOutput<TKey, TValue> output, ConsumedPartition partition)
+    {
+        var first = _contents.Slots[0].Offset;
+        // A stopped partition may come to another worker of the pipeline.
+        if (run.IsStopped(partition.Id))
+        {
+            partition.IsPaused = true;
+            partition.SeekTo(first);
+            return;
+        }
+        partition.Give(_contents.NextOffset);
+        try
+        {
+            await output.ProcessAsync(session, _contents.Open(), run.Ending).ConfigureAwait(false);
+        }
+        catch (HandlerFailure failure)
+        {
+            await RetryAsync(session, output, partition, failure.Cause, failure.Offset).ConfigureAwait(false);
+            return;
+        }
+        catch (BrokerException exception) when (exception.Recovery is not (ErrorRecovery.RecreateClient or ErrorRecovery.Stop))
+        {
+            await RetryAsync(session, output, partition, exception, failedAt: null).ConfigureAwait(false);
+            return;
+        }
+        NoteDone(partition, _contents.NextOffset);
+    }
+
+    private void NoteDone(ConsumedPartition partition, long nextOffset)
+    {
+        _batchesDone++;
+        partition.Committed = nextOffset;
+        // The search goes on behind a piece that was good.
+        if (_retries.TryGetValue(partition, out var retry) && !(retry.IsSplitting && nextOffset < retry.End))
+            Forget(partition, retry);
+    }
+
+    private async ValueTask RetryAsync(
+        ConsumerSession session, PipelineOutput<TKey, TValue> output, ConsumedPartition partition, Exception cause, long? failedAt)
+    {
+        var (first, count) = (_contents.Slots[0].Offset, _contents.Count);
+        var retry = FindRetry(session, partition);
+        retry.Attempts++;
+        if (retry.Attempts < _options.MaxAttempts && !retry.IsSplitting)
+        {
+            var delay = _options.DelayAfter(retry.Attempts);
+            PipelineLog.AttemptFailed(
+                plan.Logger, cause, plan.Name, partition.Id, first, _contents.NextOffset, retry.Attempts, _options.MaxAttempts, delay);
+            retry.GoBack(first, count, delay);
+        }
+        else if (_options.WhenRetriesExhausted == WhenRetriesExhausted.DeadLetter && count > 1)
+        {
+            retry.IsSplitting = true;
+            var piece = PieceSize(failedAt);
+            PipelineLog.Splitting(plan.Logger, plan.Name, partition.Id, first, _contents.NextOffset, piece);
+            retry.GoBack(first, piece, TimeSpan.Zero);
+        }
+        else
+        {
+            var letter = DeadLetter.Of(_contents, IndexOf(failedAt), cause, retry.Attempts);
+            await GiveUpAsync(session, output, partition, letter, _contents.NextOffset).ConfigureAwait(false);
+        }
+    }
+
+    // The record that failed, when it is known, is cut out: what stands in front of it first. Otherwise the batch is halved.
+    private int PieceSize(long? failedAt) => failedAt is null ? _contents.Count / 2 : Math.Max(1, IndexOf(failedAt));
+
+    private int IndexOf(long? offset)
+    {
+        for (var i = 0; i < _contents.Count; i++)
+            if (_contents.Slots[i].Offset == offset)
+                return i;
+        return 0;
+    }
+
+    private async ValueTask GiveUpAsync(
+        ConsumerSession session, PipelineOutput<TKey, TValue> output, ConsumedPartition partition, DeadLetter letter, long nextOffset)
+    {
+        switch (_options.WhenRetriesExhausted)
+        {
+            case WhenRetriesExhausted.DeadLetter:
+                await output.DeadLetterAsync(session, letter, nextOffset, run.Ending).ConfigureAwait(false);
+                PipelineLog.DeadLettered(plan.Logger, letter.Cause, plan.Name, letter.Source, letter.Offset, letter.Attempts, _options.DeadLetterTopic!);
+                partition.SeekTo(nextOffset);
+                _batchesDone++;
+                break;
+            case WhenRetriesExhausted.StopPartition:
+                partition.IsPaused = true;
+                partition.SeekTo(letter.Offset);
+                PipelineLog.PartitionStopped(plan.Logger, letter.Cause, plan.Name, letter.Source, letter.Offset, letter.Attempts);
+                StopPartition(partition, Failure(letter));
+                break;
+            default:
+                throw Failure(letter);
+        }
+        if (_retries.TryGetValue(partition, out var retry))
+            Forget(partition, retry);
+    }
+
+    private void StopPartition(ConsumedPartition partition, HandlerFailedException failure)
+    {
+        run.StopPartition(partition.Id, failure);
+        var partitions = plan.Backend.TryGetTopic(plan.Topic.Name)?.Partitions ?? 0;
+        if (run.StoppedPartitions.Count >= partitions && !run.UntilCaughtUp)
+            run.Fail(failure);
+    }
+
+    private HandlerFailedException Failure(DeadLetter letter) => new(
+        $"Pipeline '{plan.Name}' failed on {letter.Source}@{letter.Offset} after {letter.Attempts} attempts: {letter.Cause.Message}",
+        letter.Source, letter.Offset, letter.Attempts, letter.Cause);
+
+    private PartitionRetry FindRetry(ConsumerSession session, ConsumedPartition partition)
+    {
+        if (_retries.TryGetValue(partition, out var known))
+            return known;
+        foreach (var (former, retry) in _retries)
+            if (!session.Partitions.Contains(former))
+                Forget(former, retry);
+        var added = new PartitionRetry(session, partition, _contents.Slots[_contents.Count - 1].Offset + 1, plan.Backend.Time);
+        _retries.Add(partition, added);
+        return added;
+    }
+
+    private void Forget(ConsumedPartition partition, PartitionRetry retry)
+    {
+        _retries.Remove(partition);
+        retry.Dispose();
+    }
+}

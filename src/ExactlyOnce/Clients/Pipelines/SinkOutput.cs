@@ -1,0 +1,75 @@
+using ExactlyOnce.Clients.Consuming;
+
+namespace ExactlyOnce.Clients.Pipelines;
+
+/// <summary>
+/// Batches into a store of the application's, which holds the offsets beside the effects. The group only shares out the partitions. A dead letter is published before the sink
+/// steps over its record: when the process dies in between, it is published again.
+/// </summary>
+internal sealed class SinkOutput<TKey, TValue>(
+    Broker broker, Topic<TKey, TValue> topic, string pipeline, string? deadLetterTopic, ITransactionalSink<TKey, TValue> sink)
+    : PipelineOutput<TKey, TValue>
+{
+    private readonly Topic<byte[], byte[]>? _deadLetters =
+        deadLetterTopic is null ? null : Topic.Create(deadLetterTopic, Serdes.Bytes, Serdes.Bytes);
+
+    private readonly TypedContents<TKey, TValue> _steps = new(topic);
+
+    public override Func<TopicPartition, CancellationToken, ValueTask<long?>>? FindPosition => LoadAsync;
+
+    public override ValueTask StoreStartAsync(ConsumerSession session, TopicPartition partition, long offset, CancellationToken cancellationToken) =>
+        WriteStepAsync(partition, offset, cancellationToken);
+
+    public override async ValueTask<IReadOnlyDictionary<TopicPartition, CommittedOffset>> FindCommittedAsync(
+        IReadOnlyCollection<TopicPartition> partitions, CancellationToken cancellationToken)
+    {
+        var committed = new Dictionary<TopicPartition, CommittedOffset>();
+        foreach (var partition in partitions)
+            if (await LoadAsync(partition, cancellationToken).ConfigureAwait(false) is { } offset)
+                committed.Add(partition, new CommittedOffset(offset));
+        return committed;
+    }
+
+    public override ValueTask ProcessAsync(ConsumerSession session, ConsumerBatch<TKey, TValue> batch, CancellationToken cancellationToken) =>
+        WriteAsync(batch, cancellationToken);
+
+    public override async ValueTask DeadLetterAsync(ConsumerSession session, DeadLetter letter, long nextOffset, CancellationToken cancellationToken)
+    {
+        var record = letter.ToRecord(pipeline, broker.Backend.Time.GetUtcNow());
+        await broker.PublishAsync(_deadLetters!, record, cancellationToken).ConfigureAwait(false);
+        await WriteStepAsync(letter.Source, nextOffset, cancellationToken).ConfigureAwait(false);
+    }
+
+    public override ValueTask DisposeAsync() => default;
+
+    private async ValueTask<long?> LoadAsync(TopicPartition partition, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await sink.LoadNextOffsetAsync(partition, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (HandlerFailure.Is(exception, cancellationToken) && exception is not BrokerException)
+        {
+            // The store does not answer: set up anew, later.
+            throw new TransientException(ErrorCode.HandlerFailed, $"The sink of pipeline '{pipeline}' did not load the offset of {partition}: {exception.Message}", exception);
+        }
+    }
+
+    private ValueTask WriteStepAsync(TopicPartition partition, long nextOffset, CancellationToken cancellationToken)
+    {
+        _steps.BecomeStep(nextOffset);
+        return WriteAsync(_steps.Open(partition), cancellationToken);
+    }
+
+    private async ValueTask WriteAsync(ConsumerBatch<TKey, TValue> batch, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await sink.WriteAsync(batch, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (HandlerFailure.Is(exception, cancellationToken))
+        {
+            throw new HandlerFailure(exception, offset: null);
+        }
+    }
+}

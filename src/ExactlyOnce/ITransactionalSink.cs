@@ -1,0 +1,23 @@
+namespace ExactlyOnce;
+
+/// <summary>
+/// A store that takes a pipeline's effects and its offsets in one atomic step: a database with a table of offsets, a file written by rename. Because the offset
+/// lives with the effects, nothing is applied twice, whenever the process dies.
+/// </summary>
+/// <typeparam name="TKey">The topic's key type.</typeparam>
+/// <typeparam name="TValue">The topic's value type.</typeparam>
+public interface ITransactionalSink<TKey, TValue>
+{
+    /// <summary>The next offset to read, as stored by the last write; null when nothing of this partition was written yet.</summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    ValueTask<long?> LoadNextOffsetAsync(TopicPartition partition, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Stores the effects of the batch and its <see cref="ConsumerBatch{TKey,TValue}.NextOffset"/>, both or nothing. The batch is empty when a record was taken out and
+    /// dead-lettered: then only the offset is to be stored.
+    /// </summary>
+    /// <param name="batch">The batch; valid during the call.</param>
+    /// <param name="cancellationToken">Cancels the call; it must then have had no effect.</param>
+    ValueTask WriteAsync(ConsumerBatch<TKey, TValue> batch, CancellationToken cancellationToken);
+}
