@@ -23,7 +23,7 @@ public readonly struct RecordHeader
     /// <param name="value">The value, or null. Not copied: do not change the array before the record has been sent.</param>
     /// <exception cref="ArgumentNullException"><paramref name="key"/> is null.</exception>
     public RecordHeader(string key, byte[]? value)
-        : this(key, value is null ? null : new ReadOnlyMemory<byte>(value))
+        : this(key, value is null ? default(ReadOnlyMemory<byte>?) : new ReadOnlyMemory<byte>(value))
     {
     }
 

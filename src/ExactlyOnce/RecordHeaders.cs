@@ -1,5 +1,4 @@
 using System.Collections;
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Text;
 using ExactlyOnce.Kernel.Primitives;
@@ -115,7 +114,6 @@ public sealed class RecordHeaders : IReadOnlyList<RecordHeader>
     }
 
     /// <summary>Goes over the headers in order.</summary>
-    [SuppressMessage("Design", "CA1034", Justification = "The enumerator pattern.")]
     public struct Enumerator
     {
         private readonly RecordHeader[] _headers;

@@ -29,7 +29,7 @@ internal sealed partial class GroupCoordinatorState
     public GroupState StateOf(string group) => TryGetGroup(group)?.State ?? GroupState.Dead;
 
     /// <summary>What an answer about the group must wait for.</summary>
-    public long LsnOf(string group) => TryGetGroup(group)?.Lsn ?? LastLsn;
+    public long LsnOf(string group) => TryGetGroup(group) is { Lsn: >= 0 } entry ? entry.Lsn : LastLsn;
 
     /// <summary>When <see cref="DecideTimeouts"/> has something to do; <see cref="long.MaxValue"/> for never.</summary>
     public long NextDeadlineMs

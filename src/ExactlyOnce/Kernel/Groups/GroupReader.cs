@@ -30,9 +30,15 @@ internal ref struct GroupReader
 
     public string Text() => NullableText() ?? throw Broken("a null string");
 
-    public string? NullableText()
+    public string? NullableText() => Text(Int32());
+
+    public string ShortText() => NullableShortText() ?? throw Broken("a null string");
+
+    /// <summary>A string as Kafka's older formats have it: length i16, −1 for null.</summary>
+    public string? NullableShortText() => Text(Int16());
+
+    private string? Text(int length)
     {
-        var length = Int32();
         if (length == -1)
             return null;
         try

@@ -34,4 +34,23 @@ internal sealed record GroupSettings
     public int OffsetsPerTransactionMax { get; init; } = 10_000;
 
     public long OffsetRetentionMs { get; init; } = 7L * 24 * 60 * 60 * 1000;
+
+    /// <summary>
+    /// Whether a group id can be kept: not too long, and text that survives being written as UTF-8. Two ids that differ only in broken surrogates would be
+    /// one group after a restart.
+    /// </summary>
+    public bool IsValidGroupId(string group)
+    {
+        if (group.Length > GroupIdCharsMax)
+            return false;
+        for (var i = 0; i < group.Length; i++)
+        {
+            if (!char.IsSurrogate(group[i]))
+                continue;
+            if (i + 1 == group.Length || !char.IsSurrogatePair(group[i], group[i + 1]))
+                return false;
+            i++;
+        }
+        return true;
+    }
 }

@@ -51,6 +51,20 @@ internal readonly struct GroupWriter(IBufferWriter<byte> destination)
         destination.Advance(length);
     }
 
+    /// <summary>A string as Kafka's older formats have it: length i16, −1 for null.</summary>
+    public void ShortText(string? value)
+    {
+        if (value is null)
+        {
+            Int16(-1);
+            return;
+        }
+        var length = Encoding.UTF8.GetByteCount(value);
+        Int16(checked((short)length));
+        Encoding.UTF8.GetBytes(value, destination.GetSpan(length));
+        destination.Advance(length);
+    }
+
     public void Bytes(ReadOnlySpan<byte> value)
     {
         Int32(value.Length);

@@ -82,6 +82,9 @@ internal ref struct BatchReader
     /// <summary>The producer's time of the record reached, or the append time of the whole batch. Unix milliseconds, −1 for none.</summary>
     public readonly long TimestampMs => _isLogAppendTime ? _appendTimestamp : _baseTimestamp + _timestampDelta;
 
+    /// <summary>The timestamp that stands in the record, whatever the batch says of append time.</summary>
+    public readonly long RecordedTimestampMs => _baseTimestamp + _timestampDelta;
+
     /// <summary>The number of the record reached in its producer's sequence, −1 for none.</summary>
     public readonly int Sequence => _baseSequence < 0 ? Primitives.Sequence.None : Primitives.Sequence.Add(_baseSequence, _offsetDelta);
 
@@ -99,6 +102,9 @@ internal ref struct BatchReader
 
     /// <summary>The headers of the record reached, read as they are asked for.</summary>
     public readonly RecordHeaderReader Headers => new(_records[_headersAt.._position], _headerCount);
+
+    /// <summary>The encoded key, value and headers of the record reached: what stays the same when its batch is rewritten.</summary>
+    public readonly ReadOnlySpan<byte> Fields => _records[(_keyAt - VarInt.Length(_keyLength)).._position];
 
     public readonly BatchReader GetEnumerator() => this;
 

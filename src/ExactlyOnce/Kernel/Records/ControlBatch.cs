@@ -64,6 +64,8 @@ internal static class ControlBatch
             throw new CorruptRecordException("Not one whole record batch.");
         if (!header.IsControl)
             return false;
+        if (header.Compression != CompressionType.None)
+            throw new CorruptRecordException($"The control batch at offset {header.BaseOffset} is compressed; none ever is.");
         var reader = BatchReader.Open(batch);
         if (!reader.MoveNext())
             return false;

@@ -214,12 +214,18 @@ internal sealed class ClassicDraft
     private void AdmitToGeneration(int index)
     {
         var member = _members[index];
-        var admitted = member with { IsAwaitingJoin = false, IsNew = false, IsSyncMissing = true, Assignment = default };
-        if (member.IsAwaitingJoin)
-            admitted = admitted with { SessionDeadlineMs = _nowMs + member.SessionTimeoutMs };
-        _members[index] = admitted;
-        if (member.IsAwaitingJoin)
-            AnswerJoin(admitted.Id);
+        _members[index] = member with { Assignment = default };
+        if (!member.IsAwaitingJoin)
+            return; // A static member that is away: its place is kept until its session ends, and nobody waits for its sync.
+        _members[index] = member with
+        {
+            Assignment = default,
+            IsAwaitingJoin = false,
+            IsNew = false,
+            IsSyncMissing = true,
+            SessionDeadlineMs = _nowMs + member.SessionTimeoutMs,
+        };
+        AnswerJoin(member.Id);
     }
 
     private string ElectLeader()

@@ -19,7 +19,7 @@ internal static class ClassicJoins
 
     private static GroupVerdict Check(ClassicGroup group, ClassicJoinRequest request, GroupSettings settings)
     {
-        if (request.Group.Length == 0 || request.Group.Length > settings.GroupIdCharsMax)
+        if (request.Group.Length == 0 || !settings.IsValidGroupId(request.Group))
             return GroupVerdict.InvalidGroupId;
         if (request.SessionTimeoutMs < settings.MinSessionTimeoutMs || request.SessionTimeoutMs > settings.MaxSessionTimeoutMs)
             return GroupVerdict.InvalidSessionTimeout;

@@ -109,6 +109,7 @@ internal sealed class ConsumerDraft
             if (held is null || held.Contains(told.Partition))
                 revoking.Add(told);
         }
+        revoking.Sort(static (a, b) => a.Partition.CompareTo(b.Partition));
         var isReleased = revoking.Count == 0;
         var next = member with { Revoking = Unless(member.Revoking, revoking) };
         next = isReleased ? Advance(next, kept) : next with { Owned = Unless(member.Owned, kept) };

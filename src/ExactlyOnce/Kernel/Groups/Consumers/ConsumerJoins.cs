@@ -28,7 +28,7 @@ internal static class ConsumerJoins
 
     private static GroupVerdict Check(ConsumerGroup group, ConsumerJoinRequest request, GroupSettings settings)
     {
-        if (request.Group.Length == 0 || request.Group.Length > settings.GroupIdCharsMax)
+        if (request.Group.Length == 0 || !settings.IsValidGroupId(request.Group))
             return GroupVerdict.InvalidGroupId;
         if (request.MemberId.Length == 0 || request.RebalanceTimeoutMs <= 0)
             return GroupVerdict.InvalidRequest;

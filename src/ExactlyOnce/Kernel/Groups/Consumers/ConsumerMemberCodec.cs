@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using ExactlyOnce.Kernel.Primitives;
 
 namespace ExactlyOnce.Kernel.Groups.Consumers;
 
@@ -36,7 +37,35 @@ internal static class ConsumerMemberCodec
         }
     }
 
-    public static ConsumerMember Read(ref GroupReader reader) => new()
+    public static ConsumerMember Read(ref GroupReader reader)
+    {
+        var member = ReadFields(ref reader);
+        // Lookups search by halves and the owner index takes each partition once.
+        var isAscending = IsAscending(member.Topics.AsSpan()) && IsAscending(member.Target.AsSpan())
+            && IsAscending<PartitionKey>(Partitions(member.Owned)) && IsAscending<PartitionKey>(Partitions(member.Revoking));
+        return isAscending ? member : throw GroupReader.Broken("a member whose partitions are not in order");
+    }
+
+    private static bool IsAscending<T>(ReadOnlySpan<T> values)
+        where T : IComparable<T>
+    {
+        for (var i = 1; i < values.Length; i++)
+        {
+            if (values[i].CompareTo(values[i - 1]) <= 0)
+                return false;
+        }
+        return true;
+    }
+
+    private static PartitionKey[] Partitions(ImmutableArray<OwnedPartition> owned)
+    {
+        var partitions = new PartitionKey[owned.Length];
+        for (var i = 0; i < partitions.Length; i++)
+            partitions[i] = owned[i].Partition;
+        return partitions;
+    }
+
+    private static ConsumerMember ReadFields(ref GroupReader reader) => new()
     {
         Origin = MemberOrigin.Network,
         Id = reader.Text(),

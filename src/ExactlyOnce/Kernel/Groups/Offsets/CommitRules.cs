@@ -12,7 +12,7 @@ internal static class CommitRules
 {
     public static GroupVerdict CheckCaller(GroupEntry? group, OffsetCommitRequest request, bool isTransactional, GroupSettings settings)
     {
-        if (request.Group.Length > settings.GroupIdCharsMax)
+        if (!settings.IsValidGroupId(request.Group))
             return GroupVerdict.InvalidGroupId;
         if (group is null)
             return request.Generation < 0 ? GroupVerdict.None : GroupVerdict.IllegalGeneration;
