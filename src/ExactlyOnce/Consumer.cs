@@ -63,7 +63,7 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
         try
         {
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _session.Closing);
-            while (await ReadAsync(ending.Token, cancellationToken))
+            while (await ReadAsync(ending.Token, cancellationToken).ConfigureAwait(false))
             {
                 var partition = _contents.Partition!;
                 for (var i = 0; i < _contents.Count; i++)
@@ -96,7 +96,7 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
         try
         {
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _session.Closing);
-            while (await ReadAsync(ending.Token, cancellationToken))
+            while (await ReadAsync(ending.Token, cancellationToken).ConfigureAwait(false))
             {
                 _contents.Partition!.Give(_contents.NextOffset);
                 yield return _contents.Open();
@@ -124,7 +124,7 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     public async ValueTask<CommittedOffset?> CommittedAsync(TopicPartition partition, CancellationToken cancellationToken = default)
     {
         var group = Group ?? throw new InvalidOperationException("Only a consumer in a group has committed offsets: name the group with InGroup.");
-        var committed = await _session.Backend.FetchOffsetsAsync(group, [partition], cancellationToken);
+        var committed = await _session.Backend.FetchOffsetsAsync(group, [partition], cancellationToken).ConfigureAwait(false);
         return committed.TryGetValue(partition, out var offset) ? offset : null;
     }
 
@@ -142,7 +142,7 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     public async ValueTask SeekAsync(TopicPartition partition, long offset, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        await _session.StartAsync(cancellationToken);
+        await _session.StartAsync(cancellationToken).ConfigureAwait(false);
         _session.Find(partition).SeekTo(offset);
         _session.Wake();
     }
@@ -152,7 +152,7 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     /// <param name="cancellationToken">Cancels the start.</param>
     public async ValueTask SeekToTimeAsync(DateTimeOffset time, CancellationToken cancellationToken = default)
     {
-        await _session.StartAsync(cancellationToken);
+        await _session.StartAsync(cancellationToken).ConfigureAwait(false);
         foreach (var partition in _session.Partitions)
             partition.SeekTo(StartFrom.Timestamp(time).Resolve(partition.Partition, _options.Isolation, time));
         _session.Wake();
@@ -188,7 +188,7 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     /// <param name="cancellationToken">Cancels the start.</param>
     public async ValueTask<long> GetLagAsync(CancellationToken cancellationToken = default)
     {
-        await _session.StartAsync(cancellationToken);
+        await _session.StartAsync(cancellationToken).ConfigureAwait(false);
         var lag = 0L;
         foreach (var partition in _session.Partitions)
             lag += partition.Partition.CountDeliverable(partition.Position, _options.Isolation);
@@ -217,7 +217,7 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     /// <summary>Ends the loop, leaves the group and lets go of everything. The current batch becomes void.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _session.DisposeAsync();
+        await _session.DisposeAsync().ConfigureAwait(false);
         if (Interlocked.CompareExchange(ref _isLooping, 1, 0) == 0)
             _contents.Invalidate();
         _broker.Unregister(this);
@@ -249,7 +249,7 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     {
         try
         {
-            return await _session.ReadAsync(_contents, ending);
+            return await _session.ReadAsync(_contents, ending).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (ending.IsCancellationRequested)
         {

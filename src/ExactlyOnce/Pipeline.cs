@@ -94,13 +94,13 @@ public sealed class Pipeline : IAsyncDisposable
                 throw new InvalidOperationException($"Pipeline '{Name}' is running already.");
             run = _run = new PipelineRun(untilCaughtUp, cancellationToken);
         }
-        var running = RunAsync(run, cancellationToken);
+        var running = RunToEndAsync(run, cancellationToken);
         lock (_lock)
             _running = running;
         return running;
     }
 
-    private async Task RunAsync(PipelineRun run, CancellationToken cancellationToken)
+    private async Task RunToEndAsync(PipelineRun run, CancellationToken cancellationToken)
     {
         try
         {

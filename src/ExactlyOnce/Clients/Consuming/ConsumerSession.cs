@@ -83,11 +83,11 @@ internal sealed class ConsumerSession : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_isClosing, typeof(Consumer<,>));
             return;
         }
-        await _turn.EnterAsync(cancellationToken);
+        await _turn.EnterAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             ObjectDisposedException.ThrowIf(_isClosing, typeof(Consumer<,>));
-            await StartInTurnAsync(cancellationToken);
+            await StartInTurnAsync(cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -105,21 +105,21 @@ internal sealed class ConsumerSession : IAsyncDisposable
         contents.Invalidate();
         if (_isClosing)
             return false;
-        await _turn.EnterAsync(cancellationToken);
+        await _turn.EnterAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             if (_isClosing)
                 return false;
-            await StartInTurnAsync(cancellationToken);
+            await StartInTurnAsync(cancellationToken).ConfigureAwait(false);
             while (true)
             {
-                await ReconcileAsync(cancellationToken);
+                await ReconcileAsync(cancellationToken).ConfigureAwait(false);
                 if (TryRead(contents))
                     return true;
                 if (WhenIdle is not null)
-                    await WhenIdle(cancellationToken);
+                    await WhenIdle(cancellationToken).ConfigureAwait(false);
                 if (TryRegister())
-                    await _signal.WaitAsync(cancellationToken);
+                    await _signal.WaitAsync(cancellationToken).ConfigureAwait(false);
             }
         }
         finally
@@ -146,7 +146,7 @@ internal sealed class ConsumerSession : IAsyncDisposable
     public async ValueTask CommitAsync(CancellationToken cancellationToken)
     {
         var group = _options.Group ?? throw new InvalidOperationException("Only a consumer in a group can commit: name the group with InGroup.");
-        await StartAsync(cancellationToken);
+        await StartAsync(cancellationToken).ConfigureAwait(false);
         var moved = new Dictionary<TopicPartition, CommittedOffset>();
         var partitions = Partitions;
         foreach (var partition in partitions)
@@ -155,9 +155,9 @@ internal sealed class ConsumerSession : IAsyncDisposable
         if (moved.Count == 0)
             return;
         if (_membership is not null)
-            await _membership.CommitAsync(moved, cancellationToken);
+            await _membership.CommitAsync(moved, cancellationToken).ConfigureAwait(false);
         else
-            await _backend.CommitOffsetsAsync(group, moved, cancellationToken);
+            await _backend.CommitOffsetsAsync(group, moved, cancellationToken).ConfigureAwait(false);
         foreach (var partition in partitions)
             if (moved.TryGetValue(partition.Id, out var committed))
                 partition.Committed = committed.Offset;
@@ -169,7 +169,7 @@ internal sealed class ConsumerSession : IAsyncDisposable
         _isClosing = true;
         // On the scheduler, because a loop that ends runs on into the caller's code.
         _backend.Completions.Schedule(static state => ((CancellationTokenSource)state!).Cancel(), _closing);
-        await _turn.EnterAsync(CancellationToken.None);
+        await _turn.EnterAsync(CancellationToken.None).ConfigureAwait(false);
         try
         {
             if (_isClosed)
@@ -180,9 +180,9 @@ internal sealed class ConsumerSession : IAsyncDisposable
             foreach (var partition in partitions)
                 partition.Dispose();
             if (_fillTimer is not null)
-                await _fillTimer.DisposeAsync();
+                await _fillTimer.DisposeAsync().ConfigureAwait(false);
             if (_membership is not null)
-                await _membership.DisposeAsync();
+                await _membership.DisposeAsync().ConfigureAwait(false);
         }
         finally
         {
@@ -194,11 +194,11 @@ internal sealed class ConsumerSession : IAsyncDisposable
     {
         if (_isStarted)
             return;
-        var topic = await TopicResolution.ResolveAsync(_backend, _topic, _mayCreateTopic, cancellationToken);
+        var topic = await TopicResolution.ResolveAsync(_backend, _topic, _mayCreateTopic, cancellationToken).ConfigureAwait(false);
         if (_options.Group is { } group && _options.Partitions is null)
-            await JoinAsync(group, cancellationToken);
+            await JoinAsync(group, cancellationToken).ConfigureAwait(false);
         else
-            await OpenOwnAsync(topic, cancellationToken);
+            await OpenOwnAsync(topic, cancellationToken).ConfigureAwait(false);
         Volatile.Write(ref _isStarted, true);
         ConsumerLog.Started(_logger, _topic, _partitions.Length);
     }
@@ -216,10 +216,10 @@ internal sealed class ConsumerSession : IAsyncDisposable
                     Assignor = _options.Assignor,
                     RebalanceTimeout = _options.RebalanceTimeout,
                 },
-                cancellationToken);
+                cancellationToken).ConfigureAwait(false);
             _membership.Attach(_signal);
         }
-        await ReconcileAsync(cancellationToken);
+        await ReconcileAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private async ValueTask OpenOwnAsync(TopicDescription topic, CancellationToken cancellationToken)
@@ -231,7 +231,7 @@ internal sealed class ConsumerSession : IAsyncDisposable
                 throw new UnknownTopicException($"There is no partition {index} of '{_topic}'; it has {topic.Partitions}.");
             ids.Add(new TopicPartition(_topic, index));
         }
-        await AddAsync(ids, _options.StartFrom, cancellationToken);
+        await AddAsync(ids, _options.StartFrom, cancellationToken).ConfigureAwait(false);
     }
 
     // A change that was reconciled but not carried out to its end (cancelled while the offsets were fetched) is taken up again.
@@ -240,10 +240,10 @@ internal sealed class ConsumerSession : IAsyncDisposable
         if (_membership is not { } membership || (_isSettled && !membership.IsChangePending))
             return;
         _isSettled = false;
-        var assignment = await membership.ReconcileAsync(cancellationToken);
+        var assignment = await membership.ReconcileAsync(cancellationToken).ConfigureAwait(false);
         GiveUpAllBut(assignment.Partitions);
         var gained = assignment.Partitions.Where(id => !Partitions.Any(partition => partition.Id == id)).ToList();
-        await AddAsync(gained, _options.StartFrom, cancellationToken);
+        await AddAsync(gained, _options.StartFrom, cancellationToken).ConfigureAwait(false);
         _isSettled = true;
     }
 
@@ -266,18 +266,20 @@ internal sealed class ConsumerSession : IAsyncDisposable
             return;
         IReadOnlyDictionary<TopicPartition, CommittedOffset>? committed = null;
         if (_options.Group is { } group && FindPosition is null)
-            committed = await _backend.FetchOffsetsAsync(group, ids, cancellationToken);
+            committed = await _backend.FetchOffsetsAsync(group, ids, cancellationToken).ConfigureAwait(false);
         foreach (var id in ids)
         {
             if (_partitions.Any(partition => partition.Id == id))
                 continue;
-            long? known = FindPosition is not null ? await FindPosition(id, cancellationToken)
-                : committed is not null && committed.TryGetValue(id, out var found) ? found.Offset
-                : null;
+            long? known = null;
+            if (FindPosition is not null)
+                known = await FindPosition(id, cancellationToken).ConfigureAwait(false);
+            else if (committed is not null && committed.TryGetValue(id, out var found))
+                known = found.Offset;
             var offset = known ?? startFrom.Resolve(_backend.GetPartition(id), _options.Isolation, _backend.Time.GetUtcNow());
             if (known is null && StoreStart is not null && startFrom != StartFrom.Earliest)
             {
-                await StoreStart(id, offset, cancellationToken);
+                await StoreStart(id, offset, cancellationToken).ConfigureAwait(false);
                 known = offset;
             }
             Add(id, offset, known);

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 
 namespace ExactlyOnce.Clients.Consuming;
@@ -22,6 +23,7 @@ internal abstract class Delivery
 }
 
 /// <summary>Reads a topic and calls a handler for every record. Owned by its subscription.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "The loop disposes of the session at its end; the token source holds nothing that needs disposal.")]
 internal sealed class Delivery<TKey, TValue> : Delivery
 {
     private readonly BrokerBackend _backend;
@@ -98,7 +100,7 @@ internal sealed class Delivery<TKey, TValue> : Delivery
         catch (BrokerException)
         {
             // There is no topic to drain; how the loop ended is told by its completion.
-            await _drained.CancelAsync().ConfigureAwait(false);
+            CancelDrained();
         }
     }
 
@@ -107,17 +109,21 @@ internal sealed class Delivery<TKey, TValue> : Delivery
         var ends = new Dictionary<TopicPartition, long>();
         var partitions = _backend.TryGetTopic(_topic.Name)?.Partitions ?? 0;
         for (var index = 0; index < partitions; index++)
-            if (new TopicPartition(_topic.Name, index) is var id)
-                ends.Add(id, _backend.GetPartition(id).EndOffset(_options.Isolation));
+        {
+            var id = new TopicPartition(_topic.Name, index);
+            ends.Add(id, _backend.GetPartition(id).EndOffset(_options.Isolation));
+        }
         return ends;
     }
 
     private ValueTask EndIfDrainedAsync(CancellationToken cancellationToken)
     {
         if (IsDrained())
-            _drained.Cancel();
+            CancelDrained();
         return default;
     }
+
+    private void CancelDrained() => _drained.Cancel();
 
     // A partition that was added and written to before the end was fixed, and that the session has not seen yet, still counts.
     private bool IsDrained()

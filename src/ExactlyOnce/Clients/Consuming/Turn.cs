@@ -49,8 +49,8 @@ internal sealed class Turn(PipeScheduler scheduler)
 
     private async Task WaitAsync(LinkedListNode<TaskCompletionSource> place, CancellationToken cancellationToken)
     {
-        await using var registration = cancellationToken.UnsafeRegister(_ => Leave(place, cancellationToken), null);
-        await place.Value.Task;
+        using var registration = cancellationToken.UnsafeRegister(_ => Leave(place, cancellationToken), null);
+        await place.Value.Task.ConfigureAwait(false);
     }
 
     // Taken out of the line under the lock, so a turn is never handed to somebody who has left.

@@ -11,10 +11,10 @@ internal static class CaughtUp
     {
         if (plan.Backend.TryGetTopic(plan.Topic.Name) is not { } topic)
             return false;
-        var partitions = new List<TopicPartition>(topic.Partitions);
-        for (var index = 0; index < topic.Partitions; index++)
-            if (new TopicPartition(topic.Name, index) is var id && !run.IsStopped(id))
-                partitions.Add(id);
+        var partitions = Enumerable.Range(0, topic.Partitions)
+            .Select(index => new TopicPartition(topic.Name, index))
+            .Where(partition => !run.IsStopped(partition))
+            .ToList();
         var committed = await output.FindCommittedAsync(partitions, cancellationToken).ConfigureAwait(false);
         foreach (var id in partitions)
         {
