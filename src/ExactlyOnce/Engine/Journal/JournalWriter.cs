@@ -404,7 +404,8 @@ internal sealed class JournalWriter : IDisposable
         Listener?.OnVisible(visibleLsn);
     }
 
-    private void Fail(StorageException cause)
+    /// <summary>Freezes the visible LSN for ever: memory and journal have parted.</summary>
+    public void Fail(StorageException cause)
     {
         if (_visibility.TryFreeze(cause))
             Listener?.OnFailed(cause);

@@ -1,0 +1,306 @@
+using ExactlyOnce.Clients.Producing;
+using ExactlyOnce.Engine.Coordination;
+using ExactlyOnce.Engine.Environment;
+using ExactlyOnce.Engine.Journal;
+using ExactlyOnce.Engine.Recovery;
+using ExactlyOnce.Kernel.Groups.Offsets;
+using ExactlyOnce.Kernel.Primitives;
+using ExactlyOnce.Kernel.Records;
+using ExactlyOnce.Kernel.Transactions;
+using Microsoft.Extensions.Logging;
+
+namespace ExactlyOnce.Engine.Backend;
+
+/// <summary>
+/// A running broker: the parts that own state, wired together. Made by <see cref="Open"/>, which recovers what the directory holds; ended by <see cref="CloseAsync"/>,
+/// which leaves a clean directory behind. Everything here is synchronous; tasks begin in <see cref="EngineBackend"/>.
+/// </summary>
+internal sealed class BrokerEngine : IJournalListener
+{
+    private const int ExpandedBatchBytesMax = 256 << 20;
+
+    private static readonly TimeSpan s_closeTimeout = TimeSpan.FromSeconds(30);
+
+    private readonly OpenedStorage _storage;
+    private readonly Lock _closeLock = new();
+    private Task? _closing;
+    private volatile bool _isClosed;
+
+    private BrokerEngine(BrokerEnvironment environment, EngineOptions options, OpenedStorage storage)
+    {
+        Environment = environment;
+        Options = options;
+        _storage = storage;
+        Log = environment.LoggerFactory.CreateLogger("ExactlyOnce.Broker");
+        var composer = new FrameComposer(State, Journal);
+        Transactions = new TransactionCoordinator(State, composer, Partitions, new OffsetCommits(State));
+        Topics = new TopicCoordinator(State, composer, Partitions, storage.Factory);
+        Groups = new GroupCoordinator(State, composer);
+        MessageIds = new MessageIdAppends(State, composer);
+        Retention = new LogRetention(State, composer, () => Journal.VisibleLsn);
+        Congestion = new Congestion(options, Journal, storage.Checkpointer);
+        Codecs = new Codecs(options.Codecs);
+        Deadlines = new Deadlines(this);
+        Housekeeping = new Housekeeping(this, storage.Checkpointer);
+        Journal.Listener = this;
+    }
+
+    public BrokerEnvironment Environment { get; }
+
+    public EngineOptions Options { get; }
+
+    public ILogger Log { get; }
+
+    public JournalWriter Journal => _storage.Journal;
+
+    public CoordinationState State => _storage.State;
+
+    public PartitionTable Partitions => _storage.Partitions;
+
+    public TransactionCoordinator Transactions { get; }
+
+    public TopicCoordinator Topics { get; }
+
+    public GroupCoordinator Groups { get; }
+
+    public GroupSessions GroupSessions { get; } = new();
+
+    public MessageIdAppends MessageIds { get; }
+
+    public LogRetention Retention { get; }
+
+    public Congestion Congestion { get; }
+
+    public Codecs Codecs { get; }
+
+    public Deadlines Deadlines { get; }
+
+    public Housekeeping Housekeeping { get; }
+
+    /// <summary>Producers that are open in this process: holding one is activity.</summary>
+    public LiveProducers LiveProducers { get; } = new();
+
+    /// <summary>Pulses when a transaction has ended.</summary>
+    public ChangeSignal TransactionEnded { get; } = new();
+
+    public bool IsClosed => _isClosed;
+
+    public long NowMs => Environment.NowMs;
+
+    /// <summary>Opens a broker: recovers, aborts what in-process producers of the last run left open, and begins to accept calls.</summary>
+    public static BrokerEngine Open(BrokerEnvironment environment, EngineOptions options)
+    {
+        var started = environment.Time.GetTimestamp();
+        var storage = options.Durability == Durability.Memory
+            ? StartupRecovery.OpenInMemory(environment, options)
+            : StartupRecovery.Open(environment, options);
+        var engine = new BrokerEngine(environment, options, storage);
+        try
+        {
+            engine.Journal.Start();
+            engine.Transactions.AbortAfterRestart(engine.NowMs);
+            engine.Groups.ForgetMembersAfterRestart(engine.NowMs);
+            engine.Journal.Drive();
+            SyncWait.For(engine.Journal, engine.Journal.AppendedLsn);
+            engine.Journal.ThrowIfFailed();
+            engine.Housekeeping.Start();
+            engine.Deadlines.Rearm();
+        }
+        catch
+        {
+            engine.Release(stopJournal: true);
+            throw;
+        }
+        if (options.Directory is { } directory)
+            EngineLog.Opened(
+                engine.Log, directory, options.Durability, engine.Partitions.Count, (long)environment.Time.GetElapsedTime(started).TotalMilliseconds);
+        return engine;
+    }
+
+    /// <summary>Ends the broker; a second call awaits the first.</summary>
+    public ValueTask CloseAsync()
+    {
+        TaskCompletionSource closing;
+        lock (_closeLock)
+        {
+            if (_closing is { } running)
+                return new ValueTask(running);
+            closing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _closing = closing.Task;
+        }
+        Environment.Completions.Schedule(
+            static state =>
+            {
+                var (engine, done) = ((BrokerEngine, TaskCompletionSource))state!;
+                engine.Close();
+                done.SetResult();
+            },
+            (this, closing));
+        return new ValueTask(closing.Task);
+    }
+
+    public void ThrowIfClosed()
+    {
+        if (_isClosed)
+            throw Refusals.Closed();
+    }
+
+    public BatchDecompressor Decompressor() => new(Codecs.Find, ExpandedBatchBytesMax);
+
+    public bool IsVisible(long lsn)
+    {
+        Journal.Drive();
+        return Journal.VisibleLsn >= lsn;
+    }
+
+    /// <summary>Completed when the LSN is visible already; else the operation is completed when it is.</summary>
+    public AppendStatus CompleteWhenVisible(AppendOperation operation, long lsn)
+    {
+        Journal.Drive();
+        if (Journal.VisibleLsn >= lsn)
+            return AppendStatus.Completed;
+        var waiter = AppendWaiter.Rent(operation);
+        if (!Journal.IsVisibleOrWait(lsn, waiter))
+            return AppendStatus.Pending;
+        waiter.Return();
+        return AppendStatus.Completed;
+    }
+
+    /// <summary>What became of a transaction whose producer is refused at a partition: timed out, or fenced by whom.</summary>
+    public BrokerException DescribeLostTransaction(string transactionalId, ProducerIdentity identity)
+    {
+        TransactionDecision decision;
+        lock (State.Lock)
+            decision = State.Transactions.DecideEnrol(transactionalId, identity, [new PartitionKey(-1, -1)], TransactionClient.InProcess(transactionalId), NowMs);
+        return decision.IsRefused
+            ? Refusals.Of(decision, transactionalId)
+            : ErrorTable.ToException(ErrorCode.InvalidProducerEpoch, $"'{transactionalId}': producer {identity} is not the current one.");
+    }
+
+    public void MeetDeadlines()
+    {
+        var nowMs = NowMs;
+        var timedOut = Transactions.AbortTimedOut(nowMs);
+        Groups.FenceTimedOut(nowMs);
+        Journal.Drive();
+        if (timedOut > 0)
+        {
+            EngineLog.TransactionsTimedOut(Log, timedOut);
+            TransactionEnded.Pulse();
+        }
+        GroupSessions.NotifyAll();
+    }
+
+    public void Checkpoint()
+    {
+        var checkpointer = _storage.Checkpointer!;
+        foreach (var deleted in Topics.TakeDeleted())
+            checkpointer.RemoveAfterNext(Directories.Of(Options.Directory!, deleted.Key, deleted.Topic));
+        checkpointer.Run(Journal);
+        Congestion.Release();
+    }
+
+    public void ApplyRetention(long nowMs)
+    {
+        foreach (var partition in Partitions.InOrder())
+        {
+            if (Retention.Apply(partition, nowMs) is not { } moved)
+                continue;
+            DropFiles(moved);
+            EngineLog.Retained(Log, partition.Name, moved.LogStart);
+        }
+        Journal.Drive();
+    }
+
+    public void DropFiles(in LogStartReply moved) => _storage.Checkpointer?.UnlinkAfterNext(moved.Dropped);
+
+    /// <summary>Forgets producers, transactional ids and offsets that nobody has used for long.</summary>
+    public void ExpireIdle(long nowMs)
+    {
+        foreach (var partition in Partitions.InOrder())
+            partition.ExpireProducers(nowMs);
+        Transactions.ExpireIds(LiveProducers.TransactionalIds(), nowMs);
+        Groups.ExpireOffsets(nowMs);
+        Journal.Drive();
+    }
+
+    public OffsetValue[] ToOffsetValues(IReadOnlyDictionary<TopicPartition, CommittedOffset> offsets)
+    {
+        var values = new OffsetValue[offsets.Count];
+        var i = 0;
+        foreach (var (name, offset) in offsets)
+        {
+            var partition = Partitions.Find(name) ?? throw Refusals.UnknownPartition(name);
+            values[i++] = new OffsetValue(partition.Key, offset.Offset, Metadata: offset.Metadata ?? "");
+        }
+        return values;
+    }
+
+    public TopicPartition[] ToNames(IEnumerable<PartitionKey> keys) =>
+        [.. keys.Select(key => Partitions.Find(key)?.Name).OfType<TopicPartition>()];
+
+    void IVisibilityListener.OnVisible(long visibleLsn)
+    {
+        Congestion.Release();
+        if (Congestion.IsCheckpointDue)
+            Housekeeping.Wake();
+    }
+
+    void IJournalListener.OnFailed(StorageException cause)
+    {
+        EngineLog.JournalFailed(Log, cause);
+        Environment.Completions.Schedule(static state => ((BrokerEngine)state!).WakeEverybody(), this);
+    }
+
+    private void Close()
+    {
+        _isClosed = true;
+        Housekeeping.Stop(s_closeTimeout);
+        Deadlines.Dispose();
+        try
+        {
+            if (Journal.Failure is null)
+            {
+                Transactions.AbortAfterRestart(NowMs);
+                Journal.Drive();
+                SyncWait.For(Journal, Journal.AppendedLsn);
+                _storage.Checkpointer?.RunLast(Journal);
+            }
+        }
+        catch (BrokerException exception)
+        {
+            EngineLog.CloseFailed(Log, exception);
+        }
+        WakeEverybody();
+        Release(stopJournal: true);
+        EngineLog.Closed(Log);
+    }
+
+    private void WakeEverybody()
+    {
+        foreach (var partition in Partitions.InOrder())
+            partition.WakeReadersNow();
+        Congestion.Release();
+        TransactionEnded.Pulse();
+        GroupSessions.WakeAll();
+    }
+
+    private void Release(bool stopJournal)
+    {
+        try
+        {
+            if (stopJournal)
+                Journal.Stop(s_closeTimeout);
+            Journal.Dispose();
+        }
+        catch (BrokerException exception)
+        {
+            EngineLog.CloseFailed(Log, exception);
+        }
+        foreach (var partition in Partitions.InOrder())
+            foreach (var segment in partition.View.Segments)
+                segment.File.Release();
+        _storage.DirectoryLock?.Dispose();
+    }
+
+}

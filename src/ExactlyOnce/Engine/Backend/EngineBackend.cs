@@ -1,0 +1,327 @@
+using System.IO.Pipelines;
+using ExactlyOnce.Clients;
+using ExactlyOnce.Clients.Consuming;
+using ExactlyOnce.Clients.Producing;
+using ExactlyOnce.Engine.Coordination;
+using ExactlyOnce.Kernel.Groups;
+using ExactlyOnce.Kernel.Groups.Consumers;
+using ExactlyOnce.Kernel.Groups.Offsets;
+using ExactlyOnce.Kernel.Primitives;
+using ExactlyOnce.Kernel.Transactions;
+using Microsoft.Extensions.Logging;
+
+namespace ExactlyOnce.Engine.Backend;
+
+/// <summary>
+/// The in-process engine behind the client library's port: decisions are taken on the caller's thread, answers wait for the LSN they relied on. Refusals become exceptions here
+/// and nowhere below.
+/// </summary>
+internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
+{
+    private readonly GroupSessions _sessions = engine.GroupSessions;
+
+    public override TimeProvider Time => engine.Environment.Time;
+
+    public override ILoggerFactory LoggerFactory => engine.Environment.LoggerFactory;
+
+    public override PipeScheduler Completions => engine.Environment.Completions;
+
+    internal BrokerEngine Engine => engine;
+
+    public override ICompressionCodec GetCodec(CompressionType type) => engine.Codecs.Get(type);
+
+    public override TopicDescription? TryGetTopic(string topic) => engine.State.Topics.Find(topic) is { } found ? Describe(found) : null;
+
+    public override IReadOnlyList<TopicDescription> ListTopics() =>
+        [.. engine.State.Topics.Topics.OrderBy(topic => topic.Name, StringComparer.Ordinal).Select(Describe)];
+
+    public override async ValueTask<TopicDescription> CreateTopicAsync(string topic, TopicOptions options, CancellationToken cancellationToken)
+    {
+        engine.ThrowIfClosed();
+        cancellationToken.ThrowIfCancellationRequested();
+        Topic.ValidateName(topic, nameof(topic));
+        var reply = engine.Topics.Create(topic, options, isInternal: false, engine.Environment.NextGuid(), engine.NowMs);
+        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        return reply.Error == ErrorCode.None ? Describe(reply.Topic!) : throw Refusals.Of(reply, topic, options);
+    }
+
+    public override async ValueTask AlterTopicAsync(string topic, TopicOptions options, CancellationToken cancellationToken)
+    {
+        engine.ThrowIfClosed();
+        cancellationToken.ThrowIfCancellationRequested();
+        await AnswerAsync(engine.Topics.Alter(topic, options, engine.NowMs), topic, options);
+    }
+
+    public override async ValueTask AddPartitionsAsync(string topic, int partitions, CancellationToken cancellationToken)
+    {
+        engine.ThrowIfClosed();
+        cancellationToken.ThrowIfCancellationRequested();
+        var reply = engine.Topics.AddPartitions(topic, partitions, engine.NowMs);
+        if (reply is { Error: ErrorCode.None, Topic: { } grown })
+        {
+            engine.Groups.TopicChanged(grown.Number, engine.NowMs);
+            _sessions.NotifyAll();
+        }
+        await AnswerAsync(reply, topic, null);
+    }
+
+    public override async ValueTask DeleteTopicAsync(string topic, CancellationToken cancellationToken)
+    {
+        engine.ThrowIfClosed();
+        cancellationToken.ThrowIfCancellationRequested();
+        var reply = engine.Topics.Delete(topic, engine.NowMs);
+        _sessions.NotifyAll();
+        await AnswerAsync(reply, topic, null);
+    }
+
+    public override async ValueTask<long> DeleteRecordsAsync(TopicPartition partition, long beforeOffset, CancellationToken cancellationToken)
+    {
+        engine.ThrowIfClosed();
+        cancellationToken.ThrowIfCancellationRequested();
+        var reply = engine.Retention.DeleteRecords(Find(partition), beforeOffset, engine.NowMs);
+        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        engine.DropFiles(reply);
+        if (reply.Error != ErrorCode.None)
+            throw ErrorTable.ToException(reply.Error, reply.Error == ErrorCode.PolicyViolation
+                ? $"Records of {partition} are compacted, not deleted (TopicOptions.Cleanup)."
+                : $"Offset {beforeOffset} lies behind the end of {partition}, {reply.LogStart}.");
+        return reply.LogStart;
+    }
+
+    public override BackendPartition GetPartition(TopicPartition partition)
+    {
+        engine.ThrowIfClosed();
+        return new EnginePartition(engine, Find(partition));
+    }
+
+    public override async ValueTask<ProducerSession> InitProducerAsync(ProducerRequest request, CancellationToken cancellationToken)
+    {
+        engine.ThrowIfClosed();
+        cancellationToken.ThrowIfCancellationRequested();
+        var reply = Init(request);
+        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        if (reply.Decision.IsRefused)
+            throw Refusals.Of(reply.Decision, request.TransactionalId ?? request.Name ?? "producer");
+        engine.TransactionEnded.Pulse();
+        var session = new ProducerSession
+        {
+            Identity = reply.Decision.Identity,
+            TransactionalId = request.TransactionalId,
+            Name = request.Name,
+            LastSourceSequence = reply.Decision.LastSourceSequence,
+        };
+        engine.LiveProducers.Add(session);
+        return session;
+    }
+
+    public override AppendStatus AppendNamed(ProducerSession session, IReadOnlyList<AppendOperation> operations, long lastSourceSequence)
+    {
+        var batches = new NamedBatch[operations.Count];
+        for (var i = 0; i < batches.Length; i++)
+            batches[i] = new NamedBatch(((EnginePartition)operations[i].Partition!).Partition, operations[i].Header, operations[i].Batch);
+        var receipts = engine.Transactions.AppendNamed(session.Name!, batches, lastSourceSequence, engine.NowMs, out var decision);
+        var refused = Array.FindIndex(receipts, receipt => receipt.Error != ErrorCode.None);
+        var lsn = receipts[0].Lsn;
+        for (var i = 0; i < receipts.Length; i++)
+        {
+            var deciding = refused >= 0 ? refused : i;
+            operations[i].Outcome = Refusals.ToOutcome(receipts[deciding], decision, operations[deciding], batches[deciding].Partition, engine);
+            lsn = Math.Max(lsn, receipts[deciding].Lsn);
+        }
+        if (engine.IsVisible(lsn))
+            return AppendStatus.Completed;
+        foreach (var operation in operations)
+            if (engine.CompleteWhenVisible(operation, lsn) == AppendStatus.Completed)
+                operation.OnCompleted();
+        return AppendStatus.Pending;
+    }
+
+    public override async ValueTask EndTransactionAsync(ProducerSession session, bool commit, IReadOnlyList<TransactionOffsets> offsets)
+    {
+        engine.ThrowIfClosed();
+        var reply = engine.Transactions.End(
+            session.TransactionalId!, session.Identity, commit, ToRequests(offsets), Client(session.TransactionalId!), engine.NowMs, out var refusedOffsets);
+        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        engine.TransactionEnded.Pulse();
+        ThrowIfRefused(session, reply, refusedOffsets);
+        if (!reply.Decision.Identity.IsNone)
+            session.Identity = reply.Decision.Identity;
+    }
+
+    public override async ValueTask<string> PrepareTransactionAsync(ProducerSession session, IReadOnlyList<TransactionOffsets> offsets)
+    {
+        engine.ThrowIfClosed();
+        var reply = engine.Transactions.Prepare(
+            session.TransactionalId!, session.Identity, ToRequests(offsets), Client(session.TransactionalId!), engine.NowMs, out var refusedOffsets);
+        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        ThrowIfRefused(session, reply, refusedOffsets);
+        return reply.Decision.PreparedToken!;
+    }
+
+    public override async ValueTask ResolvePreparedAsync(string token, bool commit, CancellationToken cancellationToken)
+    {
+        engine.ThrowIfClosed();
+        cancellationToken.ThrowIfCancellationRequested();
+        var reply = engine.Transactions.Resolve(token, commit, TransactionClient.InProcess("an operator"), engine.NowMs);
+        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        engine.TransactionEnded.Pulse();
+        if (reply.Decision.IsRefused)
+            throw Refusals.Of(reply.Decision, token);
+    }
+
+    public override ValueTask<IReadOnlyList<PreparedTransaction>> ListPreparedAsync(CancellationToken cancellationToken)
+    {
+        engine.ThrowIfClosed();
+        lock (engine.State.Lock)
+            return ValueTask.FromResult<IReadOnlyList<PreparedTransaction>>([.. engine.State.Transactions.ListPrepared().Select(prepared =>
+                new PreparedTransaction(
+                    prepared.Token, prepared.TransactionalId, DateTimeOffset.FromUnixTimeMilliseconds(prepared.PreparedMs), engine.ToNames(prepared.Partitions)))]);
+    }
+
+    public override async ValueTask<TransactionOutcome> GetOutcomeAsync(
+        string transactionalId, long producerId, short epoch, CancellationToken cancellationToken)
+    {
+        engine.ThrowIfClosed();
+        TransactionOutcome outcome;
+        long lsn;
+        lock (engine.State.Lock)
+        {
+            outcome = engine.State.Transactions.Outcome(transactionalId, new ProducerIdentity(producerId, epoch)).Outcome;
+            lsn = engine.State.AppliedLsn;
+        }
+        await VisibilityWait.For(engine.Journal, lsn);
+        return outcome;
+    }
+
+    public override async ValueTask<GroupSession> JoinGroupAsync(GroupJoinRequest request, CancellationToken cancellationToken)
+    {
+        engine.ThrowIfClosed();
+        cancellationToken.ThrowIfCancellationRequested();
+        var memberId = $"{request.InstanceId ?? "member"}-{engine.Environment.NextGuid():N}";
+        var reply = engine.Groups.Join(
+            new ConsumerJoinRequest
+            {
+                Group = request.Group,
+                MemberId = memberId,
+                InstanceId = request.InstanceId,
+                Origin = MemberOrigin.InProcess,
+                Topics = [.. request.Topics.Select(topic => (engine.State.Topics.Find(topic) ?? throw Refusals.UnknownTopic(topic)).Number)],
+                Assignor = request.Assignor,
+                RebalanceTimeoutMs = (int)request.RebalanceTimeout.TotalMilliseconds,
+            },
+            engine.NowMs);
+        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        if (reply.Decision.Verdict != GroupVerdict.None)
+            throw Refusals.Of(reply.Decision.Verdict, request.Group);
+        var session = new EngineGroupSession(engine, _sessions, request, memberId);
+        session.Adopt(reply.Decision.Assignment);
+        _sessions.Add(session);
+        _sessions.Notify(request.Group);
+        engine.Deadlines.Rearm();
+        return session;
+    }
+
+    public override async ValueTask<IReadOnlyDictionary<TopicPartition, CommittedOffset>> FetchOffsetsAsync(
+        string group, IReadOnlyCollection<TopicPartition> partitions, CancellationToken cancellationToken)
+    {
+        var names = partitions.ToArray();
+        var keys = Array.ConvertAll(names, name => Find(name).Key);
+        while (true)
+        {
+            engine.ThrowIfClosed();
+            var ended = engine.TransactionEnded.Next;
+            var (found, lsn) = engine.Groups.Fetch(group, keys);
+            await VisibilityWait.For(engine.Journal, lsn);
+            if (!Array.Exists(found, offset => offset.Status == FetchStatus.Unstable))
+                return ToOffsets(names, found);
+            // An open transaction decides about one of them: look again when one has ended.
+            await ended.WaitAsync(cancellationToken);
+        }
+    }
+
+    public override async ValueTask CommitOffsetsAsync(
+        string group, IReadOnlyDictionary<TopicPartition, CommittedOffset> offsets, CancellationToken cancellationToken)
+    {
+        engine.ThrowIfClosed();
+        cancellationToken.ThrowIfCancellationRequested();
+        var reply = engine.Groups.Commit(
+            new OffsetCommitRequest { Group = group, Offsets = engine.ToOffsetValues(offsets), AllOrNothing = true }, engine.NowMs);
+        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        if (reply.Decision.Verdict != GroupVerdict.None)
+            throw Refusals.Of(reply.Decision.Verdict, group);
+    }
+
+    public override async ValueTask DeleteGroupAsync(string group, CancellationToken cancellationToken)
+    {
+        engine.ThrowIfClosed();
+        cancellationToken.ThrowIfCancellationRequested();
+        var reply = engine.Groups.DeleteGroup(group, engine.NowMs);
+        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        if (reply.Decision.Verdict != GroupVerdict.None)
+            throw Refusals.Of(reply.Decision.Verdict, group);
+    }
+
+    public override IReadOnlyList<string> ListGroups() => engine.Groups.List();
+
+    public override ValueTask DisposeAsync() => engine.CloseAsync();
+
+    /// <summary>An in-process client, as the coordinator and its errors name it.</summary>
+    internal static TransactionClient Client(string name) => TransactionClient.InProcess(name);
+
+    private CoordinatorReply Init(ProducerRequest request)
+    {
+        var by = $"a producer opened at {engine.Environment.Time.GetUtcNow():HH:mm:ss.fff}";
+        if (request.TransactionalId is { } id)
+            return engine.Transactions.InitProducer(
+                new InitProducerCommand(id, Client(by)) { TimeoutMs = (int)Math.Min(request.TransactionTimeout.TotalMilliseconds, int.MaxValue - 1) },
+                engine.NowMs);
+        return request.Name is { } name
+            ? engine.Transactions.OpenNamed(name, by, engine.NowMs)
+            : engine.Transactions.AllocateProducer(engine.NowMs);
+    }
+
+    private OffsetCommitRequest[] ToRequests(IReadOnlyList<TransactionOffsets> offsets)
+    {
+        var requests = new OffsetCommitRequest[offsets.Count];
+        for (var i = 0; i < requests.Length; i++)
+            requests[i] = offsets[i].Member is EngineGroupSession member
+                ? member.ToRequest(offsets[i].Offsets)
+                : new OffsetCommitRequest { Group = offsets[i].Group, Offsets = engine.ToOffsetValues(offsets[i].Offsets), AllOrNothing = true };
+        return requests;
+    }
+
+    private static void ThrowIfRefused(ProducerSession session, CoordinatorReply reply, GroupRefusal? refusedOffsets)
+    {
+        if (refusedOffsets is not null)
+            throw Refusals.Of(refusedOffsets.Verdict, refusedOffsets.Group);
+        if (!reply.Decision.IsRefused)
+            return;
+        var exception = Refusals.Of(reply.Decision, session.TransactionalId!);
+        if (exception.Recovery == ErrorRecovery.RecreateClient)
+            session.Fenced = exception;
+        throw exception;
+    }
+
+    private async ValueTask AnswerAsync(TopicReply reply, string topic, TopicOptions? options)
+    {
+        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        if (reply.Error != ErrorCode.None)
+            throw Refusals.Of(reply, topic, options);
+    }
+
+    private Partitions.Partition Find(TopicPartition partition) =>
+        engine.Partitions.Find(partition) ??
+        throw (engine.State.Topics.Find(partition.Topic) is null ? Refusals.UnknownTopic(partition.Topic) : Refusals.UnknownPartition(partition));
+
+    private static Dictionary<TopicPartition, CommittedOffset> ToOffsets(TopicPartition[] names, FetchedOffset[] found)
+    {
+        var offsets = new Dictionary<TopicPartition, CommittedOffset>();
+        for (var i = 0; i < names.Length; i++)
+            if (found[i].Status == FetchStatus.Value)
+                offsets[names[i]] = new CommittedOffset(found[i].Stored.Offset, found[i].Stored.Metadata);
+        return offsets;
+    }
+
+    private static TopicDescription Describe(TopicRecord.Put topic) =>
+        new(topic.Name, topic.Id, topic.Partitions, topic.Options.Clone(), topic.IsInternal);
+}

@@ -1,0 +1,85 @@
+using ExactlyOnce.Clients;
+using ExactlyOnce.Clients.Consuming;
+using ExactlyOnce.Clients.Producing;
+using ExactlyOnce.Engine.Partitions;
+using ExactlyOnce.Kernel.Partitions;
+using ExactlyOnce.Kernel.Transactions;
+
+namespace ExactlyOnce.Engine.Backend;
+
+/// <summary>A partition as the client library holds it.</summary>
+internal sealed class EnginePartition(BrokerEngine engine, Partition partition) : BackendPartition
+{
+    internal Partition Partition => partition;
+
+    public override TopicPartition Id => partition.Name;
+
+    public override TopicOptions TopicOptions => partition.Options;
+
+    public override bool IsCongested => engine.Congestion.IsCongested;
+
+    public override PartitionOffsets Offsets
+    {
+        get
+        {
+            var mark = partition.VisibleMark;
+            lock (partition.Lock)
+                return new PartitionOffsets(
+                    partition.State.LogStartOffset, mark.LogEnd, Math.Max(mark.LastStable, partition.State.LogStartOffset), partition.State.LogEndOffset);
+        }
+    }
+
+    public override ValueTask WaitForRoomAsync(CancellationToken cancellationToken) => engine.Congestion.WaitForRoomAsync(cancellationToken);
+
+    public override AppendStatus Append(AppendOperation operation)
+    {
+        if (operation.Session?.Fenced is { } fenced)
+        {
+            operation.Outcome = new AppendOutcome { Error = fenced.Code, Exception = fenced };
+            return AppendStatus.Completed;
+        }
+        if (operation.MessageIds is not null)
+            return AppendWithMessageIds(operation);
+        var nowMs = engine.NowMs;
+        var receipt = partition.Append(operation.Header, operation.Batch.Span, AppendOrigin.Client, nowMs);
+        TransactionDecision? enrolment = null;
+        if (receipt.NeedsEnrolment)
+            receipt = operation.Session is { TransactionalId: { } id }
+                ? engine.Transactions.EnrolAndAppend(partition, id, EngineBackend.Client(id), operation.Header, operation.Batch.Span, nowMs, out enrolment)
+                : new AppendReceipt { Error = ErrorCode.InvalidTransactionState };
+        if (enrolment is not null)
+            engine.Deadlines.Rearm();
+        return Answer(operation, receipt, enrolment);
+    }
+
+    public override PartitionReader OpenReader(long offset, IsolationLevel isolation) =>
+        new EngineReader(this, new PartitionCursor(partition, engine.Journal, offset, isolation), engine);
+
+    public override long? FindOffset(long timestampMs, IsolationLevel isolation)
+    {
+        using var cursor = new PartitionCursor(partition, engine.Journal, 0, isolation);
+        return cursor.FindOffset(timestampMs, engine.Decompressor());
+    }
+
+    public override long CountDeliverable(long fromOffset, IsolationLevel isolation)
+    {
+        using var cursor = new PartitionCursor(partition, engine.Journal, fromOffset, isolation);
+        return cursor.CountDeliverable(engine.Decompressor());
+    }
+
+    /// <summary>Sets the outcome; it holds once its LSN is visible, at once or later.</summary>
+    internal AppendStatus Answer(AppendOperation operation, in AppendReceipt receipt, TransactionDecision? decision)
+    {
+        operation.Outcome = Refusals.ToOutcome(receipt, decision, operation, partition, engine);
+        return engine.CompleteWhenVisible(operation, receipt.Lsn);
+    }
+
+    private AppendStatus AppendWithMessageIds(AppendOperation operation)
+    {
+        var receipt = engine.MessageIds.Append(partition, operation.Header, operation.Batch.Span, operation.MessageIds!, engine.NowMs, out var known);
+        if (known is null)
+            return Answer(operation, receipt, null);
+        operation.Outcome = new AppendOutcome { Error = ErrorCode.DuplicateSequence, DuplicateMessages = known };
+        return engine.CompleteWhenVisible(operation, receipt.Lsn);
+    }
+}

@@ -1,0 +1,49 @@
+using ExactlyOnce.Clients;
+using ExactlyOnce.Clients.Consuming;
+using ExactlyOnce.Engine.Partitions;
+
+namespace ExactlyOnce.Engine.Backend;
+
+/// <summary>A consumer's reader over one partition of the engine.</summary>
+internal sealed class EngineReader(EnginePartition partition, PartitionCursor cursor, BrokerEngine engine) : PartitionReader
+{
+    private Action? _wake;
+    private ReadSignal? _signal;
+
+    public override BackendPartition Partition => partition;
+
+    public override long NextOffset => cursor.NextOffset;
+
+    public override bool TryRead(int maxBytes, out ReadOnlyMemory<byte> batches)
+    {
+        engine.ThrowIfClosed();
+        switch (cursor.TryRead(maxBytes, out batches))
+        {
+            case CursorStatus.Read:
+                return true;
+            case CursorStatus.AtEnd:
+                return false;
+            case CursorStatus.Retired:
+                throw Refusals.UnknownPartition(partition.Id);
+            default:
+                var offsets = partition.Offsets;
+                throw ErrorTable.ToException(
+                    ErrorCode.OffsetOutOfRange,
+                    $"Offset {cursor.NextOffset} of {partition.Id} is not in the log, which holds {offsets.LogStart} to {offsets.HighWatermark}.");
+        }
+    }
+
+    public override void Seek(long offset) => cursor.Seek(offset);
+
+    public override bool TryWait(ReadSignal signal)
+    {
+        if (_wake is null || _signal != signal)
+        {
+            _signal = signal;
+            _wake = signal.Set;
+        }
+        return !engine.IsClosed && cursor.TryWait(_wake);
+    }
+
+    public override void Dispose() => cursor.Dispose();
+}

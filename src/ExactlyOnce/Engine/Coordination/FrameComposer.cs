@@ -1,0 +1,127 @@
+using System.Buffers;
+using ExactlyOnce.Engine.Journal;
+using ExactlyOnce.Engine.Partitions;
+using ExactlyOnce.Kernel.Groups;
+using ExactlyOnce.Kernel.Transactions;
+
+namespace ExactlyOnce.Engine.Coordination;
+
+/// <summary>
+/// Puts one decision of the coordination, with whatever it changes in partitions, into one journal frame: the reason why a commit is all or nothing. One
+/// instance, used under the coordination lock: <see cref="Open"/>, add records and enter partitions in ascending order, <see cref="Close"/>.
+/// Records are applied as they are added; an exception in between means that memory and journal have parted, so the journal is failed for good.
+/// </summary>
+internal sealed class FrameComposer(CoordinationState state, JournalWriter journal)
+{
+    private readonly ArrayBufferWriter<byte> _payload = new();
+    private readonly List<Partition> _entered = [];
+    private JournalFrame? _frame;
+
+    public long NowMs { get; private set; }
+
+    public JournalFrame Frame => _frame ?? throw new InvalidOperationException("No frame is open.");
+
+    public void Open(long nowMs)
+    {
+        if (_frame is not null)
+            throw new InvalidOperationException("A frame is open already.");
+        NowMs = nowMs;
+        _frame = journal.RentFrame();
+        _frame.Begin(nowMs);
+    }
+
+    public void Add(TransactionRecord record)
+    {
+        TransactionRecordCodec.Write(record, Payload());
+        AddPiece(CoordinationPiece.Transaction);
+        state.Apply(record);
+    }
+
+    public void Add(GroupRecord record)
+    {
+        if (record.IsDurable)
+        {
+            GroupRecordCodec.Write(record, Payload());
+            AddPiece(CoordinationPiece.Group);
+        }
+        state.Apply(record);
+    }
+
+    public void Add(TopicRecord record)
+    {
+        record.Write(Payload());
+        AddPiece(CoordinationPiece.Topic);
+        state.Apply(record);
+    }
+
+    public void Add(MessageIdRecord record)
+    {
+        record.Write(Payload());
+        AddPiece(CoordinationPiece.MessageIds);
+        state.Apply(record);
+    }
+
+    /// <summary>Takes the partition's lock until <see cref="Close"/>; the caller then stages at most one change in it.</summary>
+    public void Enter(Partition partition)
+    {
+        if (_entered.Count > 0 && _entered[^1].Key.CompareTo(partition.Key) >= 0)
+            throw new InvalidOperationException($"Partition {partition.Name} is entered out of order.");
+        partition.Lock.Enter();
+        _entered.Add(partition);
+    }
+
+    /// <summary>Hands the frame to the journal, applies what was staged in the partitions, leaves them and wakes their readers. Answers the LSN.</summary>
+    public long Close()
+    {
+        var frame = Frame;
+        long lsn;
+        lock (journal.QueueLock)
+        {
+            lsn = journal.Reserve(frame);
+            foreach (var partition in _entered)
+                if (partition.HasStaged)
+                    partition.ApplyStaged(lsn);
+            state.AppliedLsn = lsn;
+            journal.Link(frame);
+        }
+        _frame = null;
+        Leave();
+        foreach (var partition in _entered)
+            partition.WakeReaders(lsn);
+        _entered.Clear();
+        return lsn;
+    }
+
+    /// <summary>Gives an opened frame up. Only before anything was added or staged.</summary>
+    public void Abandon()
+    {
+        if (_frame is { } frame)
+            journal.Return(frame);
+        _frame = null;
+        Leave();
+        _entered.Clear();
+    }
+
+    /// <summary>Memory has moved and the journal has not: nothing may be acknowledged any more.</summary>
+    public void Fail(Exception cause)
+    {
+        journal.Fail(new StorageException("A change could not be journaled; the broker stops writing. Reopen it.", cause));
+        _frame = null;
+        Leave();
+        _entered.Clear();
+    }
+
+    private void Leave()
+    {
+        foreach (var partition in _entered)
+            partition.Lock.Exit();
+    }
+
+    private ArrayBufferWriter<byte> Payload()
+    {
+        _payload.ResetWrittenCount();
+        return _payload;
+    }
+
+    private void AddPiece(CoordinationPiece kind) => Frame.Add((byte)PieceOwner.Coordination, default, (byte)kind, _payload.WrittenSpan);
+}

@@ -1,0 +1,336 @@
+using ExactlyOnce.Engine.Journal;
+using ExactlyOnce.Engine.Log;
+using ExactlyOnce.Kernel.Partitions;
+using ExactlyOnce.Kernel.Primitives;
+using ExactlyOnce.Kernel.Records;
+
+namespace ExactlyOnce.Engine.Partitions;
+
+/// <summary>
+/// One partition at work: carries out what <see cref="PartitionState"/> decides. <see cref="Lock"/> owns the state, the log tail and the right to add marks;
+/// readers take the published view and marks instead and no lock. Created when its topic is, or by recovery; retired when its topic is deleted.
+///
+/// A change is staged, then applied: staging puts bytes into the tail and pieces into a frame, the journal gives the frame its LSN, applying moves the state
+/// and adds the mark, and only then is the frame linked. So no frame can become durable before its marks can be seen, and a frame over many partitions is
+/// applied in all of them before any reader can see it in one.
+/// </summary>
+internal sealed class Partition
+{
+    private JournalWriter? _journalOrNull;
+    private readonly ReadWaiters _waiters = new();
+    private readonly WakeOnVisible _wake;
+    private PartitionView _view;
+    private TopicOptions _options;
+    private Staged _staged;
+    private bool _isRetired;
+
+    public Partition(PartitionKey key, TopicPartition name, Guid topicId, TopicOptions options, PartitionSeed seed)
+    {
+        Key = key;
+        Name = name;
+        TopicId = topicId;
+        _options = options;
+        State = seed.State;
+        Tail = seed.Tail;
+        LeaderEpoch = seed.LeaderEpoch;
+        _view = seed.View;
+        Flushed = seed.Tail.End;
+        Marks = new MarkLog(new Mark(seed.AppliedLsn, State.LogEndOffset, State.LastStableOffset));
+        _wake = new WakeOnVisible(this);
+    }
+
+    private JournalWriter _journal => _journalOrNull ?? throw new InvalidOperationException("The partition has not been attached to its journal.");
+
+    public Lock Lock { get; } = new();
+
+    public PartitionKey Key { get; }
+
+    public TopicPartition Name { get; }
+
+    public Guid TopicId { get; }
+
+    public int LeaderEpoch { get; }
+
+    /// <summary>How far the segment files reach. The checkpoint's own.</summary>
+    public TailPosition Flushed { get; set; }
+
+    /// <summary>The rules' state. Only under <see cref="Lock"/>.</summary>
+    public PartitionState State { get; }
+
+    /// <summary>The log's newest part, in memory. Only under <see cref="Lock"/>.</summary>
+    public LogTail Tail { get; }
+
+    public MarkLog Marks { get; }
+
+    /// <summary>Something is staged and waits for its LSN. Only under <see cref="Lock"/>.</summary>
+    public bool HasStaged => _staged.Kind != StagedKind.Nothing;
+
+    /// <summary>LSN of the last frame applied here. Only under <see cref="Lock"/>.</summary>
+    public long AppliedLsn => Marks.Newest.Lsn;
+
+    /// <summary>Where the bytes are; replaced under <see cref="Lock"/>, read by anybody.</summary>
+    public PartitionView View => Volatile.Read(ref _view);
+
+    public TopicOptions Options => Volatile.Read(ref _options);
+
+    public bool IsRetired => Volatile.Read(ref _isRetired);
+
+    /// <summary>The partition as a reader at this moment may see it.</summary>
+    public Mark VisibleMark => Marks.At(_journal.VisibleLsn);
+
+    /// <summary>Decides and, when the batch is accepted, appends it: one frame of its own.</summary>
+    public AppendReceipt Append(in BatchHeader header, ReadOnlySpan<byte> batch, AppendOrigin origin, long nowMs)
+    {
+        AppendReceipt receipt;
+        lock (Lock)
+        {
+            receipt = Decide(header, origin, nowMs);
+            if (receipt.Error != ErrorCode.None || receipt.NeedsEnrolment || receipt.IsDuplicate)
+                return receipt;
+            var frame = _journal.RentFrame();
+            frame.Begin(nowMs);
+            var baseOffset = StageBatch(frame, header, batch, nowMs);
+            receipt = receipt with { Lsn = Enqueue(frame), BaseOffset = baseOffset };
+        }
+        _journal.Drive();
+        WakeReaders(receipt.Lsn);
+        return receipt;
+    }
+
+    /// <summary>Forgets producers that have been silent for too long: a frame of its own, when there are any.</summary>
+    public void ExpireProducers(long nowMs)
+    {
+        lock (Lock)
+        {
+            var expired = State.DecideExpiry(nowMs);
+            if (expired.Count == 0 || _isRetired || _journal.Failure is not null)
+                return;
+            var frame = _journal.RentFrame();
+            frame.Begin(nowMs);
+            StageExpiry(frame, expired);
+            Enqueue(frame);
+        }
+    }
+
+    /// <summary>What the rules say to a batch; nothing changes. Under <see cref="Lock"/>.</summary>
+    public AppendReceipt Decide(in BatchHeader header, AppendOrigin origin, long nowMs)
+    {
+        if (_isRetired)
+            return new AppendReceipt { Error = ErrorCode.UnknownTopicOrPartition };
+        if (_journal.Failure is not null)
+            return new AppendReceipt { Error = ErrorCode.StorageFailure };
+        var options = _options;
+        if (header.SizeInBytes > options.MaxMessageBytes)
+            return new AppendReceipt { Error = ErrorCode.MessageTooLarge };
+        var stamps = options.TimestampType == TimestampType.LogAppendTime;
+        if (!stamps && IsTooFarAhead(header, options, nowMs))
+            return new AppendReceipt { Error = ErrorCode.InvalidTimestamp };
+        return AppendVerdicts.ToReceipt(State.Decide(header, origin), stamps ? nowMs : BatchHeader.NoTimestamp);
+    }
+
+    /// <summary>Puts an accepted batch into the tail and the frame. Answers its base offset. Under <see cref="Lock"/>, after <see cref="Decide"/>.</summary>
+    public long StageBatch(JournalFrame frame, in BatchHeader header, ReadOnlySpan<byte> batch, long nowMs)
+    {
+        var baseOffset = State.LogEndOffset;
+        var placed = Tail.Append(batch, baseOffset, LeaderEpoch, header, nowMs);
+        var stagedHeader = header with { BaseOffset = baseOffset, LeaderEpoch = LeaderEpoch };
+        if (_options.TimestampType == TimestampType.LogAppendTime)
+        {
+            // The copy in the tail is ours alone until its mark is visible.
+            stagedHeader = BatchTimestamps.StampAppendTime(placed.Span, nowMs);
+        }
+        _staged = new Staged(StagedKind.Batch, stagedHeader, default, false, 0, nowMs);
+        frame.AddReference((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Batch, placed);
+        return baseOffset;
+    }
+
+    /// <summary>Puts a transaction marker into the tail and the frame. Under <see cref="Lock"/>.</summary>
+    public void StageMarker(JournalFrame frame, ProducerIdentity producer, bool commit, int coordinatorEpoch, long nowMs)
+    {
+        Span<byte> batch = stackalloc byte[ControlBatch.MarkerSize];
+        var header = ControlBatch.WriteMarker(batch, new TransactionMarker(commit, producer, coordinatorEpoch, nowMs)) with { BaseOffset = State.LogEndOffset, LeaderEpoch = LeaderEpoch };
+        var placed = Tail.Append(batch, header.BaseOffset, LeaderEpoch, header, nowMs);
+        _staged = new Staged(StagedKind.Marker, header, producer, commit, coordinatorEpoch, nowMs);
+        frame.AddReference((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Batch, placed);
+    }
+
+    /// <summary>Records in the frame that a producer's transaction includes this partition before it wrote to it. Under <see cref="Lock"/>.</summary>
+    public void StageEnrolment(JournalFrame frame, ProducerIdentity producer)
+    {
+        _staged = new Staged(StagedKind.Enrolment, default, producer, false, 0, 0);
+        frame.Add((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Enrolment, PartitionPieces.Enrolment(producer));
+    }
+
+    /// <summary>Records in the frame that the log now begins at <paramref name="offset"/>. Under <see cref="Lock"/>.</summary>
+    public void StageLogStart(JournalFrame frame, long offset)
+    {
+        _staged = new Staged(StagedKind.LogStart, new BatchHeader { BaseOffset = offset }, default, false, 0, 0);
+        frame.Add((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.LogStart, PartitionPieces.LogStart(offset));
+    }
+
+    /// <summary>Records in the frame that producers which have been silent for too long are forgotten. Under <see cref="Lock"/>.</summary>
+    public void StageExpiry(JournalFrame frame, IReadOnlyList<long> producerIds)
+    {
+        _staged = new Staged(StagedKind.Expiry, default, default, false, 0, 0) { ProducerIds = producerIds };
+        frame.Add((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Expiry, PartitionPieces.Expiry(producerIds));
+    }
+
+    /// <summary>Applies what was staged and adds the mark. Under <see cref="Lock"/> and the journal's queue lock, between taking the LSN and linking the frame.</summary>
+    public void ApplyStaged(long lsn)
+    {
+        var staged = _staged;
+        _staged = default;
+        Apply(staged, lsn);
+        Marks.Add(new Mark(lsn, State.LogEndOffset, State.LastStableOffset), _journalOrNull?.VisibleLsn ?? lsn);
+    }
+
+    /// <summary>Applies a piece of a replayed frame: the same change, from bytes. Only at recovery, before anybody else knows the partition.</summary>
+    public void Replay(PartitionPiece piece, ReadOnlySpan<byte> payload, long lsn, long frameTimeMs)
+    {
+        if (piece == PartitionPiece.Batch)
+        {
+            var header = BatchHeader.Read(payload);
+            if (header.BaseOffset != State.LogEndOffset)
+                throw new InvalidDataException($"{Name}: a batch at offset {header.BaseOffset} follows offset {State.LogEndOffset - 1}.");
+            Tail.Append(payload, header.BaseOffset, header.LeaderEpoch, header, frameTimeMs);
+        }
+        _staged = PartitionPieces.Read(piece, payload, frameTimeMs);
+        ApplyStaged(lsn);
+    }
+
+    /// <summary>Replaces where the bytes are. Under <see cref="Lock"/>.</summary>
+    public void Publish(PartitionView view) => Volatile.Write(ref _view, view);
+
+    /// <summary>Puts back the batches that a checkpoint file carried because they were few. The state contains them already. Only at recovery.</summary>
+    public void RestoreTail(ReadOnlySpan<byte> batches, long nowMs)
+    {
+        var sequence = new BatchSequence(batches);
+        while (sequence.MoveNext())
+            Tail.Append(sequence.Batch, sequence.Current.BaseOffset, sequence.Current.LeaderEpoch, sequence.Current, nowMs);
+    }
+
+    /// <summary>
+    /// Begins the view at <paramref name="offset"/> and drops what lies wholly in front of it. Answers the files dropped, which may be unlinked once a checkpoint without them
+    /// stands. In memory the chunks go at once. Under <see cref="Lock"/>.
+    /// </summary>
+    public IReadOnlyList<SegmentFile> MoveViewTo(long offset)
+    {
+        var view = View;
+        var dropped = new List<SegmentFile>();
+        var kept = new List<LogSegment>(view.Segments.Length);
+        foreach (var segment in view.Segments)
+        {
+            if (segment.NextOffset <= offset)
+                dropped.Add(segment.File);
+            else
+                kept.Add(segment);
+        }
+        if (_journal.Durability == Durability.Memory)
+            Tail.TrimTo(offset);
+        var tail = _journal.Durability == Durability.Memory ? Tail.First : view.Tail;
+        Publish(new PartitionView(offset, [.. kept], tail, Math.Max(view.TailOffset, tail.BaseOffset)));
+        return dropped;
+    }
+
+    /// <summary>The journal that the partition writes to from now on; recovery replays without one.</summary>
+    public void Attach(JournalWriter journal) => _journalOrNull = journal;
+
+    public void Configure(TopicOptions options) => Volatile.Write(ref _options, options);
+
+    /// <summary>The topic is deleted: refuse appends from now on, and let sleeping readers find out. Under <see cref="Lock"/>.</summary>
+    public void Retire() => Volatile.Write(ref _isRetired, true);
+
+    /// <summary>
+    /// Calls <paramref name="wake"/> once when more than <paramref name="seen"/> is visible; answers false, without registering, when it already is.
+    /// Register, fence, look again: a frame that became visible in between is seen here; one that becomes visible later finds the registration.
+    /// </summary>
+    public bool TryWait(Mark seen, Action wake)
+    {
+        _waiters.Add(wake);
+        Interlocked.MemoryBarrier();
+        if (VisibleMark != seen || IsRetired || _journal.Failure is not null)
+        {
+            _waiters.Remove(wake);
+            return false;
+        }
+        long newest;
+        lock (Lock)
+            newest = Marks.Newest.Lsn;
+        if (newest > seen.Lsn)
+            _wake.At(newest);
+        return true;
+    }
+
+    /// <summary>Wakes sleeping readers once <paramref name="lsn"/> is visible. Called after every lock is released.</summary>
+    public void WakeReaders(long lsn)
+    {
+        Interlocked.MemoryBarrier();
+        if (_waiters.HasAny)
+            _wake.At(lsn);
+    }
+
+    /// <summary>Wakes sleeping readers now: the log start moved, the topic went away, the broker closes.</summary>
+    public void WakeReadersNow() => _waiters.WakeAll();
+
+    /// <summary>Gives the frame its LSN, applies what was staged, and only then lets the journal see it.</summary>
+    private long Enqueue(JournalFrame frame)
+    {
+        lock (_journal.QueueLock)
+        {
+            var lsn = _journal.Reserve(frame);
+            ApplyStaged(lsn);
+            _journal.Link(frame);
+            return lsn;
+        }
+    }
+
+    private void Apply(in Staged staged, long lsn)
+    {
+        switch (staged.Kind)
+        {
+            case StagedKind.Batch:
+                State.Apply(staged.Header, staged.Header.BaseOffset, staged.NowMs, lsn);
+                break;
+            case StagedKind.Marker:
+                State.ApplyMarker(staged.Header, staged.IsCommit, staged.CoordinatorEpoch, staged.Header.BaseOffset, staged.NowMs, lsn);
+                break;
+            case StagedKind.Enrolment:
+                State.Enrol(staged.Producer, staged.NowMs, lsn);
+                break;
+            case StagedKind.LogStart:
+                State.ApplyLogStart(staged.Header.BaseOffset);
+                break;
+            case StagedKind.Expiry:
+                State.ApplyExpiry(staged.ProducerIds!);
+                break;
+            default:
+                throw new InvalidOperationException("Nothing was staged.");
+        }
+    }
+
+    private static bool IsTooFarAhead(in BatchHeader header, TopicOptions options, long nowMs) =>
+        options.TimestampMaxAhead != TopicOptions.Forever && header.MaxTimestamp - nowMs > options.TimestampMaxAhead.TotalMilliseconds;
+
+    /// <summary>Wakes the partition's readers when an LSN becomes visible. At most one wake-up is on its way; whoever is woken too early sleeps again and asks anew.</summary>
+    private sealed class WakeOnVisible(Partition partition) : IVisibilityWaiter
+    {
+        private int _isScheduled;
+
+        public void At(long lsn)
+        {
+            if (Interlocked.Exchange(ref _isScheduled, 1) != 0)
+                return;
+            if (partition._journal.IsVisibleOrWait(lsn, this))
+                OnVisible();
+        }
+
+        public void Complete(StorageException? failure) => OnVisible();
+
+        private void OnVisible()
+        {
+            Volatile.Write(ref _isScheduled, 0);
+            Interlocked.MemoryBarrier();
+            partition._waiters.WakeAll();
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using System.Buffers.Binary;
+using ExactlyOnce.Kernel.Primitives;
+using ExactlyOnce.Kernel.Records;
+
+namespace ExactlyOnce.Engine.Partitions;
+
+/// <summary>The kinds of pieces a partition owns in a journal frame. The numbers stand on disk.</summary>
+internal enum PartitionPiece : byte
+{
+    /// <summary>A record batch, placed: data or marker.</summary>
+    Batch = 1,
+
+    /// <summary>A transaction includes the partition: producer id i64, epoch i16.</summary>
+    Enrolment = 2,
+
+    /// <summary>The log begins here: offset i64.</summary>
+    LogStart = 3,
+
+    /// <summary>Producers forgotten: their ids, i64 each.</summary>
+    Expiry = 4,
+}
+
+/// <summary>The bytes of a partition's pieces, and back.</summary>
+internal static class PartitionPieces
+{
+    public static byte[] Enrolment(ProducerIdentity producer)
+    {
+        var bytes = new byte[sizeof(long) + sizeof(short)];
+        BinaryPrimitives.WriteInt64BigEndian(bytes, producer.Id);
+        BinaryPrimitives.WriteInt16BigEndian(bytes.AsSpan(sizeof(long)), producer.Epoch);
+        return bytes;
+    }
+
+    public static byte[] LogStart(long offset)
+    {
+        var bytes = new byte[sizeof(long)];
+        BinaryPrimitives.WriteInt64BigEndian(bytes, offset);
+        return bytes;
+    }
+
+    public static byte[] Expiry(IReadOnlyList<long> producerIds)
+    {
+        var bytes = new byte[sizeof(long) * producerIds.Count];
+        for (var i = 0; i < producerIds.Count; i++)
+            BinaryPrimitives.WriteInt64BigEndian(bytes.AsSpan(i * sizeof(long)), producerIds[i]);
+        return bytes;
+    }
+
+    public static Staged Read(PartitionPiece piece, ReadOnlySpan<byte> payload, long frameTimeMs) => piece switch
+    {
+        PartitionPiece.Batch => ReadBatch(payload, frameTimeMs),
+        PartitionPiece.Enrolment => new Staged(
+            StagedKind.Enrolment, default,
+            new ProducerIdentity(BinaryPrimitives.ReadInt64BigEndian(payload), BinaryPrimitives.ReadInt16BigEndian(payload[sizeof(long)..])), false, 0, 0),
+        PartitionPiece.LogStart => new Staged(
+            StagedKind.LogStart, new BatchHeader { BaseOffset = BinaryPrimitives.ReadInt64BigEndian(payload) }, default, false, 0, 0),
+        PartitionPiece.Expiry => new Staged(StagedKind.Expiry, default, default, false, 0, 0) { ProducerIds = ReadIds(payload) },
+        _ => throw new InvalidDataException($"A partition piece of unknown kind {(byte)piece}."),
+    };
+
+    private static Staged ReadBatch(ReadOnlySpan<byte> payload, long frameTimeMs)
+    {
+        var header = BatchHeader.Read(payload);
+        if (!header.IsControl)
+            return new Staged(StagedKind.Batch, header, default, false, 0, frameTimeMs);
+        if (!ControlBatch.TryReadMarker(payload, out var marker))
+            throw new InvalidDataException($"The control batch at offset {header.BaseOffset} is no marker.");
+        return new Staged(StagedKind.Marker, header, header.Producer, marker.IsCommit, marker.CoordinatorEpoch, frameTimeMs);
+    }
+
+    private static long[] ReadIds(ReadOnlySpan<byte> payload)
+    {
+        var ids = new long[payload.Length / sizeof(long)];
+        for (var i = 0; i < ids.Length; i++)
+            ids[i] = BinaryPrimitives.ReadInt64BigEndian(payload[(i * sizeof(long))..]);
+        return ids;
+    }
+}

@@ -1,0 +1,255 @@
+using System.Buffers;
+using ExactlyOnce.Engine.Coordination;
+using ExactlyOnce.Engine.Disk;
+using ExactlyOnce.Engine.Environment;
+using ExactlyOnce.Engine.Journal;
+using ExactlyOnce.Engine.Log;
+using ExactlyOnce.Engine.Partitions;
+
+namespace ExactlyOnce.Engine.Recovery;
+
+/// <summary>
+/// Moves what the journal holds into segment files and a checkpoint file, so that the journal can be used again. Runs on one thread at a time, off the path of every
+/// acknowledgement. Fuzzy: each owner is captured under its own lock with the LSN it has applied, and replay skips what an owner already contains.
+/// <para>
+/// Errors: a failure before the manifest is replaced changes nothing that counts; the segment files written are sealed where they were valid and the next
+/// checkpoint writes new ones. It is thrown to the caller, who tries again later: no space while checkpointing is back-pressure, not a failure of the broker.
+/// </para>
+/// </summary>
+internal sealed class Checkpointer(
+    BrokerEnvironment environment, string root, ManifestStore manifests, CoordinationState state, PartitionTable partitions)
+{
+    /// <summary>A shorter tail goes into the checkpoint file itself: a thousand slow partitions must not cost a thousand syncs.</summary>
+    public const int SmallTailBytes = 64 << 10;
+
+    private readonly IDisk _disk = environment.Disk;
+    private readonly List<SegmentFile> _unlinkLater = [];
+    private readonly List<string> _removeLater = [];
+    private readonly Lock _running = new();
+
+    /// <summary>LSN of the last frame contained in the last checkpoint; −1 before the first.</summary>
+    public long LastLsn { get; private set; } = -1;
+
+    /// <summary>Files that the next manifest does not name any more are removed after it stands.</summary>
+    public void UnlinkAfterNext(IEnumerable<SegmentFile> files)
+    {
+        lock (_unlinkLater)
+            _unlinkLater.AddRange(files);
+    }
+
+    /// <summary>A deleted partition's folder is removed after the next manifest stands.</summary>
+    public void RemoveAfterNext(string directory)
+    {
+        lock (_unlinkLater)
+            _removeLater.Add(directory);
+    }
+
+    /// <summary>A checkpoint of the running broker.</summary>
+    public void Run(JournalWriter journal)
+    {
+        lock (_running)
+        {
+            journal.ThrowIfFailed();
+            journal.SyncBehind();
+            Write(journal.SyncedLsn, () => journal, isClean: false, leaderEpoch: manifests.Current.LeaderEpoch);
+            journal.Recycle();
+        }
+    }
+
+    /// <summary>The last checkpoint of a broker that accepts nothing any more: opening after it replays nothing.</summary>
+    public void RunLast(JournalWriter journal)
+    {
+        lock (_running)
+        {
+            WaitSynced(journal, journal.AppendedLsn);
+            Write(journal.AppendedLsn, static () => null, isClean: true, leaderEpoch: manifests.Current.LeaderEpoch);
+        }
+    }
+
+    /// <summary>The directory was closed in order: its checkpoint still stands.</summary>
+    public void NoteClean(long checkpointLsn) => LastLsn = checkpointLsn;
+
+    /// <summary>Makes durable what recovery has replayed up to <paramref name="endLsn"/>; the journal begins anew behind it.</summary>
+    public void RunRecovered(long endLsn, int leaderEpoch)
+    {
+        lock (_running)
+            Write(endLsn, static () => null, isClean: false, leaderEpoch);
+    }
+
+    private void Write(long lsn, Func<JournalWriter?> runningJournal, bool isClean, int leaderEpoch)
+    {
+        var unlink = TakeUnlinks(out var remove);
+        try
+        {
+            var (coordination, captures) = Capture();
+            if (runningJournal() is { } journal)
+                WaitSynced(journal, captures.Aggregate(coordination.AppliedLsn, (newest, capture) => Math.Max(newest, capture.AppliedLsn)));
+            var flushes = captures.Select(capture => Flush(capture, isClean)).ToList();
+            var name = WriteFile(coordination, flushes);
+            var before = manifests.Current.CheckpointFile;
+            manifests.Update(manifest => manifest with
+            {
+                CheckpointLsn = lsn,
+                CheckpointFile = name,
+                IsClean = isClean,
+                LeaderEpoch = leaderEpoch,
+                JournalFiles = runningJournal() is null ? [] : manifest.JournalFilesAfter(lsn),
+            });
+            LastLsn = lsn;
+            foreach (var flush in flushes)
+                Publish(flush);
+            CleanUp(before, unlink, remove);
+        }
+        catch
+        {
+            lock (_unlinkLater)
+            {
+                _unlinkLater.AddRange(unlink);
+                _removeLater.AddRange(remove);
+            }
+            throw;
+        }
+    }
+
+    /// <summary>Which partitions there are is captured together with the topics, so that neither can be in a checkpoint without the other.</summary>
+    private (CoordinationSection Coordination, List<PartitionCapture> Partitions) Capture()
+    {
+        CoordinationSection coordination;
+        Partition[] existing;
+        lock (state.Lock)
+        {
+            coordination = new CoordinationSection(
+                state.AppliedLsn, Bytes(state.Topics.WriteSnapshot), Bytes(state.Transactions.WriteSnapshot), Bytes(state.Groups.WriteSnapshot), Bytes(state.MessageIds.WriteSnapshot));
+            existing = partitions.InOrder();
+        }
+        return (coordination, [.. existing.Select(PartitionCapture.Of)]);
+    }
+
+    private void WaitSynced(JournalWriter journal, long lsn)
+    {
+        while (journal.SyncedLsn < lsn)
+        {
+            journal.ThrowIfFailed();
+            journal.Drive();
+            journal.SyncBehind();
+            if (journal.SyncedLsn < lsn && environment.IsThreaded)
+                SyncWait.For(journal, lsn);
+        }
+    }
+
+    /// <summary>Writes a partition's tail to its segment files, when it is long enough to be worth their syncs.</summary>
+    private Flushed Flush(PartitionCapture capture, bool isClean)
+    {
+        var partition = capture.Partition;
+        var view = partition.View;
+        if (capture.UnflushedBytes < SmallTailBytes || partition.IsRetired)
+            return new Flushed(capture, null, capture.CopyUnflushed());
+        var directory = Directories.Of(root, partition);
+        var options = partition.Options;
+        var isNew = !_disk.DirectoryExists(directory);
+        if (isNew)
+            PartitionFolder.Create(_disk, root, directory, partition.TopicId);
+        var limits = new SegmentLimits(
+            options.SegmentBytes, options.SegmentAge == TopicOptions.Forever ? -1 : (long)options.SegmentAge.TotalMilliseconds);
+        try
+        {
+            var segments = new SegmentAppender(_disk, directory, limits)
+                .Append(view.Segments, partition.Flushed, capture.End, capture.Aborted, environment.NowMs);
+            PartitionFolder.WriteTools(_disk, directory, capture.End.Offset, capture.Producers, partition.LeaderEpoch, view.LogStartOffset);
+            return new Flushed(capture, segments, default);
+        }
+        catch
+        {
+            Seal(partition);
+            throw;
+        }
+    }
+
+    /// <summary>Nothing is ever appended again to a file whose write or sync has failed.</summary>
+    private static void Seal(Partition partition)
+    {
+        lock (partition.Lock)
+        {
+            var view = partition.View;
+            if (view.Segments.Length > 0 && !view.Segments[^1].IsSealed)
+                partition.Publish(view with { Segments = [.. view.Segments[..^1], view.Segments[^1] with { IsSealed = true }] });
+        }
+    }
+
+    private string WriteFile(CoordinationSection coordination, List<Flushed> flushes)
+    {
+        var name = Directories.CheckpointName(Directories.CheckpointNumber(manifests.Current.CheckpointFile) + 1);
+        var sections = new List<PartitionSection>(flushes.Count);
+        foreach (var flush in flushes)
+        {
+            var capture = flush.Capture;
+            var segments = new ArrayBufferWriter<byte>();
+            // A segment that retention has dropped since is simply listed once more: its files are removed only after a manifest without it.
+            SegmentList.Write(flush.Segments ?? capture.Partition.View.Segments, segments);
+            sections.Add(new PartitionSection(capture.Partition.Key, capture.AppliedLsn, capture.State, segments.WrittenMemory, flush.SmallTail));
+        }
+        new CheckpointFile(coordination, sections).Write(_disk, Path.Combine(root, name));
+        _disk.SyncDirectory(root);
+        return name;
+    }
+
+    /// <summary>From now on the flushed bytes are read from files, and their memory is free.</summary>
+    private static void Publish(Flushed flush)
+    {
+        if (flush.Segments is not { } segments)
+            return;
+        var partition = flush.Capture.Partition;
+        lock (partition.Lock)
+        {
+            var view = partition.View;
+            var kept = segments.Where(segment => segment.NextOffset > view.LogStartOffset || !segment.IsSealed).ToArray();
+            var end = flush.Capture.End;
+            partition.Flushed = end;
+            partition.Publish(new PartitionView(view.LogStartOffset, kept, end.Chunk, end.Offset));
+            partition.Tail.TrimTo(end.Offset);
+        }
+    }
+
+    private List<SegmentFile> TakeUnlinks(out List<string> remove)
+    {
+        lock (_unlinkLater)
+        {
+            List<SegmentFile> taken = [.. _unlinkLater];
+            remove = [.. _removeLater];
+            _unlinkLater.Clear();
+            _removeLater.Clear();
+            return taken;
+        }
+    }
+
+    // The manifest stands; what fails here leaves files that the next opening recognises as left over.
+    private void CleanUp(string? checkpointBefore, List<SegmentFile> unlink, List<string> remove)
+    {
+        try
+        {
+            if (checkpointBefore is not null && _disk.FileExists(Path.Combine(root, checkpointBefore)))
+                _disk.Delete(Path.Combine(root, checkpointBefore));
+            foreach (var file in unlink)
+            {
+                file.Unlink();
+                file.Release();
+            }
+            foreach (var directory in remove)
+                PartitionFolder.Remove(_disk, directory);
+        }
+        catch (StorageException)
+        {
+            // Removed at the next opening.
+        }
+    }
+
+    private static ReadOnlyMemory<byte> Bytes(Action<IBufferWriter<byte>> write)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        write(buffer);
+        return buffer.WrittenMemory;
+    }
+
+    /// <summary>What became of a capture: new segments, or its short tail.</summary>
+    private sealed record Flushed(PartitionCapture Capture, LogSegment[]? Segments, ReadOnlyMemory<byte> SmallTail);
+}

@@ -1,0 +1,246 @@
+using System.Globalization;
+using ExactlyOnce.Engine.Coordination;
+using ExactlyOnce.Engine.Disk;
+using ExactlyOnce.Engine.Environment;
+using ExactlyOnce.Engine.Journal;
+using ExactlyOnce.Engine.Log;
+using ExactlyOnce.Engine.Partitions;
+using ExactlyOnce.Kernel.Groups;
+using ExactlyOnce.Kernel.Primitives;
+using ExactlyOnce.Kernel.Records;
+using ExactlyOnce.Kernel.Transactions;
+
+namespace ExactlyOnce.Engine.Recovery;
+
+/// <summary>
+/// Opens a directory: the last checkpoint, then the journal behind it through the same Apply as live traffic, then a new checkpoint that makes durable what was
+/// replayed, and only then a new journal. A crash anywhere in here leads to the same result, because nothing that the old manifest names is changed before the new one
+/// stands. Refuses, and says file and position, where the bytes cannot come from a crash.
+/// </summary>
+internal sealed class StartupRecovery
+{
+    private readonly BrokerEnvironment _environment;
+    private readonly EngineOptions _options;
+    private readonly IDisk _disk;
+    private readonly string _root;
+    private readonly PartitionFactory _factory;
+    private readonly PartitionTable _partitions = new();
+
+    private StartupRecovery(BrokerEnvironment environment, EngineOptions options)
+    {
+        _environment = environment;
+        _options = options;
+        _disk = environment.Disk;
+        _root = options.Directory!;
+        _factory = NewFactory(options);
+    }
+
+    /// <summary>A broker without files.</summary>
+    public static OpenedStorage OpenInMemory(BrokerEnvironment environment, EngineOptions options)
+    {
+        var journal = JournalWriter.InMemory(environment);
+        var factory = NewFactory(options);
+        factory.Attach(journal);
+        return new OpenedStorage(journal, NewState(options), new PartitionTable(), factory, null, null);
+    }
+
+    /// <summary>A broker with a directory.</summary>
+    /// <exception cref="StorageException">The directory is in use, the disk fails or hides its failures.</exception>
+    /// <exception cref="DamagedStorageException">The directory is damaged.</exception>
+    public static OpenedStorage Open(BrokerEnvironment environment, EngineOptions options)
+    {
+        environment.Disk.CreateDirectory(options.Directory!);
+        var directoryLock = TakeLock(environment, options.Directory!);
+        try
+        {
+            return new StartupRecovery(environment, options).Recover(directoryLock);
+        }
+        catch
+        {
+            directoryLock.Dispose();
+            throw;
+        }
+    }
+
+    private OpenedStorage Recover(IDisposable directoryLock)
+    {
+        _disk.VerifySyncErrorsAreSeen(_root);
+        var found = Manifest.Read(_disk, _root);
+        var manifests = new ManifestStore(_disk, _root, found ?? new Manifest());
+        var manifest = manifests.Current;
+        _factory.LeaderEpoch = manifest.LeaderEpoch + (IsWeakEnd(found) ? 1 : 0);
+
+        var state = LoadCheckpoint(manifest);
+        var endLsn = Replay(manifest, state);
+        var checkpointer = new Checkpointer(_environment, _root, manifests, state, _partitions);
+        if (!manifest.IsClean || found is null)
+            checkpointer.RunRecovered(endLsn, _factory.LeaderEpoch);
+        else
+            checkpointer.NoteClean(manifest.CheckpointLsn);
+        RemoveOrphans(manifests.Current);
+
+        var journal = new JournalWriter(_environment, JournalOptionsOf(_options), manifests);
+        _factory.Attach(journal);
+        foreach (var partition in _partitions.InOrder())
+            partition.Attach(journal);
+        return new OpenedStorage(journal, state, _partitions, _factory, checkpointer, directoryLock);
+    }
+
+    /// <summary>In Written durability a reader may have seen records that an unclean end took back: what comes now is another history.</summary>
+    private bool IsWeakEnd(Manifest? found) => found is { IsClean: false, CheckpointFile: not null } && _options.Durability == Durability.Written;
+
+    private CoordinationState LoadCheckpoint(Manifest manifest)
+    {
+        if (manifest.CheckpointFile is not { } name)
+            return NewState(_options);
+        var path = Path.Combine(_root, name);
+        if (!_disk.FileExists(path))
+            throw new DamagedStorageException(path, 0, "the manifest names it, but it does not exist");
+        var checkpoint = CheckpointFile.Read(_disk, path);
+        try
+        {
+            return Load(checkpoint);
+        }
+        catch (InvalidDataException exception)
+        {
+            throw new DamagedStorageException(path, 0, exception.Message.TrimEnd('.'), exception);
+        }
+    }
+
+    private CoordinationState Load(CheckpointFile checkpoint)
+    {
+        var coordination = checkpoint.Coordination;
+        var state = new CoordinationState(
+            TopicCatalog.ReadSnapshot(coordination.Topics.Span),
+            TransactionCoordinatorState.ReadSnapshot(coordination.Transactions.Span, RulesOf(_options)),
+            GroupCoordinatorState.ReadSnapshot(coordination.Groups.Span, SettingsOf(_options)),
+            MessageIdWindows.ReadSnapshot(coordination.MessageIds.Span),
+            coordination.AppliedLsn);
+        foreach (var section in checkpoint.Partitions)
+            if (state.Topics.Find(section.Key.Topic) is { } topic)
+                _partitions.Add(Restore(section, topic));
+        return state;
+    }
+
+    private Partition Restore(PartitionSection section, TopicRecord.Put topic)
+    {
+        var segments = SegmentList.Read(section.Segments.Span, _disk, Directories.Of(_root, section.Key, topic.Name));
+        SegmentList.Restore(segments);
+        var name = new TopicPartition(topic.Name, section.Key.Index);
+        var partition = _factory.Restore(section.Key, name, topic.Id, topic.Options, section.State.Span, segments, section.AppliedLsn);
+        partition.RestoreTail(section.Tail.Span, _environment.NowMs);
+        return partition;
+    }
+
+    /// <summary>Applies every piece that its owner does not contain yet; answers where the journal ends.</summary>
+    private long Replay(Manifest manifest, CoordinationState state)
+    {
+        using var reader = new JournalReader(_disk, _root, manifest);
+        while (reader.TryRead(out var frame))
+        {
+            var coordinationLsn = state.AppliedLsn;
+            foreach (var piece in frame)
+            {
+                if (piece.OwnerKind == (byte)PieceOwner.Partition)
+                    ReplayPartition(piece, frame);
+                else if (frame.Lsn > coordinationLsn)
+                    ReplayCoordination(state, piece, frame.Lsn);
+            }
+        }
+        return reader.EndLsn;
+    }
+
+    private void ReplayCoordination(CoordinationState state, in JournalPiece piece, long lsn)
+    {
+        state.Replay((CoordinationPiece)piece.Kind, piece.Payload.Span, lsn);
+        if ((CoordinationPiece)piece.Kind == CoordinationPiece.Topic)
+            FollowTopic(state, TopicRecord.Read(piece.Payload.Span), lsn);
+    }
+
+    private void FollowTopic(CoordinationState state, TopicRecord record, long lsn)
+    {
+        if (record is not TopicRecord.Put put)
+        {
+            foreach (var partition in _partitions.InOrder())
+                if (partition.Key.Topic == record.Number)
+                    _partitions.Remove(partition);
+            return;
+        }
+        for (var index = 0; index < put.Partitions; index++)
+        {
+            var key = new PartitionKey(put.Number, index);
+            if (_partitions.Find(key) is { } existing)
+                existing.Configure(put.Options);
+            else
+                _partitions.Add(_factory.CreateEmpty(key, new TopicPartition(put.Name, index), put.Id, put.Options, lsn));
+        }
+    }
+
+    /// <summary>A piece of a partition that is gone by now, or not there yet in this frame's eyes, is skipped: its topic was deleted later on.</summary>
+    private void ReplayPartition(in JournalPiece piece, in JournalFrameView frame)
+    {
+        if (_partitions.Find(piece.Partition) is not { } partition || frame.Lsn <= partition.AppliedLsn)
+            return;
+        partition.Replay((PartitionPiece)piece.Kind, piece.Payload.Span, frame.Lsn, frame.BrokerTimeMs);
+    }
+
+    /// <summary>What no manifest names: half of a checkpoint that never finished, files of topics deleted since. Only files whose names are ours.</summary>
+    private void RemoveOrphans(Manifest manifest)
+    {
+        foreach (var name in _disk.List(_root))
+            if (Directories.CheckpointNumber(name) >= 0 && name != manifest.CheckpointFile)
+                _disk.Delete(Path.Combine(_root, name));
+        var topics = Path.Combine(_root, Directories.Topics);
+        if (!_disk.DirectoryExists(topics))
+            return;
+        var live = _partitions.InOrder().ToDictionary(partition => Path.GetFileName(Directories.Of(_root, partition)));
+        foreach (var entry in _disk.List(topics))
+        {
+            var folder = entry.TrimEnd('/');
+            var path = Path.Combine(topics, folder);
+            if (!live.TryGetValue(folder, out var partition))
+            {
+                if (entry.EndsWith('/') && char.IsAsciiDigit(folder[0]))
+                    PartitionFolder.Remove(_disk, path);
+                continue;
+            }
+            foreach (var orphan in SegmentList.Orphans(partition.View.Segments, _disk, path).ToList())
+                _disk.Delete(Path.Combine(path, orphan));
+        }
+    }
+
+    private static IDisposable TakeLock(BrokerEnvironment environment, string root)
+    {
+        var owner = string.Create(
+            CultureInfo.InvariantCulture, $"process {System.Environment.ProcessId}, since {environment.Time.GetUtcNow():yyyy-MM-dd HH:mm:ss'Z'}");
+        return environment.Disk.TryLock(Path.Combine(root, Directories.LockFile), owner, out var holder) ?? throw new StorageException(
+            $"The directory '{root}' is in use by {holder}. A directory belongs to one broker at a time: stop the other one, or use another directory.",
+            code: ErrorCode.DirectoryInUse);
+    }
+
+    private static PartitionFactory NewFactory(EngineOptions options) => new(new ChunkPool(), (long)options.ProducerExpiry.TotalMilliseconds);
+
+    private static CoordinationState NewState(EngineOptions options) => new(
+        new TopicCatalog(), new TransactionCoordinatorState(RulesOf(options)), new GroupCoordinatorState(SettingsOf(options)), new MessageIdWindows(), 0);
+
+    private static TransactionRules RulesOf(EngineOptions options) => new()
+    {
+        StrictKafka = options.StrictKafka,
+        TimeoutMaxMs = (int)Math.Min(options.TransactionTimeoutMax.TotalMilliseconds, int.MaxValue - 1),
+        ExpiryMs = (long)options.TransactionalIdExpiry.TotalMilliseconds,
+    };
+
+    private static GroupSettings SettingsOf(EngineOptions options) => new()
+    {
+        StrictKafka = options.StrictKafka,
+        OffsetRetentionMs = (long)options.OffsetsRetention.TotalMilliseconds,
+    };
+
+    private static JournalOptions JournalOptionsOf(EngineOptions options) => new()
+    {
+        Durability = options.Durability,
+        FileBytes = options.JournalFileBytes,
+        CommitDelay = options.CommitDelay,
+        ZeroStepBytes = (int)Math.Min(options.JournalFileBytes, new JournalOptions().ZeroStepBytes),
+    };
+}
