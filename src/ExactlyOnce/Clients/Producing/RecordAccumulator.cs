@@ -9,9 +9,10 @@ namespace ExactlyOnce.Clients.Producing;
 /// <summary>
 /// Everything one producer holds: its identity, its open batches, its buffer memory and its linger timer. Created by a producer, started by its first use, closed
 /// once. Thread-safe.
-/// <para>Errors: a refusal that names the batch alone (too large, a bad timestamp) fails the batch's records and nothing else: no sequence number was used. After any
-/// other error, and after any error at all of a producer with a name, the producer stops: what is still open fails with the same cause and nothing is sent any more, so
-/// that nothing can arrive behind a gap or out of order. In a transaction every failure makes the transaction abortable only.</para>
+/// <para>Errors: a refusal told at once, or one that names the batch alone (too large, a bad timestamp), fails the batch's records and nothing else: no sequence number was
+/// used. After an error that asks for a new client or to stop, after any other that is told late, and after any error at all of a producer with a name, the producer stops:
+/// what is still open fails with the same cause and nothing is sent any more, so that nothing can arrive behind a gap or out of order. In a transaction every failure makes
+/// the transaction abortable only.</para>
 /// </summary>
 internal sealed class RecordAccumulator : IAsyncDisposable
 {

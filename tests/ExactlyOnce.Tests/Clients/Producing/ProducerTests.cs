@@ -435,6 +435,8 @@ public sealed class ProducerTests : IAsyncDisposable
 
         await flush.WaitAsync(TimeSpan.FromSeconds(5));
         later.IsCompleted.Should().BeFalse();
+        _backend.Release();
+        await later;
     }
 
     [Fact]
