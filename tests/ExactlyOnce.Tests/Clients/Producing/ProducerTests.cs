@@ -499,6 +499,22 @@ public sealed class ProducerTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task What_is_still_open_when_the_producer_stops_fails_with_the_same_cause_and_is_not_sent()
+    {
+        _backend.AddTopic("orders", topic => topic.Partitions = 2);
+        await using var producer = _broker.CreateProducer(s_orders).Build();
+        await producer.PostAsync(new ProducerRecord<string, string>("k", "open") { Partition = 1 });
+        _backend.RefuseNext(new ClientInvalidatedException(ErrorCode.OutOfOrderSequence, "gap"));
+        await producer.Awaiting(p => p.SendAsync(new ProducerRecord<string, string>("k", "a") { Partition = 0 }).AsTask())
+            .Should().ThrowAsync<ClientInvalidatedException>();
+
+        await producer.Awaiting(p => p.FlushAsync().AsTask()).Should().ThrowAsync<ClientInvalidatedException>().WithMessage("gap");
+
+        _backend["orders", 1].Records.Should().BeEmpty();
+        producer.Accumulator.Memory.FreeBytes.Should().Be(producer.Accumulator.Memory.TotalBytes);
+    }
+
+    [Fact]
     public async Task A_failed_start_is_tried_again_by_the_next_call()
     {
         _backend.InitFailures = 1;
