@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using System.Globalization;
 using ExactlyOnce.Tests.Clients.Consuming;
 
@@ -455,6 +457,58 @@ public sealed class PipelineTests
 
         await running.WaitAsync(s_soon);
         await FluentActions.Awaiting(() => billing.RunAsync()).Should().ThrowAsync<ObjectDisposedException>();
+    }
+
+    [Fact]
+    public async Task Disposing_the_broker_ends_a_forgotten_run_normally()
+    {
+        AddOrders("1");
+        var billing = Billing();
+        var running = billing.RunAsync();
+        await EventuallyAsync(() => Committed("invoices").Count == 1);
+
+        await _broker.DisposeAsync().AsTask().WaitAsync(s_soon);
+
+        await running.WaitAsync(s_soon);
+        _backend.Log.Of(3104).Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task Processing_is_measured_and_its_span_links_to_the_spans_that_sent_the_records()
+    {
+        const string traceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        _backend.Partition("orders").Add(
+            Records.Batch(Records.FirstTimestampMs, [new("traceparent", traceParent)], null, ("k", "1")), BatchFate.Plain, writer: null);
+        var spans = new ConcurrentQueue<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "ExactlyOnce",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = spans.Enqueue,
+        };
+        ActivitySource.AddActivityListener(listener);
+        using var meters = new MeterListener { InstrumentPublished = (instrument, it) => { if (instrument.Meter.Name == "ExactlyOnce") it.EnableMeasurementEvents(instrument); } };
+        var measured = new ConcurrentQueue<(string Name, string? Group)>();
+        meters.SetMeasurementEventCallback<long>((instrument, _, tags, _) => measured.Enqueue((instrument.Name, GroupOf(tags))));
+        meters.SetMeasurementEventCallback<double>((instrument, _, tags, _) => measured.Enqueue((instrument.Name, GroupOf(tags))));
+        meters.Start();
+        await using var traced = _broker.CreatePipeline("traced").Read(s_orders).ProcessEach((_, _, _) => default);
+
+        await CatchUpAsync(traced);
+
+        var span = spans.Should().ContainSingle(span => (string?)span.GetTagItem("messaging.consumer.group.name") == "traced").Which;
+        span.DisplayName.Should().Be("process orders");
+        span.Kind.Should().Be(ActivityKind.Consumer);
+        span.Links.Should().ContainSingle().Which.Context.TraceId.ToString().Should().Be("0af7651916cd43dd8448eb211c80319c");
+        measured.Should().Contain(("messaging.client.consumed.messages", "traced")).And.Contain(("messaging.process.duration", "traced"));
+
+        static string? GroupOf(ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            foreach (var tag in tags)
+                if (tag.Key == "messaging.consumer.group.name")
+                    return (string?)tag.Value;
+            return null;
+        }
     }
 
     [Fact]
