@@ -10,6 +10,8 @@ public sealed class TurnTests
     [Fact]
     public void The_turn_is_given_to_one_at_a_time_in_the_order_they_came()
     {
+        // Without a context of the test runner's, so that what goes on does so before the call that lets it returns.
+        SynchronizationContext.SetSynchronizationContext(null);
         var order = new List<int>();
         _turn.EnterAsync(default).IsCompleted.Should().BeTrue();
         var second = EnterAsync(2);
