@@ -108,6 +108,8 @@ public sealed class PipelineBuilder<TKey, TValue>
         {
             var producer = await broker.CreateTransactionalProducerAsync(
                 $"{name}-{worker}", new TransactionalProducerOptions { TransactionTimeout = options.TransactionTimeout }, cancellationToken).ConfigureAwait(false);
+            // Its worker closes it; a closing broker closes the pipeline as a whole.
+            broker.Unregister(producer);
             return new TransactionOutput<TKey, TValue>(broker.Backend, name, producer, options.DeadLetterTopic, process);
         });
     }

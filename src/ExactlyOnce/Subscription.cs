@@ -14,21 +14,20 @@ public sealed class Subscription : IAsyncDisposable
 {
     private readonly Broker _broker;
     private readonly Delivery _delivery;
-    private int _isDisposed;
 
     internal Subscription(Broker broker, Delivery delivery)
     {
         _broker = broker;
         _delivery = delivery;
-        broker.Register(this);
-        Completion = delivery.RunAsync();
+        delivery.Start();
+        broker.Register(delivery);
     }
 
     /// <summary>
     /// Completes when the subscription has delivered its last record; throws a <see cref="HandlerFailedException"/> when it was stopped by its handler, and a
     /// <see cref="BrokerException"/> when it could not go on reading.
     /// </summary>
-    public Task Completion { get; }
+    public Task Completion => _delivery.Completion;
 
     /// <summary>
     /// Delivers what was published before this call, then stops. Records of transactions that are open now are not waited for. A handler may dispose of its own subscription; that
@@ -37,10 +36,9 @@ public sealed class Subscription : IAsyncDisposable
     /// <exception cref="HandlerFailedException">The handler has failed, and nobody was told: see <see cref="SubscriptionOptions.OnError"/>.</exception>
     public async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
-            _broker.Unregister(this);
-        await _delivery.DrainAsync().ConfigureAwait(false);
-        if (!_delivery.IsInHandler)
+        _broker.Unregister(_delivery);
+        await _delivery.DisposeAsync().ConfigureAwait(false);
+        if (Completion.IsFaulted)
             await Completion.ConfigureAwait(false);
     }
 }

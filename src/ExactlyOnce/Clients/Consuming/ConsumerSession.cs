@@ -1,4 +1,5 @@
 using ExactlyOnce.Clients.Producing;
+using ExactlyOnce.Diagnostics;
 using Microsoft.Extensions.Logging;
 
 namespace ExactlyOnce.Clients.Consuming;
@@ -115,7 +116,10 @@ internal sealed class ConsumerSession : IAsyncDisposable
             {
                 await ReconcileAsync(cancellationToken).ConfigureAwait(false);
                 if (TryRead(contents))
+                {
+                    ProcessMeter.RecordConsumed(_topic, _options.Group, contents.Count);
                     return true;
+                }
                 if (WhenIdle is not null)
                     await WhenIdle(cancellationToken).ConfigureAwait(false);
                 if (TryRegister())

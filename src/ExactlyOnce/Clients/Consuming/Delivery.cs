@@ -1,13 +1,15 @@
-using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 
 namespace ExactlyOnce.Clients.Consuming;
 
-/// <summary>The loop behind a <see cref="Subscription"/>, whatever its types.</summary>
-internal abstract class Delivery
+/// <summary>The loop behind a <see cref="Subscription"/>, whatever its types. The broker closes it when its owner forgot to.</summary>
+internal abstract class Delivery : IAsyncDisposable
 {
     // True in the flow of a handler's call, and in whatever that call awaits.
     private readonly AsyncLocal<bool> _isInHandler = new();
+
+    /// <summary>The loop, as its end is told to the subscription's owner.</summary>
+    public Task Completion { get; private set; } = Task.CompletedTask;
 
     public bool IsInHandler
     {
@@ -15,15 +17,25 @@ internal abstract class Delivery
         protected set => _isInHandler.Value = value;
     }
 
+    public void Start() => Completion = RunAsync();
+
+    /// <summary>Delivers what was published before this call and stops. How the loop ended is told by <see cref="Completion"/> and not here.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await DrainAsync().ConfigureAwait(false);
+        // A handler that disposes of its own subscription would wait for itself.
+        if (!IsInHandler)
+            await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
     /// <summary>Delivers until <see cref="DrainAsync"/> and its end.</summary>
-    public abstract Task RunAsync();
+    protected abstract Task RunAsync();
 
     /// <summary>Fixes the end: what is published from now on is not delivered any more.</summary>
-    public abstract ValueTask DrainAsync();
+    protected abstract ValueTask DrainAsync();
 }
 
 /// <summary>Reads a topic and calls a handler for every record. Owned by its subscription.</summary>
-[SuppressMessage("Design", "CA1001", Justification = "The loop disposes of the session at its end; the token source holds nothing that needs disposal.")]
 internal sealed class Delivery<TKey, TValue> : Delivery
 {
     private readonly BrokerBackend _backend;
@@ -58,7 +70,7 @@ internal sealed class Delivery<TKey, TValue> : Delivery
         _start = _session.StartAsync(CancellationToken.None).Preserve();
     }
 
-    public override async Task RunAsync()
+    protected override async Task RunAsync()
     {
         await new SchedulerHop(_backend.Completions);
         try
@@ -87,7 +99,7 @@ internal sealed class Delivery<TKey, TValue> : Delivery
         }
     }
 
-    public override async ValueTask DrainAsync()
+    protected override async ValueTask DrainAsync()
     {
         try
         {

@@ -1,4 +1,5 @@
 using ExactlyOnce.Clients.Consuming;
+using ExactlyOnce.Diagnostics;
 
 namespace ExactlyOnce.Clients.Pipelines;
 
@@ -107,7 +108,7 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
         partition.Give(_contents.NextOffset);
         try
         {
-            await output.ProcessAsync(session, _contents.Open(), run.Ending).ConfigureAwait(false);
+            await ProcessAsync(session, output, partition.Id).ConfigureAwait(false);
         }
         catch (HandlerFailure failure)
         {
@@ -120,6 +121,24 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
             return;
         }
         NoteDone(partition, _contents.NextOffset);
+    }
+
+    private async ValueTask ProcessAsync(ConsumerSession session, PipelineOutput<TKey, TValue> output, TopicPartition partition)
+    {
+        var beganAt = plan.Backend.Time.GetTimestamp();
+        using var activity = ProcessActivity.Start(partition, plan.Name, _contents);
+        try
+        {
+            await output.ProcessAsync(session, _contents.Open(), run.Ending).ConfigureAwait(false);
+            ProcessMeter.RecordProcess(plan.Backend.Time, beganAt, partition, plan.Name, failure: null);
+        }
+        catch (Exception exception)
+        {
+            var cause = exception is HandlerFailure failure ? failure.Cause : exception;
+            ClientActivity.SetFailure(activity, cause);
+            ProcessMeter.RecordProcess(plan.Backend.Time, beganAt, partition, plan.Name, cause);
+            throw;
+        }
     }
 
     private void NoteDone(ConsumedPartition partition, long nextOffset)
@@ -142,6 +161,7 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
             var delay = _options.DelayAfter(retry.Attempts);
             PipelineLog.AttemptFailed(
                 plan.Logger, cause, plan.Name, partition.Id, first, _contents.NextOffset, retry.Attempts, _options.MaxAttempts, delay);
+            ProcessMeter.HandlerRetries.Add(1, ProcessMeter.TagsOf(partition.Id, plan.Name));
             retry.GoBack(first, count, delay);
         }
         else if (_options.WhenRetriesExhausted == WhenRetriesExhausted.DeadLetter && count > 1)
@@ -177,6 +197,7 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
             case WhenRetriesExhausted.DeadLetter:
                 await output.DeadLetterAsync(session, letter, nextOffset, run.Ending).ConfigureAwait(false);
                 PipelineLog.DeadLettered(plan.Logger, letter.Cause, plan.Name, letter.Source, letter.Offset, letter.Attempts, _options.DeadLetterTopic!);
+                ProcessMeter.HandlerDeadLettered.Add(1, ProcessMeter.TagsOf(partition.Id, plan.Name));
                 partition.SeekTo(nextOffset);
                 _batchesDone++;
                 break;

@@ -134,7 +134,8 @@ public sealed class ConsumerTests
 
         var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         sum.Should().NotBe(0);
-        allocated.Should().BeLessThan(2_000, "15,000 records cost a few objects per batch at most, and no object each");
+        // Without optimisation every async method is an object, so a batch costs some; 15,000 records with an object each would cost 360,000.
+        allocated.Should().BeLessThan(30_000);
     }
 
     [Fact]
@@ -152,7 +153,7 @@ public sealed class ConsumerTests
 
         records.Select(record => record.Value).Should().Equal("1", "2");
         Orders.LogEnd.Should().Be(6, "marker, two aborted records and a second marker take offsets as well");
-        _backend.Group("g").Committed[s_first].Offset.Should().BeGreaterThan(records[1].Offset);
+        _backend.Group("g").Committed[s_first].Offset.Should().Be(6, "the last marker is behind us, too");
         (await consumer.GetLagAsync()).Should().Be(0, "lag counts records that can be given, not offsets");
     }
 
@@ -528,7 +529,7 @@ public sealed class ConsumerTests
             transaction.AddOffsets(consumer, processed: batch);
             _backend.Group("g").Committed.Should().BeEmpty();
             await transaction.CommitAsync();
-            _backend.Group("g").Committed[s_first].Offset.Should().Be(batch.NextOffset);
+            _backend.Group("g").Committed[s_first].Offset.Should().Be(batch.NextOffset).And.Be(2, "the marker behind the record takes an offset, too");
             break;
         }
     }
