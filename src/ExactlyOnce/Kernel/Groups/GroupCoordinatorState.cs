@@ -119,19 +119,28 @@ internal sealed partial class GroupCoordinatorState
     private void Stamp(GroupRecord record, long lsn)
     {
         LastLsn = lsn;
-        if (GroupOf(record) is { } name && _groups.TryGetValue(name, out var group))
-            group.Lsn = lsn;
-        if (record is not TopicOffsetsDropped)
-            return;
-        foreach (var every in _groups.Values)
-            every.Lsn = lsn;
+        if (GroupOf(record) is { } name)
+            _groups[name].Lsn = lsn;
+        foreach (var affected in AffectedBy(record))
+        {
+            // A group that no frame knows of stays unknown: a replay would not find it.
+            if (affected.Lsn >= 0)
+                affected.Lsn = lsn;
+        }
     }
 
+    private IReadOnlyCollection<GroupEntry> AffectedBy(GroupRecord record) => record switch
+    {
+        TopicOffsetsDropped => _groups.Values,
+        OffsetsDeleted deleted when TryGetGroup(deleted.Group) is { } group => [group],
+        _ => [],
+    };
+
+    // The group that the record brings into being if need be.
     private static string? GroupOf(GroupRecord record) => record switch
     {
         OffsetsCommitted committed => committed.Group,
         TransactionOffsetsWritten written => written.Group,
-        OffsetsDeleted deleted => deleted.Group,
         ClassicGroupChanged classic => classic.Group,
         ConsumerGroupChanged consumer => consumer.Group,
         ConsumerMemberChanged changed => changed.Group,

@@ -31,7 +31,8 @@ public class ClassicModelTests
 
         public int Generation { get; set; }
 
-        public ClassicWait? Waiting { get; set; }
+        /// <summary>Requests without an answer yet; a new one does not take an old one back.</summary>
+        public HashSet<ClassicWait> Waits { get; } = [];
     }
 
     private sealed class Simulation
@@ -49,7 +50,7 @@ public class ClassicModelTests
                 case 0 or 1 or 2:
                     Join(client);
                     break;
-                case 3 or 4 when client is { Id.Length: > 0, Waiting: null }:
+                case 3 or 4 when client is { Id.Length: > 0, Waits.Count: 0 }:
                     Sync(client);
                     break;
                 case 5 when client.Id.Length > 0:
@@ -62,7 +63,7 @@ public class ClassicModelTests
                 case 7:
                     // The process behind it is another one, which knows nothing of the old id.
                     client.Id = "";
-                    client.Waiting = null;
+                    client.Waits.Clear();
                     break;
                 case 8 when chance < 20:
                     Restart(chance);
@@ -88,12 +89,12 @@ public class ClassicModelTests
                 Protocols = [new ClassicProtocol("range", Encoding.UTF8.GetBytes($"{client.Number}"))],
                 Topics = [1],
             };
-            client.Waiting = null;
+            client.Waits.Remove(ClassicWait.Join);
             var decision = _world.State.DecideClassicJoin(request, _world.NowMs);
             if (decision.MustWait)
             {
                 client.Id = client.Id.Length > 0 ? client.Id : request.NewMemberId;
-                client.Waiting = ClassicWait.Join;
+                client.Waits.Add(ClassicWait.Join);
             }
             Run(decision);
             if (decision.Own is { } own)
@@ -113,7 +114,7 @@ public class ClassicModelTests
             };
             var decision = _world.State.DecideClassicSync(request, _world.NowMs);
             if (decision.MustWait)
-                client.Waiting = ClassicWait.Sync;
+                client.Waits.Add(ClassicWait.Sync);
             Run(decision);
             if (decision.Own is { } own)
                 TakeSync(client, own);
@@ -129,7 +130,7 @@ public class ClassicModelTests
         private void Restart(int chance)
         {
             foreach (var client in _clients)
-                client.Waiting = null;
+                client.Waits.Clear();
             _ = chance % 2 == 0 ? _world.RestartFromJournal() : _world.RestartFromSnapshot();
         }
 
@@ -141,8 +142,7 @@ public class ClassicModelTests
                 // A client that was replaced does not hear it.
                 if (Array.Find(_clients, client => client.Id == answer.MemberId) is not { } client)
                     continue;
-                client.Waiting.Should().Be(answer.Wait, "nobody is answered who does not wait");
-                client.Waiting = null;
+                client.Waits.Remove(answer.Wait).Should().BeTrue("nobody is answered who does not wait");
                 if (answer.Wait == ClassicWait.Join)
                     TakeJoin(client, answer);
                 else
@@ -179,7 +179,7 @@ public class ClassicModelTests
         {
             for (var i = 0; i < 1_000 && _world.State.NextDeadlineMs != long.MaxValue; i++)
                 Wait(checked((int)(_world.State.NextDeadlineMs - _world.NowMs)));
-            _clients.Should().OnlyContain(client => client.Waiting == null, "a wait ends at the latest with its timeout");
+            _clients.Should().OnlyContain(client => client.Waits.Count == 0, "a wait ends at the latest with its timeout");
             if (_world.State.TryGetGroup("g") is { } group)
                 group.State.Should().Be(GroupState.Empty);
             _world.Prove();

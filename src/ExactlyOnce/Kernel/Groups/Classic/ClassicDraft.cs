@@ -160,7 +160,10 @@ internal sealed class ClassicDraft
         for (var i = 0; i < _members.Count; i++)
         {
             if (_members[i].IsAwaitingSync)
+            {
                 AnswerSync(_members[i], GroupVerdict.RebalanceInProgress);
+                Touch(_members[i]); // While it waited its session was not looked at and may long be over.
+            }
             _members[i] = _members[i] with { IsAwaitingSync = false, IsSyncMissing = false };
         }
         var isInitial = State == GroupState.Empty && _settings.InitialRebalanceDelayMs > 0;

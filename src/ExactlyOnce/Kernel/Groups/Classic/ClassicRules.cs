@@ -85,11 +85,11 @@ internal static class ClassicRules
     {
         var draft = new ClassicDraft(groupId, group, settings, nowMs);
         ExpireSessions(draft, group, nowMs);
-        var present = draft.Group;
-        if (present.JoinDeadlineMs <= nowMs)
-            draft.ExpireJoin();
-        else if (present.SyncDeadlineMs <= nowMs)
+        if (draft.Group.SyncDeadlineMs <= nowMs)
             draft.ExpireSync();
+        // Second, because giving up the last member ends a join phase that has nobody to wait for.
+        if (draft.Group.JoinDeadlineMs <= nowMs)
+            draft.ExpireJoin();
         return draft.Decide();
     }
 
