@@ -109,6 +109,50 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     }
 
     /// <summary>
+    /// Reads record by record what is in the topic now, and ends: the loop sees every deliverable record in front of the end that each partition had when it began, and
+    /// ends when nothing deliverable is left in front of it. For reports, tests and rebuilding state; the records may be kept.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the loop with an <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="InvalidOperationException">Another loop of this consumer is running.</exception>
+    /// <exception cref="RecordDeserializationException">The next record cannot be deserialized.</exception>
+    /// <exception cref="BrokerException">See <see cref="BrokerException.Recovery"/>.</exception>
+    public async IAsyncEnumerable<ConsumerRecord<TKey, TValue>> ReadToEndAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        BeginLoop();
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _session.Closing);
+        var ends = new Dictionary<TopicPartition, long>();
+        _session.WhenIdle = _ =>
+        {
+            ending.Cancel();
+            return default;
+        };
+        try
+        {
+            while (await ReadAsync(ending.Token, cancellationToken).ConfigureAwait(false))
+            {
+                var partition = _contents.Partition!;
+                foreach (var assigned in _session.Partitions)
+                    ends.TryAdd(assigned.Id, assigned.Partition.EndOffset(_options.Isolation));
+                for (var i = 0; i < _contents.Count && _contents.Slots[i].Offset < ends[partition.Id]; i++)
+                {
+                    partition.Give(_contents.PositionAfter(i));
+                    yield return _contents.DetachRecord(i);
+                    cancellationToken.ThrowIfCancellationRequested();
+                    if (_session.IsInterrupted(partition))
+                        break;
+                }
+                if (_session.Partitions.All(assigned => assigned.IsPaused || assigned.Position >= ends.GetValueOrDefault(assigned.Id, long.MaxValue)))
+                    break;
+            }
+        }
+        finally
+        {
+            _session.WhenIdle = null;
+            EndLoop();
+        }
+    }
+
+    /// <summary>
     /// Commits where the loop stands in every partition: behind the current record or batch, which the caller has finished when it calls this. A crash between
     /// processing and committing brings the record again (at least once).
     /// </summary>

@@ -159,11 +159,21 @@ internal sealed class BrokerEngine : IJournalListener
         Journal.Drive();
         if (Journal.VisibleLsn >= lsn)
             return AppendStatus.Completed;
+        // Read before the journal may complete the operation, which is pooled.
+        var isRefusal = operation.Outcome.Error != ErrorCode.None;
         var waiter = AppendWaiter.Rent(operation);
         if (!Journal.IsVisibleOrWait(lsn, waiter))
-            return AppendStatus.Pending;
+            return isRefusal ? AppendStatus.PendingRefusal : AppendStatus.Pending;
         waiter.Return();
         return AppendStatus.Completed;
+    }
+
+    /// <summary>Completes the operation when the LSN is visible, never on this stack.</summary>
+    public void CompleteLater(AppendOperation operation, long lsn)
+    {
+        var waiter = AppendWaiter.Rent(operation);
+        if (Journal.IsVisibleOrWait(lsn, waiter))
+            Environment.Completions.Schedule(static state => ((AppendWaiter)state!).Complete(null), waiter);
     }
 
     /// <summary>What became of a transaction whose producer is refused at a partition: timed out, or fenced by whom.</summary>

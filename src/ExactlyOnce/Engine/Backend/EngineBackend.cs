@@ -41,7 +41,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         cancellationToken.ThrowIfCancellationRequested();
         Topic.ValidateName(topic, nameof(topic));
         var reply = engine.Topics.Create(topic, options, isInternal: false, engine.Environment.NextGuid(), engine.NowMs);
-        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        await VisibilityWait.For(engine, reply.Lsn);
         return reply.Error == ErrorCode.None ? Describe(reply.Topic!) : throw Refusals.Of(reply, topic, options);
     }
 
@@ -79,7 +79,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         engine.ThrowIfClosed();
         cancellationToken.ThrowIfCancellationRequested();
         var reply = engine.Retention.DeleteRecords(Find(partition), beforeOffset, engine.NowMs);
-        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        await VisibilityWait.For(engine, reply.Lsn);
         engine.DropFiles(reply);
         if (reply.Error != ErrorCode.None)
             throw ErrorTable.ToException(reply.Error, reply.Error == ErrorCode.PolicyViolation
@@ -99,7 +99,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         engine.ThrowIfClosed();
         cancellationToken.ThrowIfCancellationRequested();
         var reply = Init(request);
-        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        await VisibilityWait.For(engine, reply.Lsn);
         if (reply.Decision.IsRefused)
             throw Refusals.Of(reply.Decision, request.TransactionalId ?? request.Name ?? "producer");
         engine.TransactionEnded.Pulse();
@@ -131,9 +131,8 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         if (engine.IsVisible(lsn))
             return AppendStatus.Completed;
         foreach (var operation in operations)
-            if (engine.CompleteWhenVisible(operation, lsn) == AppendStatus.Completed)
-                operation.OnCompleted();
-        return AppendStatus.Pending;
+            engine.CompleteLater(operation, lsn);
+        return refused >= 0 ? AppendStatus.PendingRefusal : AppendStatus.Pending;
     }
 
     public override async ValueTask EndTransactionAsync(ProducerSession session, bool commit, IReadOnlyList<TransactionOffsets> offsets)
@@ -141,7 +140,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         engine.ThrowIfClosed();
         var reply = engine.Transactions.End(
             session.TransactionalId!, session.Identity, commit, ToRequests(offsets), Client(session.TransactionalId!), engine.NowMs, out var refusedOffsets);
-        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        await VisibilityWait.For(engine, reply.Lsn);
         engine.TransactionEnded.Pulse();
         ThrowIfRefused(session, reply, refusedOffsets);
         if (!reply.Decision.Identity.IsNone)
@@ -153,7 +152,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         engine.ThrowIfClosed();
         var reply = engine.Transactions.Prepare(
             session.TransactionalId!, session.Identity, ToRequests(offsets), Client(session.TransactionalId!), engine.NowMs, out var refusedOffsets);
-        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        await VisibilityWait.For(engine, reply.Lsn);
         ThrowIfRefused(session, reply, refusedOffsets);
         return reply.Decision.PreparedToken!;
     }
@@ -163,7 +162,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         engine.ThrowIfClosed();
         cancellationToken.ThrowIfCancellationRequested();
         var reply = engine.Transactions.Resolve(token, commit, TransactionClient.InProcess("an operator"), engine.NowMs);
-        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        await VisibilityWait.For(engine, reply.Lsn);
         engine.TransactionEnded.Pulse();
         if (reply.Decision.IsRefused)
             throw Refusals.Of(reply.Decision, token);
@@ -189,7 +188,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
             outcome = engine.State.Transactions.Outcome(transactionalId, new ProducerIdentity(producerId, epoch)).Outcome;
             lsn = engine.State.AppliedLsn;
         }
-        await VisibilityWait.For(engine.Journal, lsn);
+        await VisibilityWait.For(engine, lsn);
         return outcome;
     }
 
@@ -210,7 +209,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
                 RebalanceTimeoutMs = (int)request.RebalanceTimeout.TotalMilliseconds,
             },
             engine.NowMs);
-        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        await VisibilityWait.For(engine, reply.Lsn);
         if (reply.Decision.Verdict != GroupVerdict.None)
             throw Refusals.Of(reply.Decision.Verdict, request.Group);
         var session = new EngineGroupSession(engine, _sessions, request, memberId);
@@ -231,7 +230,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
             engine.ThrowIfClosed();
             var ended = engine.TransactionEnded.Next;
             var (found, lsn) = engine.Groups.Fetch(group, keys);
-            await VisibilityWait.For(engine.Journal, lsn);
+            await VisibilityWait.For(engine, lsn);
             if (!Array.Exists(found, offset => offset.Status == FetchStatus.Unstable))
                 return ToOffsets(names, found);
             // An open transaction decides about one of them: look again when one has ended.
@@ -246,7 +245,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         cancellationToken.ThrowIfCancellationRequested();
         var reply = engine.Groups.Commit(
             new OffsetCommitRequest { Group = group, Offsets = engine.ToOffsetValues(offsets), AllOrNothing = true }, engine.NowMs);
-        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        await VisibilityWait.For(engine, reply.Lsn);
         if (reply.Decision.Verdict != GroupVerdict.None)
             throw Refusals.Of(reply.Decision.Verdict, group);
     }
@@ -256,7 +255,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         engine.ThrowIfClosed();
         cancellationToken.ThrowIfCancellationRequested();
         var reply = engine.Groups.DeleteGroup(group, engine.NowMs);
-        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        await VisibilityWait.For(engine, reply.Lsn);
         if (reply.Decision.Verdict != GroupVerdict.None)
             throw Refusals.Of(reply.Decision.Verdict, group);
     }
@@ -304,7 +303,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
 
     private async ValueTask AnswerAsync(TopicReply reply, string topic, TopicOptions? options)
     {
-        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        await VisibilityWait.For(engine, reply.Lsn);
         if (reply.Error != ErrorCode.None)
             throw Refusals.Of(reply, topic, options);
     }

@@ -26,7 +26,7 @@ internal sealed class EngineGroupSession(BrokerEngine engine, GroupSessions sess
     {
         engine.ThrowIfClosed();
         var reply = engine.Groups.Reconcile(Group, MemberId, InstanceId, engine.NowMs);
-        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        await VisibilityWait.For(engine, reply.Lsn);
         if (reply.Decision.Verdict != GroupVerdict.None)
             throw Refusals.Of(reply.Decision.Verdict, Group);
         Adopt(reply.Decision.Assignment);
@@ -45,7 +45,7 @@ internal sealed class EngineGroupSession(BrokerEngine engine, GroupSessions sess
         engine.ThrowIfClosed();
         cancellationToken.ThrowIfCancellationRequested();
         var reply = engine.Groups.Commit(ToRequest(offsets), engine.NowMs);
-        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        await VisibilityWait.For(engine, reply.Lsn);
         if (reply.Decision.Verdict != GroupVerdict.None)
             throw Refusals.Of(reply.Decision.Verdict, Group);
     }
@@ -60,7 +60,7 @@ internal sealed class EngineGroupSession(BrokerEngine engine, GroupSessions sess
             return;
         var reply = engine.Groups.Leave(Group, MemberId, InstanceId, engine.NowMs);
         sessions.Notify(Group);
-        await VisibilityWait.For(engine.Journal, reply.Lsn);
+        await VisibilityWait.For(engine, reply.Lsn);
     }
 
     internal OffsetCommitRequest ToRequest(IReadOnlyDictionary<TopicPartition, CommittedOffset> offsets) => new()

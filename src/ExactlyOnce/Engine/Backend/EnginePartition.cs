@@ -80,6 +80,7 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
         if (known is null)
             return Answer(operation, receipt, null);
         operation.Outcome = new AppendOutcome { Error = ErrorCode.DuplicateSequence, DuplicateMessages = known };
-        return engine.CompleteWhenVisible(operation, receipt.Lsn);
+        // Known in part: the rest is appended at once, and its own answer waits for everything in front of it.
+        return known.Count < operation.MessageIds!.Count ? AppendStatus.Completed : engine.CompleteWhenVisible(operation, receipt.Lsn);
     }
 }
