@@ -47,10 +47,10 @@ internal sealed class NamedSource(BrokerBackend backend, ProducerSession session
     }
 
     /// <summary>Sends every open batch of the producer. Answers the chain of those answered at once. The lock is held.</summary>
-    public BatchOperation? SealAllWithLock()
+    public BatchOperation? SealAllWithLock(RecordAccumulator accumulator)
     {
         var closing = Close();
-        var finished = closing.Count == 0 ? null : Append(closing);
+        var finished = closing.Count == 0 ? null : Append(accumulator, closing);
         foreach (var member in _members)
             member.ReleaseWriter();
         return finished;
@@ -68,12 +68,15 @@ internal sealed class NamedSource(BrokerBackend backend, ProducerSession session
         return closing;
     }
 
-    private BatchOperation? Append(List<Closing> closing)
+    private BatchOperation? Append(RecordAccumulator accumulator, List<Closing> closing)
     {
         BatchOperation? finished = null;
         while (closing.Count > 0)
         {
-            var status = backend.AppendNamed(session, closing.ConvertAll(static each => (AppendOperation)each.Batch), _lastAccepted);
+            var isStopped = closing.TrueForAll(each => accumulator.IsStopped(each.Batch));
+            var status = isStopped
+                ? AppendStatus.Completed
+                : backend.AppendNamed(session, closing.ConvertAll(static each => (AppendOperation)each.Batch), _lastAccepted);
             if (status == AppendStatus.Completed && TakeOutDuplicates(closing, ref finished))
                 continue;
             foreach (var (member, batch, recordCount) in closing)
@@ -81,8 +84,10 @@ internal sealed class NamedSource(BrokerBackend backend, ProducerSession session
                 // A pending batch may be finished and in use again by now; only a completed one may be looked at.
                 if (status == AppendStatus.Pending || (status == AppendStatus.Completed && batch.Outcome.Error == ErrorCode.None))
                     member.Advance(recordCount);
-                if (status == AppendStatus.Completed)
-                    Push(batch, ref finished);
+                if (status != AppendStatus.Completed)
+                    continue;
+                accumulator.NoteOutcomeWithLock(batch);
+                Push(batch, ref finished);
             }
             break;
         }

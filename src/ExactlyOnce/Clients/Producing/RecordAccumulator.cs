@@ -9,9 +9,10 @@ namespace ExactlyOnce.Clients.Producing;
 /// <summary>
 /// Everything one producer holds: its identity, its open batches, its buffer memory and its linger timer. Created by a producer, started by its first use, closed
 /// once. Thread-safe.
-/// <para>Errors: a refusal that names the batch alone (too large, a bad timestamp) fails the batch's records and nothing else: no sequence number was used. After any
-/// other error, and after any error at all of a producer with a name, the producer stops: what is still open fails with the same cause and nothing is sent any more, so
-/// that nothing can arrive behind a gap or out of order. In a transaction every failure makes the transaction abortable only.</para>
+/// <para>Errors: a refusal told at once, or one that names the batch alone (too large, a bad timestamp), fails the batch's records and nothing else: no sequence number was
+/// used. After an error that asks for a new client or to stop, after any other that is told late, and after any error at all of a producer with a name, the producer stops:
+/// what is still open fails with the same cause and nothing is sent any more, so that nothing can arrive behind a gap or out of order. In a transaction every failure makes
+/// the transaction abortable only.</para>
 /// </summary>
 internal sealed class RecordAccumulator : IAsyncDisposable
 {
@@ -34,6 +35,7 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     private BrokerException? _transactionFailure;
     private BrokerException? _postFailure;
     private object? _scope;
+    private bool _isStopLogged;
     private volatile bool _isClosed;
 
     public RecordAccumulator(BrokerBackend backend, ProducerSettings settings)
@@ -185,13 +187,35 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     public BatchOperation? SealWithLock(PartitionAccumulator partition)
     {
         if (Source is { } source)
-            return source.SealAllWithLock();
+            return source.SealAllWithLock(this);
         var batch = partition.CloseWithLock();
         if (batch is null)
             return null;
-        var status = partition.AppendWithLock(batch);
+        var status = IsStopped(batch) ? AppendStatus.Completed : partition.AppendWithLock(batch);
         partition.ReleaseWriter();
-        return status == AppendStatus.Completed ? batch : null;
+        if (status != AppendStatus.Completed)
+            return null;
+        NoteOutcomeWithLock(batch);
+        return batch;
+    }
+
+    /// <summary>True when the producer has stopped: the batch then fails with the same cause and is not sent.</summary>
+    public bool IsStopped(BatchOperation batch)
+    {
+        if (Failure is not { } failure)
+            return false;
+        batch.Outcome = new AppendOutcome { Error = failure.Code, Exception = failure };
+        return true;
+    }
+
+    /// <summary>
+    /// Draws the consequences of a refusal before the partition's lock is released: another thread must not send the next batch, or commit the transaction, in the moment
+    /// before this batch is finished.
+    /// </summary>
+    public void NoteOutcomeWithLock(BatchOperation batch)
+    {
+        if (batch.Outcome.Error != ErrorCode.None)
+            DrawConsequences(batch, ToException(batch), wasPending: false);
     }
 
     /// <summary>Sends everything that is open.</summary>
@@ -352,6 +376,13 @@ internal sealed class RecordAccumulator : IAsyncDisposable
             Interlocked.CompareExchange(ref _postFailure, failure, null);
         if (batch.Outcome.Error == ErrorCode.UnknownTopicOrPartition)
             Forget(batch.Partition!.Id.Topic);
+        DrawConsequences(batch, failure, wasPending);
+        if (Failure is { } cause && Interlocked.Exchange(ref _isStopLogged, true) == false)
+            ProducerLog.Stopped(_logger, batch.Partition!.Id, cause.Code, cause);
+    }
+
+    private void DrawConsequences(BatchOperation batch, BrokerException failure, bool wasPending)
+    {
         if (Settings.IsTransactional)
             FailTransaction(failure);
         if (StopsProducer(failure, wasPending))
@@ -370,8 +401,7 @@ internal sealed class RecordAccumulator : IAsyncDisposable
                 failure.Code,
                 $"The producer stopped, because a batch for {batch.Partition!.Id} failed after later ones may have been sent; nothing is sent behind a gap. Create a new producer. {failure.Message}",
                 failure);
-        if (Interlocked.CompareExchange(ref _failure, cause, null) is null)
-            ProducerLog.Stopped(_logger, batch.Partition!.Id, cause.Code, cause);
+        StopBy(cause);
     }
 
     private void Forget(string topic)

@@ -14,30 +14,34 @@ internal sealed class RecordScratch : IBufferWriter<byte>
     /// <summary>A scratch that grew beyond this is not kept: one huge record must not cost its size on every thread for ever.</summary>
     private const int KeptBytesMax = 1024 * 1024;
 
+    /// <summary>The thread's scratch; while a serializer uses another producer, the one rented for that, with the thread's own behind it.</summary>
     [ThreadStatic]
-    private static RecordScratch? s_spare;
-
-    /// <summary>The serialization under way on this thread, if any: what a nested call would find.</summary>
-    [ThreadStatic]
-    private static RecordScratch? s_serializing;
+    private static RecordScratch? s_current;
 
     private byte[] _buffer = new byte[InitialBytes];
     private int _written;
+    private bool _isRented;
+
+    /// <summary>Whose serializers are running; null while none are.</summary>
     private object? _owner;
     private RecordScratch? _outer;
 
     public static RecordScratch Rent()
     {
-        var scratch = s_spare ?? new RecordScratch();
-        s_spare = null;
+        var scratch = s_current ??= new RecordScratch();
+        if (scratch._isRented)
+            scratch = s_current = new RecordScratch { _outer = scratch };
+        scratch._isRented = true;
         return scratch;
     }
 
     public void Return()
     {
-        _written = 0;
-        if (_buffer.Length <= KeptBytesMax)
-            s_spare = this;
+        _isRented = false;
+        if (_outer is not null)
+            s_current = _outer;
+        if (_buffer.Length > KeptBytesMax)
+            _buffer = new byte[InitialBytes];
     }
 
     /// <summary>Serializes key and value. The result refers to this scratch and is good until <see cref="Return"/> or the next call.</summary>
@@ -48,19 +52,17 @@ internal sealed class RecordScratch : IBufferWriter<byte>
         try
         {
             _written = 0;
-            var hasKey = typeof(TKey) != typeof(NoKey) && record.Key is not null;
+            var hasKey = typeof(TKey) != typeof(NoKey) && HasContent(record.Key);
             if (hasKey)
                 topic.KeySerde.Serialize(record.Key, this);
             var keyBytes = _written;
-            var hasValue = record.Value is not null;
+            var hasValue = HasContent(record.Value);
             if (hasValue)
                 topic.ValueSerde.Serialize(record.Value, this);
             return new EncodedRecord(_buffer.AsSpan(0, keyBytes), hasKey, _buffer.AsSpan(keyBytes, _written - keyBytes), hasValue);
         }
         finally
         {
-            s_serializing = _outer;
-            _outer = null;
             _owner = null;
         }
     }
@@ -85,15 +87,16 @@ internal sealed class RecordScratch : IBufferWriter<byte>
         return _buffer.AsSpan(_written);
     }
 
+    /// <summary>Asked so that a struct that cannot be null is not boxed for the question, not even by a debug build.</summary>
+    private static bool HasContent<T>(T value) => !Nullability<T>.CanBeNull || value is not null;
+
     private void Enter(object owner)
     {
-        for (var outer = s_serializing; outer is not null; outer = outer._outer)
+        for (var outer = _outer; outer is not null; outer = outer._outer)
             if (ReferenceEquals(outer._owner, owner))
                 throw new InvalidOperationException(
                     "A serializer called back into the producer it serves. Serializers may only write to the buffer they are given.");
         _owner = owner;
-        _outer = s_serializing;
-        s_serializing = this;
     }
 
     private void Grow(int sizeHint)
@@ -106,5 +109,10 @@ internal sealed class RecordScratch : IBufferWriter<byte>
         if (length - _written < needed)
             throw new InvalidOperationException("A record may not be larger than 2 GiB.");
         Array.Resize(ref _buffer, length);
+    }
+
+    private static class Nullability<T>
+    {
+        public static readonly bool CanBeNull = default(T) is null;
     }
 }
