@@ -14,13 +14,13 @@ internal sealed class RunningTotals(Func<CancellationToken, Task<Dictionary<stri
     /// <summary>The new totals of the invoices that the batch has lines of.</summary>
     public async Task<IReadOnlyCollection<Invoice>> AddAsync(ConsumerBatch<string, OrderLine> batch, CancellationToken cancellationToken)
     {
-        if (_totals is null || (_nextOffsets.TryGetValue(batch.Partition.Partition, out var next) && next != batch.FirstOffset))
+        if (_totals is null || (_nextOffsets.TryGetValue(batch.Partition, out var next) && next != batch.FirstOffset))
         {
             _totals = await loadCommitted(cancellationToken);
             _nextOffsets.Clear();
         }
         // Until the whole batch is in, the memory belongs to no offset: whoever fails in between reads it again.
-        _nextOffsets[batch.Partition.Partition] = -1;
+        _nextOffsets[batch.Partition] = -1;
         var changed = new Dictionary<string, Invoice>();
         foreach (var record in batch)
         {
@@ -28,7 +28,7 @@ internal sealed class RunningTotals(Func<CancellationToken, Task<Dictionary<stri
             var total = (_totals.GetValueOrDefault(line.InvoiceNo) ?? Invoice.Empty(line)).Add(line);
             _totals[line.InvoiceNo] = changed[line.InvoiceNo] = total;
         }
-        _nextOffsets[batch.Partition.Partition] = batch.NextOffset;
+        _nextOffsets[batch.Partition] = batch.NextOffset;
         return changed.Values;
     }
 }

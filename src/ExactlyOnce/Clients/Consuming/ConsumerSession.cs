@@ -60,7 +60,7 @@ internal sealed class ConsumerSession : IAsyncDisposable
     public GroupSession? Membership => _membership;
 
     /// <summary>Called with the turn held, whenever nothing is left to read and before the session waits.</summary>
-    public Func<CancellationToken, ValueTask>? WhenIdle { get; init; }
+    public Func<CancellationToken, ValueTask>? WhenIdle { get; set; }
 
     /// <summary>Called with the turn held for every partition that comes in, when its committed offset is not the group's to know; null for none.</summary>
     public Func<TopicPartition, CancellationToken, ValueTask<long?>>? FindPosition { get; init; }

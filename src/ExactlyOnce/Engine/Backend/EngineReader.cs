@@ -45,5 +45,10 @@ internal sealed class EngineReader(EnginePartition partition, PartitionCursor cu
         return !engine.IsClosed && cursor.TryWait(_wake);
     }
 
-    public override void Dispose() => cursor.Dispose();
+    public override void Dispose()
+    {
+        if (_wake is { } wake)
+            cursor.StopWaiting(wake);
+        cursor.Dispose();
+    }
 }

@@ -261,6 +261,8 @@ internal sealed class Partition
         return true;
     }
 
+    public void StopWaiting(Action wake) => _waiters.Remove(wake);
+
     /// <summary>Wakes sleeping readers once <paramref name="lsn"/> is visible. Called after every lock is released.</summary>
     public void WakeReaders(long lsn)
     {

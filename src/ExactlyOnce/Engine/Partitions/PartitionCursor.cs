@@ -76,6 +76,9 @@ internal sealed class PartitionCursor : IDisposable
     /// <summary>Calls <paramref name="wake"/> once when there may be more; answers false when there may be already.</summary>
     public bool TryWait(Action wake) => _unsorted.IsEmpty && _partition.TryWait(_seen, wake);
 
+    /// <summary>Takes a registration of <see cref="TryWait"/> back.</summary>
+    public void StopWaiting(Action wake) => _partition.StopWaiting(wake);
+
     /// <summary>The offset of the first deliverable record at or after a time; null when there is none. Moves the cursor.</summary>
     public long? FindOffset(long timestampMs, BatchDecompressor decompressor)
     {
@@ -118,9 +121,13 @@ internal sealed class PartitionCursor : IDisposable
             return CursorStatus.OutOfRange;
         if (NextOffset >= Limit)
             return CursorStatus.AtEnd;
-        if (!_log.TryRead(_view, Limit, maxBytes, out _unsorted))
-            return NextOffset < _partition.View.LogStartOffset ? CursorStatus.OutOfRange : CursorStatus.AtEnd;
-        return CursorStatus.Read;
+        if (_log.TryRead(_view, Limit, maxBytes, out _unsorted))
+            return CursorStatus.Read;
+        if (NextOffset < _partition.View.LogStartOffset)
+            return CursorStatus.OutOfRange;
+        // Compaction left nothing up to the limit.
+        NextOffset = Limit;
+        return CursorStatus.AtEnd;
     }
 
     /// <summary>Splits the next deliverable run from the bytes at hand, moving past what is not delivered. False when nothing deliverable is left in them.</summary>

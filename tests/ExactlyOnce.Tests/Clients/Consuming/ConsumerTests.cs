@@ -603,7 +603,7 @@ public sealed class ConsumerTests
     public async Task Damaged_bytes_are_reported_and_not_guessed_at()
     {
         var batch = Batch(("a", "1"));
-        batch[Kernel.Records.BatchHeader.Size] = 0x7E;
+        batch[global::ExactlyOnce.Kernel.Records.BatchHeader.Size] = 0x7E;
         Add(Orders, batch);
         await using var consumer = Broker.CreateConsumer(s_orders).Build();
 
@@ -612,7 +612,7 @@ public sealed class ConsumerTests
 
     private static void Add(MemoryPartition partition, byte[] batch) => partition.Add(batch, BatchFate.Plain, writer: null);
 
-    private static ProducerSession Writer() => new() { Identity = new Kernel.Primitives.ProducerIdentity(99, 0), TransactionalId = "writer" };
+    private static ProducerSession Writer() => new() { Identity = new global::ExactlyOnce.Kernel.Primitives.ProducerIdentity(99, 0), TransactionalId = "writer" };
 
     private void AddOpen(ProducerSession writer, params (string?, string?)[] records) => Orders.Add(Batch(records), BatchFate.Open, writer);
 

@@ -78,7 +78,7 @@ internal sealed class MemoryBackend : BrokerBackend
         }
     }
 
-    public override ICompressionCodec GetCodec(CompressionType type) => new Serialization.GzipCodec();
+    public override ICompressionCodec GetCodec(CompressionType type) => new global::ExactlyOnce.Serialization.GzipCodec();
 
     public override TopicDescription? TryGetTopic(string topic)
     {

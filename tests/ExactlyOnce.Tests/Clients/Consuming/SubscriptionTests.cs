@@ -142,7 +142,7 @@ public sealed class SubscriptionTests
         var subscription = broker.Subscribe(s_greetings, record => _seen.Enqueue(record.Value));
         await broker.PublishAsync(s_greetings, "plain");
         _backend.Partition("greetings").Add(
-            Records.Batch((null, "open")), BatchFate.Open, new ProducerSession { Identity = new Kernel.Primitives.ProducerIdentity(1, 0) });
+            Records.Batch((null, "open")), BatchFate.Open, new ProducerSession { Identity = new global::ExactlyOnce.Kernel.Primitives.ProducerIdentity(1, 0) });
 
         await subscription.DisposeAsync().AsTask().WaitAsync(s_soon);
 

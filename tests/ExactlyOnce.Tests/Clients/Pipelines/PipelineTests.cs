@@ -626,7 +626,7 @@ public sealed class PipelineTests
             var values = new List<string>();
             foreach (var id in _backend.PartitionsOf(topic))
                 foreach (var entry in _backend.Partition(topic, id.Partition).Entries.Where(entry => entry.IsDeliverable(IsolationLevel.ReadCommitted)))
-                    foreach (var record in Kernel.Records.BatchReader.Open(entry.Batch))
+                    foreach (var record in global::ExactlyOnce.Kernel.Records.BatchReader.Open(entry.Batch))
                         values.Add(System.Text.Encoding.UTF8.GetString(record.Value));
             return values;
         }
