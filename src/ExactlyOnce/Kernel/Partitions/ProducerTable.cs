@@ -26,10 +26,7 @@ internal sealed class ProducerTable(int batchWindow, int maximumProducers)
     {
         if (Find(producerId) is { } known)
             return known;
-        while (_entries.Count >= maximumProducers && TryEvictLongestIdle())
-        {
-            // More than one only after the limit was lowered.
-        }
+        MakeRoom();
         return Restore(producerId);
     }
 
@@ -74,15 +71,17 @@ internal sealed class ProducerTable(int batchWindow, int maximumProducers)
         Debug.Assert(count == _entries.Count, "Every producer is listed once.");
     }
 
-    private bool TryEvictLongestIdle()
+    // One pass from the longest idle on; it takes more than one producer only after the limit was lowered.
+    private void MakeRoom()
     {
         var entry = LeastRecent;
-        while (entry is { IsIdle: false })
-            entry = entry.MoreRecent;
-        if (entry is null)
-            return false;
-        Remove(entry);
-        return true;
+        while (entry is not null && _entries.Count >= maximumProducers)
+        {
+            var next = entry.MoreRecent;
+            if (entry.IsIdle)
+                Remove(entry);
+            entry = next;
+        }
     }
 
     private void LinkAsMostRecent(ProducerEntry entry)
