@@ -212,7 +212,7 @@ internal static class PartitionSnapshot
         {
             var batch = new RememberedBatch(
                 reader.ReadInt32(), reader.ReadInt32(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64());
-            if (batch is not { BaseSequence: >= 0, OffsetDelta: >= 0, BaseOffset: >= 0 } || batch.LastOffset >= logEndOffset)
+            if (batch is not { BaseSequence: >= 0, OffsetDelta: >= 0, BaseOffset: >= 0 } || batch.BaseOffset >= logEndOffset - batch.OffsetDelta)
                 throw Broken($"producer {entry.Id} has a batch outside the log or without sequences");
             if (left <= batchWindow)
                 entry.Window.Append(batch);
@@ -228,7 +228,8 @@ internal static class PartitionSnapshot
         for (var index = 0; index < count; index++)
         {
             var entry = new AbortedTransaction(reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64());
-            if (entry.FirstOffset < 0 || entry.FirstOffset >= entry.LastOffset || entry.LastOffset <= previous || entry.LastOffset >= state.LogEndOffset)
+            if (entry.FirstOffset < 0 || entry.FirstOffset >= entry.LastOffset || entry.LastOffset <= previous || entry.LastOffset >= state.LogEndOffset ||
+                entry.LastStableOffset > entry.LastOffset + 1)
                 throw Broken($"aborted transaction {index} does not lie in the log behind the one before");
             state.Aborted.Add(entry);
             previous = entry.LastOffset;
