@@ -87,8 +87,8 @@ internal sealed class PartitionState
     {
         Debug.Assert(!producer.IsNone && producer.Epoch >= 0, "Only a producer with an epoch is enrolled.");
         var entry = _producers.FindOrAdd(producer.Id);
+        _producers.Touch(entry, nowMs);
         entry.ApplyEnrolment(producer.Epoch, nowMs, lsn);
-        _producers.Touch(entry);
         Advance(lsn);
     }
 
@@ -113,8 +113,8 @@ internal sealed class PartitionState
         var entry = _producers.FindOrAdd(marker.Producer.Id);
         if (entry.HasOpenTransaction)
             EndTransaction(entry, commit, baseOffset + marker.LastOffsetDelta);
+        _producers.Touch(entry, nowMs);
         entry.ApplyMarker(marker, coordinatorEpoch, nowMs, lsn);
-        _producers.Touch(entry);
         Advance(baseOffset, marker.LastOffsetDelta, lsn);
     }
 
@@ -241,10 +241,10 @@ internal sealed class PartitionState
     private void ApplyProducer(ProducerEntry entry, in BatchHeader batch, long baseOffset, long nowMs, long lsn)
     {
         Debug.Assert(!batch.IsControl, "Markers have a way of their own.");
+        _producers.Touch(entry, nowMs);
         entry.ApplyBatch(batch, baseOffset, nowMs, lsn);
         if (batch.IsTransactional && !entry.HasOpenTransaction)
             _ongoing.Open(entry, baseOffset);
-        _producers.Touch(entry);
     }
 
     private void EndTransaction(ProducerEntry entry, bool commit, long markerOffset)

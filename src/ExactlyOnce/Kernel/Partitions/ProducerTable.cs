@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace ExactlyOnce.Kernel.Partitions;
 
 /// <summary>
-/// The producers one partition remembers, by id and in order of activity. Bounded: a new producer over the limit takes the place of the longest
+/// The producers one partition remembers, by id and in order of activity, to the millisecond. Bounded: a new producer over the limit takes the place of the longest
 /// idle one that is not inside a transaction; when all are inside one, the table grows. Owned by the <see cref="PartitionState"/>.
 /// </summary>
 internal sealed class ProducerTable(int batchWindow, int maximumProducers)
@@ -15,7 +15,7 @@ internal sealed class ProducerTable(int batchWindow, int maximumProducers)
     /// <summary>The entry touched least recently; <see cref="ProducerEntry.MoreRecent"/> leads through all of them.</summary>
     public ProducerEntry? LeastRecent { get; private set; }
 
-    /// <summary>The entry touched last. A producer mostly follows itself, so it is also where every search begins.</summary>
+    /// <summary>The entry moved last. A producer mostly follows itself, so it is also where every search begins.</summary>
     public ProducerEntry? MostRecent { get; private set; }
 
     public ProducerEntry? Find(long producerId) =>
@@ -39,10 +39,13 @@ internal sealed class ProducerTable(int batchWindow, int maximumProducers)
         return entry;
     }
 
-    /// <summary>Marks the entry as the one used last.</summary>
-    public void Touch(ProducerEntry entry)
+    /// <summary>
+    /// Moves the entry to the end that is used last; call before it learns of <paramref name="nowMs"/>. Once per millisecond is enough to know who
+    /// is idle longest, and producers that take turns are spared the relinking.
+    /// </summary>
+    public void Touch(ProducerEntry entry, long nowMs)
     {
-        if (ReferenceEquals(entry, MostRecent))
+        if (entry.LastActiveMs == nowMs || ReferenceEquals(entry, MostRecent))
             return;
         Unlink(entry);
         LinkAsMostRecent(entry);
