@@ -191,14 +191,15 @@ internal sealed class PartitionState
         var epoch = batch.Producer.Epoch;
         if (isClient && epoch == entry.Epoch && entry.Window.Find(batch.BaseSequence, batch.LastOffsetDelta) is var age and >= 0)
             return AppendDecision.Duplicate(entry, entry.Window[age]);
+        var expected = ExpectedSequence(entry, epoch, origin);
         if (epoch < entry.KnownEpoch)
-            return AppendDecision.Refuse(AppendVerdict.InvalidProducerEpoch, entry, ExpectedSequence(entry, epoch));
+            return AppendDecision.Refuse(AppendVerdict.InvalidProducerEpoch, entry, expected);
         if (batch.IsTransactional && origin == AppendOrigin.Client && epoch != entry.EnrolledEpoch)
-            return AppendDecision.Refuse(AppendVerdict.NotEnrolled, entry, ExpectedSequence(entry, epoch));
-        if (isClient && !Follows(entry, batch, origin))
-            return AppendDecision.Refuse(AppendVerdict.OutOfOrderSequence, entry, ExpectedSequence(entry, epoch));
+            return AppendDecision.Refuse(AppendVerdict.NotEnrolled, entry, expected);
+        if (isClient && expected != Sequence.None && expected != batch.BaseSequence)
+            return AppendDecision.Refuse(AppendVerdict.OutOfOrderSequence, entry, expected);
         if (!batch.IsTransactional && IsInsideTransaction(entry))
-            return AppendDecision.Refuse(AppendVerdict.InvalidTransactionState, entry, ExpectedSequence(entry, epoch));
+            return AppendDecision.Refuse(AppendVerdict.InvalidTransactionState, entry, expected);
         return AppendDecision.Append(entry);
     }
 
@@ -212,18 +213,11 @@ internal sealed class PartitionState
         return AppendDecision.Append(null);
     }
 
-    private static bool Follows(ProducerEntry entry, in BatchHeader batch, AppendOrigin origin)
-    {
-        if (origin == AppendOrigin.ClientEnrolledV2 && entry.Window.Count == 0 && batch.BaseSequence != 0)
-            return false;
-        var expected = ExpectedSequence(entry, batch.Producer.Epoch);
-        return expected == Sequence.None || expected == batch.BaseSequence;
-    }
-
-    private static int ExpectedSequence(ProducerEntry entry, short epoch)
+    // Of a producer that is merely enrolled no sequence is known, so the rules are those of an unknown one.
+    private static int ExpectedSequence(ProducerEntry entry, short epoch, AppendOrigin origin)
     {
         if (entry.Epoch == ProducerIdentity.NoEpoch)
-            return Sequence.None;
+            return origin == AppendOrigin.ClientEnrolledV2 ? 0 : Sequence.None;
         return entry.Epoch == epoch ? Sequence.Next(entry.Window.LastSequence) : 0;
     }
 
