@@ -1,10 +1,10 @@
 namespace ExactlyOnce.Tests.Faults;
 
-/// <summary>The machine died at this disk operation. Thrown by it and by every later one; what survived is on the disk that <see cref="FaultDisk.Crash"/> returns.</summary>
+/// <summary>The machine died at this disk operation. Thrown by it and by every later one; what survived is on the disk that <c>FaultDisk.Crash</c> returns.</summary>
 internal sealed class SimulatedCrash(long operation, string description) : Exception($"Simulated crash at disk operation {operation}: {description}.");
 
 /// <summary>What a crash does to writes and directory operations that were not synced.</summary>
-internal enum CrashProfile
+public enum CrashProfile
 {
     /// <summary>They survive in order up to some point; a write at that point is torn at any byte.</summary>
     Prefix,
@@ -20,7 +20,7 @@ internal enum CrashProfile
 }
 
 /// <summary>How a disk operation fails.</summary>
-internal enum FaultKind
+public enum FaultKind
 {
     /// <summary>EIO. A write leaves any part of itself. A sync forgets what it should have synced: readable, called clean, and lost in the next power cut.</summary>
     IoError,
