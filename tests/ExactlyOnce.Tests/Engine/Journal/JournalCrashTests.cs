@@ -22,8 +22,9 @@ public sealed class JournalCrashTests
     [MemberData(nameof(Workloads))]
     public void No_power_cut_at_any_operation_loses_what_was_acknowledged(Durability durability, int seed)
     {
-        var operations = Live(durability, seed, long.MaxValue).Disk.Operations;
-        operations.Should().BeGreaterThan(60);
+        var whole = Live(durability, seed, long.MaxValue).Disk;
+        whole.Trace.Should().Contain(line => line.Contains("rename /data/journal/", StringComparison.Ordinal), "the workload writes into recycled files");
+        var operations = whole.Operations;
         for (var crashAt = 1L; crashAt <= operations + 1; crashAt++)
         {
             var life = Live(durability, seed, crashAt);
@@ -40,7 +41,7 @@ public sealed class JournalCrashTests
     [InlineData(Durability.Written)]
     public void Nothing_comes_back_over_many_lives(Durability durability)
     {
-        for (var seed = 0; seed < 60; seed++)
+        for (var seed = 0; seed < 25; seed++)
         {
             var random = new Random(seed);
             var life = Live(durability, seed, random.Next(1, 150));

@@ -77,8 +77,11 @@ internal sealed class JournalHarness
         return end;
     }
 
+    /// <summary>Enqueues a frame that fits into one block with its group.</summary>
+    public void EnqueueSmall(Random random, int payloadMax) => Enqueue(random, payloadMax, largeOneIn: int.MaxValue);
+
     /// <summary>Enqueues a frame of one to three pieces whose contents follow from <paramref name="random"/>; does not drive the journal.</summary>
-    public void Enqueue(Random random, int payloadMax = 3000)
+    public void Enqueue(Random random, int payloadMax = 3000, int largeOneIn = 8)
     {
         var frame = Journal.RentFrame();
         var pieces = new List<string>();
@@ -86,7 +89,7 @@ internal sealed class JournalHarness
         frame.Begin(timeMs);
         for (var piece = random.Next(1, 4); piece > 0; piece--)
         {
-            var payload = new byte[random.Next(8) == 0 ? random.Next(4096, 5200) : random.Next(payloadMax)];
+            var payload = new byte[random.Next(largeOneIn) == 0 ? random.Next(4096, 5200) : random.Next(payloadMax)];
             random.NextBytes(payload);
             var (owner, kind) = ((byte)random.Next(3), (byte)random.Next(20));
             var key = new PartitionKey(random.Next(5), random.Next(100));
