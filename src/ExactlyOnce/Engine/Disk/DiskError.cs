@@ -28,10 +28,10 @@ internal static class DiskError
     };
 
     public static StorageException Full(string operation, string path, string reason, Exception? inner = null) => new(
-        $"The disk is full: {operation} of '{path}' failed: {reason}. What was acknowledged is safe. Free space or raise the quota, then open the broker again.",
+        $"The disk is full: {operation} of '{path}' failed: {reason.TrimEnd('.')}. What was acknowledged is safe. Free space or raise the quota, then open the broker again.",
         inner,
         ErrorCode.DiskFull);
 
     public static StorageException Failed(string operation, string path, string reason, Exception? inner = null) =>
-        new($"The disk failed: {operation} of '{path}': {reason}.", inner);
+        new($"The disk failed: {operation} of '{path}': {reason.TrimEnd('.')}.", inner);
 }

@@ -49,7 +49,7 @@ internal static partial class Libc
     /// them a file would be created with whatever permissions a register happens to hold.
     /// </summary>
     public static PosixDescriptor Open(string path, int flags, uint mode) =>
-        s_variadicsOnStack ? OpenOnStack(path, flags, 0, 0, 0, 0, 0, 0, mode) : OpenInRegisters(path, flags, mode);
+        new(s_variadicsOnStack ? OpenOnStack(path, flags, 0, 0, 0, 0, 0, 0, mode) : OpenInRegisters(path, flags, mode));
 
     /// <summary>
     /// Contents, and the metadata needed to read them back, on the device. Zero or -1 with errno, like fdatasync. On macOS only F_FULLFSYNC reaches
@@ -66,10 +66,10 @@ internal static partial class Libc
     }
 
     [LibraryImport(Library, EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial PosixDescriptor OpenInRegisters(string path, int flags, nuint mode);
+    private static partial int OpenInRegisters(string path, int flags, nuint mode);
 
     [LibraryImport(Library, EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial PosixDescriptor OpenOnStack(
+    private static partial int OpenOnStack(
         string path, int flags, nint third, nint fourth, nint fifth, nint sixth, nint seventh, nint eighth, nuint mode);
 
     [LibraryImport(Library, EntryPoint = "close", SetLastError = true)]
@@ -118,11 +118,9 @@ internal static partial class Libc
 /// <summary>A file descriptor; closed once, and never while a call is using it (a reused number would let us write into a stranger's file).</summary>
 internal sealed class PosixDescriptor : SafeHandleMinusOneIsInvalid
 {
-    public PosixDescriptor()
-        : base(ownsHandle: true)
-    {
-    }
-
+    /// <summary>
+    /// Made from a C int by us: a handle filled in by the marshaller takes the whole register, in which a failed open's -1 is 4294967295 and looks valid.
+    /// </summary>
     public PosixDescriptor(int descriptor)
         : base(ownsHandle: true) => SetHandle(descriptor);
 

@@ -35,6 +35,8 @@ internal sealed record Manifest
     private const int SizeMin = 44;
     private const int SizeMax = 16 << 20;
 
+    private static readonly UTF8Encoding s_strictText = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     /// <summary>Version of the directory's format. Newer ones are refused, older ones are read.</summary>
     public int FormatVersion { get; init; } = Version;
 
@@ -206,7 +208,18 @@ internal sealed record Manifest
         private string? ReadString()
         {
             var length = ReadInt32();
-            return length < 0 ? null : Encoding.UTF8.GetString(Take(length));
+            if (length == -1)
+                return null;
+            if (length < 0)
+                throw Damaged();
+            try
+            {
+                return s_strictText.GetString(Take(length));
+            }
+            catch (DecoderFallbackException)
+            {
+                throw Damaged();
+            }
         }
 
         private int ReadInt32() => BinaryPrimitives.ReadInt32LittleEndian(Take(sizeof(int)));

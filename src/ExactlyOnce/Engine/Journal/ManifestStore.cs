@@ -46,7 +46,7 @@ internal sealed class ManifestStore
             catch (Exception exception)
             {
                 _failure = DiskError.From(exception, "replace", _path);
-                throw _failure;
+                throw;
             }
             Volatile.Write(ref _current, next);
             return next;
