@@ -53,7 +53,7 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
                 return new AppendReceipt { Error = enrolment.Verdict.ToErrorCode(), Lsn = state.AppliedLsn };
             composer.Open(nowMs);
             composer.Enter(partition);
-            var receipt = partition.Decide(header, AppendOrigin.Enrolled, nowMs);
+            var receipt = partition.Decide(header, client.Generation == TransactionGeneration.V1 ? AppendOrigin.ClientEnrolledV1 : AppendOrigin.ClientEnrolledV2, nowMs);
             if (receipt.Error != ErrorCode.None || receipt.IsDuplicate)
             {
                 composer.Abandon();

@@ -11,9 +11,9 @@ internal static class AppendVerdicts
         AppendVerdict.Duplicate => new AppendReceipt
         {
             IsDuplicate = true,
-            BaseOffset = decision.BaseOffset,
+            BaseOffset = decision.OriginalBaseOffset,
             Lsn = decision.Lsn,
-            LogAppendTimeMs = logAppendTimeMs < 0 ? logAppendTimeMs : decision.MaxTimestamp,
+            LogAppendTimeMs = logAppendTimeMs < 0 ? logAppendTimeMs : decision.OriginalTimestamp,
         },
         AppendVerdict.NotEnrolled => new AppendReceipt { NeedsEnrolment = true, Lsn = decision.Lsn, Decision = decision },
         var verdict => new AppendReceipt { Error = ToError(verdict), Lsn = decision.Lsn, Decision = decision },
@@ -24,6 +24,7 @@ internal static class AppendVerdicts
         AppendVerdict.OutOfOrderSequence => ErrorCode.OutOfOrderSequence,
         AppendVerdict.InvalidProducerEpoch => ErrorCode.InvalidProducerEpoch,
         AppendVerdict.InvalidTransactionState => ErrorCode.InvalidTransactionState,
+        AppendVerdict.InvalidRecord => ErrorCode.InvalidRecord,
         _ => throw new InvalidOperationException($"{verdict} is no refusal."),
     };
 }

@@ -155,9 +155,9 @@ internal sealed class Partition
     }
 
     /// <summary>Records in the frame that a producer's transaction includes this partition before it wrote to it. Under <see cref="Lock"/>.</summary>
-    public void StageEnrolment(JournalFrame frame, ProducerIdentity producer)
+    public void StageEnrolment(JournalFrame frame, ProducerIdentity producer, long nowMs)
     {
-        _staged = new Staged(StagedKind.Enrolment, default, producer, false, 0, 0);
+        _staged = new Staged(StagedKind.Enrolment, default, producer, false, 0, nowMs);
         frame.Add((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Enrolment, PartitionPieces.Enrolment(producer));
     }
 
@@ -300,10 +300,10 @@ internal sealed class Partition
                 State.Enrol(staged.Producer, staged.NowMs, lsn);
                 break;
             case StagedKind.LogStart:
-                State.ApplyLogStart(staged.Header.BaseOffset);
+                State.ApplyLogStart(staged.Header.BaseOffset, lsn);
                 break;
             case StagedKind.Expiry:
-                State.ApplyExpiry(staged.ProducerIds!);
+                State.ApplyExpiry(staged.ProducerIds!, lsn);
                 break;
             default:
                 throw new InvalidOperationException("Nothing was staged.");

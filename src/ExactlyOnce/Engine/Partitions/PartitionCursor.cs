@@ -162,7 +162,7 @@ internal sealed class PartitionCursor : IDisposable
     {
         if (header.IsControl || header.RecordCount == 0)
             return false;
-        return !_isCommitted || !header.IsTransactional || !_partition.State.AbortedTransactions.IsAborted(header.Producer.Id, header.BaseOffset);
+        return !_isCommitted || !header.IsTransactional || !_partition.State.Aborted.IsAborted(header.Producer.Id, header.BaseOffset);
     }
 
     private static long? FirstRecordAt(in BatchHeader header, ReadOnlySpan<byte> batch, long timestampMs, BatchDecompressor decompressor)

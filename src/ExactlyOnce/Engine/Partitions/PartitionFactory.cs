@@ -42,5 +42,5 @@ internal sealed class PartitionFactory(ChunkPool chunks, long producerExpiryMs)
         return partition;
     }
 
-    private PartitionRules Rules(TopicOptions options) => new() { WindowBatches = options.DuplicateWindowBatches, ProducerExpiryMs = producerExpiryMs };
+    private PartitionRules Rules(TopicOptions options) => new(options.DuplicateWindowBatches, producerExpiryMs);
 }

@@ -51,7 +51,7 @@ internal static class PartitionPieces
         PartitionPiece.Batch => ReadBatch(payload, frameTimeMs),
         PartitionPiece.Enrolment => new Staged(
             StagedKind.Enrolment, default,
-            new ProducerIdentity(BinaryPrimitives.ReadInt64BigEndian(payload), BinaryPrimitives.ReadInt16BigEndian(payload[sizeof(long)..])), false, 0, 0),
+            new ProducerIdentity(BinaryPrimitives.ReadInt64BigEndian(payload), BinaryPrimitives.ReadInt16BigEndian(payload[sizeof(long)..])), false, 0, frameTimeMs),
         PartitionPiece.LogStart => new Staged(
             StagedKind.LogStart, new BatchHeader { BaseOffset = BinaryPrimitives.ReadInt64BigEndian(payload) }, default, false, 0, 0),
         PartitionPiece.Expiry => new Staged(StagedKind.Expiry, default, default, false, 0, 0) { ProducerIds = ReadIds(payload) },

@@ -1,6 +1,7 @@
 using System.Buffers;
 using ExactlyOnce.Engine.Log;
 using ExactlyOnce.Engine.Partitions;
+using ExactlyOnce.Kernel.Partitions;
 
 namespace ExactlyOnce.Engine.Recovery;
 
@@ -16,11 +17,7 @@ internal sealed record PartitionCapture(
             partition.State.WriteSnapshot(state);
             return new PartitionCapture(
                 partition, partition.AppliedLsn, state.WrittenMemory, partition.Tail.End,
-                [.. partition.State.AbortedTransactions.ToArray().Select(aborted =>
-                    new TransactionIndexRow(aborted.ProducerId, aborted.FirstOffset, aborted.LastOffset, aborted.LastStableOffset))],
-                [.. partition.State.Producers.Select(producer => new ProducerSnapshotRow(
-                    producer.ProducerId, producer.Epoch, producer.LastSequence, producer.LastOffset, producer.OffsetDelta,
-                    producer.Timestamp, producer.CoordinatorEpoch, producer.CurrentTransactionFirstOffset))]);
+                AbortedOf(partition.State), ProducersOf(partition.State));
         }
     }
 
@@ -38,6 +35,25 @@ internal sealed record PartitionCapture(
             at += piece.Length;
         }
         return bytes;
+    }
+
+    private static TransactionIndexRow[] AbortedOf(PartitionState state)
+    {
+        var entries = state.Aborted.Published.Entries;
+        var rows = new TransactionIndexRow[entries.Length];
+        for (var i = 0; i < rows.Length; i++)
+            rows[i] = new TransactionIndexRow(entries[i].ProducerId, entries[i].FirstOffset, entries[i].LastOffset, entries[i].LastStableOffset);
+        return rows;
+    }
+
+    private static ProducerSnapshotRow[] ProducersOf(PartitionState state)
+    {
+        var rows = new List<ProducerSnapshotRow>(state.ProducerCount);
+        foreach (var producer in state.Producers)
+            rows.Add(new ProducerSnapshotRow(
+                producer.ProducerId, producer.Epoch, producer.LastSequence, producer.LastOffset, producer.OffsetDelta,
+                producer.Timestamp, producer.CoordinatorEpoch, producer.TransactionFirstOffset));
+        return [.. rows];
     }
 
     private IEnumerable<ReadOnlyMemory<byte>> Unflushed()
