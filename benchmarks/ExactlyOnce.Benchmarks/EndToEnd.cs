@@ -36,7 +36,7 @@ internal static class EndToEnd
     private static async Task<(double Rate, double WriteBytes, double ReadBytes)> MeasureAsync(int records)
     {
         await using var broker = Broker.CreateInMemory();
-        await broker.Admin.CreateTopicAsync(s_topic.Name, new TopicOptions { RetainBytes = 128 << 20 });
+        await broker.Admin.CreateTopicAsync(s_topic.Name, topic => topic.RetainBytes = 128 << 20);
         var consumed = 0L;
         var clock = Stopwatch.StartNew();
         var producing = OnOwnThread(() => ProduceAsync(broker, records, () => Volatile.Read(ref consumed)));
