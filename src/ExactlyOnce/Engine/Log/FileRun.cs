@@ -105,13 +105,13 @@ internal sealed class FileRun
         var left = Segment.LogLength - _bufferAt;
         ReadAhead((int)Math.Min(left, _readAhead));
         if (!BatchHeader.TryRead(_buffer.AsSpan(0, _buffered), out var header))
-            throw new DamagedStorageException(Segment.File.LogPath, _bufferAt, "not a record batch.");
+            throw new DamagedStorageException(Segment.File.LogPath, _bufferAt, "not a record batch");
         if (header.SizeInBytes > left)
-            throw new DamagedStorageException(Segment.File.LogPath, _bufferAt, $"a batch of {header.SizeInBytes} bytes does not fit into the {left} that follow.");
+            throw new DamagedStorageException(Segment.File.LogPath, _bufferAt, $"a batch of {header.SizeInBytes} bytes does not fit into the {left} that follow");
         if (header.SizeInBytes > _buffered)
             ReadAhead(header.SizeInBytes);
         if (header.SizeInBytes > _buffered)
-            throw new DamagedStorageException(Segment.File.LogPath, _bufferAt + _buffered, "the file ends in the middle of a batch.");
+            throw new DamagedStorageException(Segment.File.LogPath, _bufferAt + _buffered, "the file ends in the middle of a batch");
         _readAhead = Math.Min(_readAhead * 2, ReadAheadMax);
     }
 
@@ -131,13 +131,13 @@ internal sealed class FileRun
     private string? FindDamage(in BatchHeader header, ReadOnlySpan<byte> batch)
     {
         if (!BatchHeader.HasValidCrc(batch))
-            return $"the batch at offset {header.BaseOffset} does not have the checksum it carries.";
+            return $"the batch at offset {header.BaseOffset} does not have the checksum it carries";
         // The checksum does not cover the base offset; its neighbours do.
         var follows = !_isContinuing
             ? header.LastOffset >= NextOffset
             : Segment.Description.HasHoles ? header.BaseOffset >= NextOffset : header.BaseOffset == NextOffset;
         return follows && header.LastOffset < Segment.NextOffset
             ? null
-            : $"the batch claims offsets {header.BaseOffset} to {header.LastOffset}, where {NextOffset} follows and the segment ends in front of {Segment.NextOffset}.";
+            : $"the batch claims offsets {header.BaseOffset} to {header.LastOffset}, where {NextOffset} follows and the segment ends in front of {Segment.NextOffset}";
     }
 }

@@ -43,11 +43,11 @@ internal sealed class SegmentScanner : IDisposable
         if (Next >= _length)
             return false;
         if (!BatchHeader.TryRead(HeaderBytes(Next), out header))
-            throw new DamagedStorageException(_file.LogPath, Next, "not a record batch.");
+            throw new DamagedStorageException(_file.LogPath, Next, "not a record batch");
         if (header.SizeInBytes > _length - Next)
-            throw new DamagedStorageException(_file.LogPath, Next, $"a batch of {header.SizeInBytes} bytes does not fit into the {_length} valid ones.");
+            throw new DamagedStorageException(_file.LogPath, Next, $"a batch of {header.SizeInBytes} bytes does not fit into the {_length} valid ones");
         if (header.BaseOffset <= _lastOffset)
-            throw new DamagedStorageException(_file.LogPath, Next, $"base offset {header.BaseOffset} follows offset {_lastOffset}.");
+            throw new DamagedStorageException(_file.LogPath, Next, $"base offset {header.BaseOffset} follows offset {_lastOffset}");
         _lastOffset = header.LastOffset;
         Position = Next;
         Next += header.SizeInBytes;
