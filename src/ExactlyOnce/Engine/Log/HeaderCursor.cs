@@ -73,10 +73,8 @@ internal sealed class HeaderCursor : IDisposable
     {
         isGone = false;
         var spin = default(SpinWait);
-        while (_source.View is var view && view.FindSegment(Math.Max(NextOffset, view.LogStart)) is { } segment)
+        while (_source.View is var view && NextOffset >= view.LogStart && view.FindSegment(NextOffset) is { } segment)
         {
-            if (NextOffset < view.LogStart)
-                return false;
             if (segment.File.TryLease())
             {
                 Open(segment);

@@ -15,7 +15,7 @@ internal sealed class PartitionView : IPartitionViewSource
 {
     private readonly LogSegment[] _segments;
 
-    /// <param name="segments">Ascending, without a gap between them.</param>
+    /// <param name="segments">Ascending. Between two of them lies at most a hole that compaction left.</param>
     /// <param name="firstChunk">The tail's first chunk; null when the tail is empty. It may begin below <paramref name="tailBegin"/>.</param>
     /// <param name="tailBegin">First offset read from the tail.</param>
     /// <param name="logStart">First offset kept.</param>

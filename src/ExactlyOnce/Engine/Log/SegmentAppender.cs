@@ -44,7 +44,8 @@ internal sealed class SegmentAppender
         var failed = true;
         try
         {
-            CreateDirectory();
+            if (segments.Count == 0)
+                CreateDirectory();
             using var run = new Run(this, segments, aborted, rules);
             foreach (var piece in slice.Runs)
                 run.Append(piece);
@@ -82,9 +83,8 @@ internal sealed class SegmentAppender
 
     private void CreateDirectory()
     {
-        if (_disk.DirectoryExists(_directory))
-            return;
         _disk.CreateDirectory(_directory);
+        // Also when it exists: a process that was killed may have created it without getting this far, and then only the page cache knows its name.
         if (Path.GetDirectoryName(_directory) is { Length: > 0 } parent)
             _disk.SyncDirectory(parent);
     }

@@ -4,9 +4,9 @@ namespace ExactlyOnce.Engine.Log;
 
 /// <summary>
 /// The names of a segment's files: <c>00000000000000000042.log</c> as in Kafka, and <c>00000000000000000042.3.log</c> for what compaction (or a checkpoint
-/// after a failed one) wrote anew with the same base offset. A name is never used twice for different content and no open file is ever renamed: the
-/// checkpoint's list says which generation lives, so a crash at any point leaves either the old file or the new one in force. Kafka's tools take the base
-/// offset from the digits in front of the first dot and the kind from behind the last, so they read both forms.
+/// after a failed one) wrote anew with the same base offset. A name is taken again only when no file has it, and no open file is ever renamed: the
+/// checkpoint's list says which generation lives, so a crash at any point leaves either the old file or the new one in force, and after two compactions the
+/// plain name is back. Kafka's tools take the base offset from the digits in front of the first dot and the kind from behind the last: they read both forms.
 /// </summary>
 /// <param name="BaseOffset">At or below the first offset in the segment, above all offsets of the one in front.</param>
 /// <param name="Generation">0 for the plain name.</param>
