@@ -71,12 +71,15 @@ internal sealed class FileRun
         if (!HoldsBatch())
             Fill();
         var end = _position;
-        while (TryReadHeader(end, out var header) && header.NextOffset <= limit)
+        while (TryReadHeader(end, out var header))
         {
             var isFirst = end == _position;
-            if (!isFirst && end - _position + header.SizeInBytes > maxBytes)
+            // Before the limit: an offset that is wrong must not pass for one that is not published yet.
+            var damage = FindMisplacement(header);
+            if (damage is null && (header.NextOffset > limit || (!isFirst && end - _position + header.SizeInBytes > maxBytes)))
                 break;
-            if (FindDamage(header, _buffer.AsSpan(end, header.SizeInBytes)) is { } damage)
+            damage ??= FindDamage(header, _buffer.AsSpan(end, header.SizeInBytes));
+            if (damage is not null)
             {
                 // What stands in front of it is good and goes out first; the next call meets the damage again.
                 if (!isFirst)
@@ -128,11 +131,12 @@ internal sealed class FileRun
         _buffered = Segment.File.Read(_bufferAt, _buffer.AsSpan(0, bytes));
     }
 
-    private string? FindDamage(in BatchHeader header, ReadOnlySpan<byte> batch)
+    private static string? FindDamage(in BatchHeader header, ReadOnlySpan<byte> batch) =>
+        BatchHeader.HasValidCrc(batch) ? null : $"the batch at offset {header.BaseOffset} does not have the checksum it carries";
+
+    /// <summary>The checksum does not cover the base offset; its neighbours do.</summary>
+    private string? FindMisplacement(in BatchHeader header)
     {
-        if (!BatchHeader.HasValidCrc(batch))
-            return $"the batch at offset {header.BaseOffset} does not have the checksum it carries";
-        // The checksum does not cover the base offset; its neighbours do.
         var follows = !_isContinuing
             ? header.LastOffset >= NextOffset
             : Segment.Description.HasHoles ? header.BaseOffset >= NextOffset : header.BaseOffset == NextOffset;
