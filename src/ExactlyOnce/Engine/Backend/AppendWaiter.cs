@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.IO.Pipelines;
 using ExactlyOnce.Clients.Producing;
 using ExactlyOnce.Engine.Journal;
 
@@ -11,28 +12,32 @@ internal sealed class AppendWaiter : IVisibilityWaiter
     private static readonly ConcurrentBag<AppendWaiter> s_pool = [];
 
     private AppendOperation? _operation;
+    private PipeScheduler? _completions;
 
-    public static AppendWaiter Rent(AppendOperation operation)
+    public static AppendWaiter Rent(AppendOperation operation, PipeScheduler completions)
     {
         if (!s_pool.TryTake(out var waiter))
             waiter = new AppendWaiter();
         waiter._operation = operation;
+        waiter._completions = completions;
         return waiter;
     }
 
     public void Return()
     {
         _operation = null;
+        _completions = null;
         if (s_pool.Count < PooledMax)
             s_pool.Add(this);
     }
 
     public void Complete(StorageException? failure)
     {
-        var operation = _operation!;
+        var (operation, completions) = (_operation!, _completions!);
         Return();
         if (failure is not null)
             operation.Outcome = new AppendOutcome { Error = ErrorCode.StorageFailure, Exception = Refusals.Failed(failure) };
-        operation.OnCompleted();
+        // The journal completes waiters one after the other, and the end of this one may be a caller's code: it must not hold up those behind it.
+        completions.Schedule(static state => ((AppendOperation)state!).OnCompleted(), operation);
     }
 }

@@ -37,7 +37,6 @@ internal sealed class BrokerEngine : IJournalListener
         Topics = new TopicCoordinator(State, composer, Partitions, storage.Factory);
         Groups = new GroupCoordinator(State, composer);
         MessageIds = new MessageIdAppends(State, composer);
-        Retention = new LogRetention(State, composer, () => Journal.VisibleLsn);
         Congestion = new Congestion(options, Journal, storage.Checkpointer);
         Codecs = new Codecs(options.Codecs);
         Deadlines = new Deadlines(this);
@@ -66,8 +65,6 @@ internal sealed class BrokerEngine : IJournalListener
     public GroupSessions GroupSessions { get; } = new();
 
     public MessageIdAppends MessageIds { get; }
-
-    public LogRetention Retention { get; }
 
     public Congestion Congestion { get; }
 
@@ -161,7 +158,7 @@ internal sealed class BrokerEngine : IJournalListener
             return AppendStatus.Completed;
         // Read before the journal may complete the operation, which is pooled.
         var isRefusal = operation.Outcome.Error != ErrorCode.None;
-        var waiter = AppendWaiter.Rent(operation);
+        var waiter = AppendWaiter.Rent(operation, Environment.Completions);
         if (!Journal.IsVisibleOrWait(lsn, waiter))
             return isRefusal ? AppendStatus.PendingRefusal : AppendStatus.Pending;
         waiter.Return();
@@ -171,9 +168,9 @@ internal sealed class BrokerEngine : IJournalListener
     /// <summary>Completes the operation when the LSN is visible, never on this stack.</summary>
     public void CompleteLater(AppendOperation operation, long lsn)
     {
-        var waiter = AppendWaiter.Rent(operation);
+        var waiter = AppendWaiter.Rent(operation, Environment.Completions);
         if (Journal.IsVisibleOrWait(lsn, waiter))
-            Environment.Completions.Schedule(static state => ((AppendWaiter)state!).Complete(null), waiter);
+            waiter.Complete(null);
     }
 
     /// <summary>What became of a transaction whose producer is refused at a partition: timed out, or fenced by whom.</summary>
@@ -214,7 +211,7 @@ internal sealed class BrokerEngine : IJournalListener
     {
         foreach (var partition in Partitions.InOrder())
         {
-            if (Retention.Apply(partition, nowMs) is not { } moved)
+            if (LogRetention.Apply(partition, nowMs) is not { } moved)
                 continue;
             DropFiles(moved);
             EngineLog.Retained(Log, partition.Name, moved.LogStart);
@@ -307,9 +304,6 @@ internal sealed class BrokerEngine : IJournalListener
         {
             EngineLog.CloseFailed(Log, exception);
         }
-        foreach (var partition in Partitions.InOrder())
-            foreach (var segment in partition.View.Segments)
-                segment.File.Release();
         _storage.DirectoryLock?.Dispose();
     }
 

@@ -78,7 +78,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
     {
         engine.ThrowIfClosed();
         cancellationToken.ThrowIfCancellationRequested();
-        var reply = engine.Retention.DeleteRecords(Find(partition), beforeOffset, engine.NowMs);
+        var reply = LogRetention.DeleteRecords(Find(partition), beforeOffset, engine.NowMs);
         await VisibilityWait.For(engine, reply.Lsn);
         engine.DropFiles(reply);
         if (reply.Error != ErrorCode.None)

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using ExactlyOnce.Engine.Journal;
 using ExactlyOnce.Engine.Log;
 using ExactlyOnce.Kernel.Partitions;
@@ -14,9 +15,12 @@ namespace ExactlyOnce.Engine.Partitions;
 /// and adds the mark, and only then is the frame linked. So no frame can become durable before its marks can be seen, and a frame over many partitions is
 /// applied in all of them before any reader can see it in one.
 /// </summary>
-internal sealed class Partition
+internal sealed class Partition : IPartitionViewSource
 {
     private JournalWriter? _journalOrNull;
+    // Readers ask the rules' own index, which knows every aborted transaction that is not deleted; the view's is for those who have no rules at hand.
+    private static readonly AbortedList s_noAborted = new();
+
     private readonly ReadWaiters _waiters = new();
     private readonly WakeOnVisible _wake;
     private PartitionView _view;
@@ -33,8 +37,7 @@ internal sealed class Partition
         State = seed.State;
         Tail = seed.Tail;
         LeaderEpoch = seed.LeaderEpoch;
-        _view = seed.View;
-        Flushed = seed.Tail.End;
+        _view = new PartitionView(seed.Segments, seed.Tail.First, seed.TailOffset, State.LogStartOffset, s_noAborted, rewrites: 0);
         Marks = new MarkLog(new Mark(seed.AppliedLsn, State.LogEndOffset, State.LastStableOffset));
         _wake = new WakeOnVisible(this);
     }
@@ -50,9 +53,6 @@ internal sealed class Partition
     public Guid TopicId { get; }
 
     public int LeaderEpoch { get; }
-
-    /// <summary>How far the segment files reach. The checkpoint's own.</summary>
-    public TailPosition Flushed { get; set; }
 
     /// <summary>The rules' state. Only under <see cref="Lock"/>.</summary>
     public PartitionState State { get; }
@@ -132,12 +132,12 @@ internal sealed class Partition
     public long StageBatch(JournalFrame frame, in BatchHeader header, ReadOnlySpan<byte> batch, long nowMs)
     {
         var baseOffset = State.LogEndOffset;
-        var placed = Tail.Append(batch, baseOffset, LeaderEpoch, header, nowMs);
+        var placed = AppendToTail(batch, baseOffset, LeaderEpoch, header, nowMs);
         var stagedHeader = header with { BaseOffset = baseOffset, LeaderEpoch = LeaderEpoch };
         if (_options.TimestampType == TimestampType.LogAppendTime)
         {
             // The copy in the tail is ours alone until its mark is visible.
-            stagedHeader = BatchTimestamps.StampAppendTime(placed.Span, nowMs);
+            stagedHeader = BatchTimestamps.StampAppendTime(MemoryMarshal.AsMemory(placed).Span, nowMs);
         }
         _staged = new Staged(StagedKind.Batch, stagedHeader, default, false, 0, nowMs);
         frame.AddReference((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Batch, placed);
@@ -149,7 +149,7 @@ internal sealed class Partition
     {
         Span<byte> batch = stackalloc byte[ControlBatch.MarkerSize];
         var header = ControlBatch.WriteMarker(batch, new TransactionMarker(commit, producer, coordinatorEpoch, nowMs)) with { BaseOffset = State.LogEndOffset, LeaderEpoch = LeaderEpoch };
-        var placed = Tail.Append(batch, header.BaseOffset, LeaderEpoch, header, nowMs);
+        var placed = AppendToTail(batch, header.BaseOffset, LeaderEpoch, header, nowMs);
         _staged = new Staged(StagedKind.Marker, header, producer, commit, coordinatorEpoch, nowMs);
         frame.AddReference((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Batch, placed);
     }
@@ -192,43 +192,64 @@ internal sealed class Partition
             var header = BatchHeader.Read(payload);
             if (header.BaseOffset != State.LogEndOffset)
                 throw new InvalidDataException($"{Name}: a batch at offset {header.BaseOffset} follows offset {State.LogEndOffset - 1}.");
-            Tail.Append(payload, header.BaseOffset, header.LeaderEpoch, header, frameTimeMs);
+            AppendToTail(payload, header.BaseOffset, header.LeaderEpoch, header, frameTimeMs);
         }
         _staged = PartitionPieces.Read(piece, payload, frameTimeMs);
         ApplyStaged(lsn);
     }
 
     /// <summary>Replaces where the bytes are. Under <see cref="Lock"/>.</summary>
-    public void Publish(PartitionView view) => Volatile.Write(ref _view, view);
+    public void Publish(LogSegment[] segments, long tailBegin, long logStart, bool isRewrite = false) => Volatile.Write(
+        ref _view, new PartitionView(segments, Tail.First, tailBegin, logStart, s_noAborted, _view.Rewrites + (isRewrite ? 1 : 0)));
+
+    /// <summary>The bytes that no segment file has, leased until they are written. Under <see cref="Lock"/>.</summary>
+    public TailSlice CaptureUnflushed() => Tail.Capture(Math.Max(_view.TailBegin, Tail.FirstOffset), Tail.NextOffset);
 
     /// <summary>Puts back the batches that a checkpoint file carried because they were few. The state contains them already. Only at recovery.</summary>
     public void RestoreTail(ReadOnlySpan<byte> batches, long nowMs)
     {
         var sequence = new BatchSequence(batches);
         while (sequence.MoveNext())
-            Tail.Append(sequence.Batch, sequence.Current.BaseOffset, sequence.Current.LeaderEpoch, sequence.Current, nowMs);
+            AppendToTail(sequence.Batch, sequence.Current.BaseOffset, sequence.Current.LeaderEpoch, sequence.Current, nowMs);
     }
 
     /// <summary>
-    /// Begins the view at <paramref name="offset"/> and drops what lies wholly in front of it. Answers the files dropped, which may be unlinked once a checkpoint without them
-    /// stands. In memory the chunks go at once. Under <see cref="Lock"/>.
+    /// Begins the log at <paramref name="offset"/>: a frame of its own. Answers its LSN, or the newest one when the log begins there or later already, and the files that lie wholly in
+    /// front of it, which may go once a checkpoint without them stands. In memory the chunks go at once.
     /// </summary>
-    public IReadOnlyList<SegmentFile> MoveViewTo(long offset)
+    public long MoveLogStart(long offset, long nowMs, out IReadOnlyList<SegmentFile> dropped)
     {
-        var view = View;
+        dropped = [];
+        long lsn;
+        lock (Lock)
+        {
+            if (_isRetired || offset <= State.LogStartOffset)
+                return AppliedLsn;
+            var frame = _journal.RentFrame();
+            frame.Begin(nowMs);
+            StageLogStart(frame, offset);
+            lsn = Enqueue(frame);
+            dropped = BeginViewAt(offset);
+        }
+        WakeReadersNow();
+        return lsn;
+    }
+
+    private List<SegmentFile> BeginViewAt(long offset)
+    {
         var dropped = new List<SegmentFile>();
-        var kept = new List<LogSegment>(view.Segments.Length);
-        foreach (var segment in view.Segments)
+        var kept = new List<LogSegment>(_view.Segments.Length);
+        foreach (var segment in _view.Segments)
         {
             if (segment.NextOffset <= offset)
                 dropped.Add(segment.File);
             else
                 kept.Add(segment);
         }
+        // On disk the tail is the checkpoint's to trim: it may be writing it.
         if (_journal.Durability == Durability.Memory)
             Tail.TrimTo(offset);
-        var tail = _journal.Durability == Durability.Memory ? Tail.First : view.Tail;
-        Publish(new PartitionView(offset, [.. kept], tail, Math.Max(view.TailOffset, tail.BaseOffset)));
+        Publish([.. kept], Math.Max(_view.TailBegin, Math.Min(Tail.FirstOffset, offset)), offset);
         return dropped;
     }
 
@@ -273,6 +294,16 @@ internal sealed class Partition
 
     /// <summary>Wakes sleeping readers now: the log start moved, the topic went away, the broker closes.</summary>
     public void WakeReadersNow() => _waiters.WakeAll();
+
+    /// <summary>A first chunk must be in the view before any offset in it is published.</summary>
+    private ReadOnlyMemory<byte> AppendToTail(ReadOnlySpan<byte> batch, long baseOffset, int leaderEpoch, in BatchHeader header, long nowMs)
+    {
+        var first = Tail.First;
+        var placed = Tail.Append(batch, baseOffset, leaderEpoch, header, nowMs);
+        if (!ReferenceEquals(first, Tail.First))
+            Publish(_view.Segments.ToArray(), _view.TailBegin, _view.LogStart);
+        return placed;
+    }
 
     /// <summary>Gives the frame its LSN, applies what was staged, and only then lets the journal see it.</summary>
     private long Enqueue(JournalFrame frame)

@@ -25,11 +25,12 @@ internal enum CursorStatus
 /// </summary>
 internal sealed class PartitionCursor : IDisposable
 {
+    private const int DefaultReadBytes = 256 << 10;
+
     private readonly Partition _partition;
     private readonly JournalWriter _journal;
     private readonly bool _isCommitted;
     private readonly LogCursor _log;
-    private readonly Func<PartitionView> _view;
     private MarkLog.Cursor _marks;
     private Mark _seen;
     private ReadOnlyMemory<byte> _unsorted;
@@ -39,8 +40,7 @@ internal sealed class PartitionCursor : IDisposable
         _partition = partition;
         _journal = journal;
         _isCommitted = isolation == IsolationLevel.ReadCommitted;
-        _log = new LogCursor(offset);
-        _view = () => partition.View;
+        _log = new LogCursor(partition, offset);
         _marks = partition.Marks.OpenCursor();
         _seen = _marks.MoveTo(journal.VisibleLsn);
         NextOffset = offset;
@@ -79,26 +79,16 @@ internal sealed class PartitionCursor : IDisposable
     /// <summary>Takes a registration of <see cref="TryWait"/> back.</summary>
     public void StopWaiting(Action wake) => _partition.StopWaiting(wake);
 
-    /// <summary>The offset of the first deliverable record at or after a time; null when there is none. Moves the cursor.</summary>
-    public long? FindOffset(long timestampMs, BatchDecompressor decompressor)
-    {
-        Seek(LogSearch.OffsetNear(_partition.View, timestampMs));
-        while (TryRead(LogCursor.DefaultReadBytes, out var run) == CursorStatus.Read)
-        {
-            var batches = new BatchSequence(run.Span);
-            while (batches.MoveNext())
-                if (batches.Current.MaxTimestamp >= timestampMs && FirstRecordAt(batches.Current, batches.Batch, timestampMs, decompressor) is { } offset)
-                    return offset;
-        }
-        return null;
-    }
+    /// <summary>The offset of the first deliverable record at or after a time; null when there is none.</summary>
+    public long? FindOffset(long timestampMs, BatchDecompressor decompressor) => LogSearch.FindByTimestamp(
+        _partition, timestampMs, Math.Max(NextOffset, _partition.View.LogStart), Limit, IsDeliverable, decompressor)?.Offset;
 
     /// <summary>How many records are still to be delivered. Moves the cursor to the end.</summary>
     public long CountDeliverable(BatchDecompressor decompressor)
     {
         var from = NextOffset;
         var count = 0L;
-        while (TryRead(LogCursor.DefaultReadBytes, out var run) == CursorStatus.Read)
+        while (TryRead(DefaultReadBytes, out var run) == CursorStatus.Read)
         {
             var batches = new BatchSequence(run.Span);
             while (batches.MoveNext())
@@ -116,18 +106,21 @@ internal sealed class PartitionCursor : IDisposable
         if (_partition.IsRetired)
             return CursorStatus.Retired;
         _seen = _marks.MoveTo(_journal.VisibleLsn);
-        var view = _partition.View;
-        if (NextOffset < view.LogStartOffset || NextOffset > _seen.LogEnd)
+        if (NextOffset < _partition.View.LogStart || NextOffset > _seen.LogEnd)
             return CursorStatus.OutOfRange;
         if (NextOffset >= Limit)
             return CursorStatus.AtEnd;
-        if (_log.TryRead(_view, Limit, maxBytes, out _unsorted))
-            return CursorStatus.Read;
-        if (NextOffset < _partition.View.LogStartOffset)
-            return CursorStatus.OutOfRange;
-        // Compaction left nothing up to the limit.
-        NextOffset = Limit;
-        return CursorStatus.AtEnd;
+        switch (_log.TryRead(Limit, maxBytes, out _unsorted))
+        {
+            case LogRead.Batches:
+                return CursorStatus.Read;
+            case LogRead.EndOfLimit:
+                // Compaction left nothing up to the limit.
+                NextOffset = Limit;
+                return CursorStatus.AtEnd;
+            default:
+                return CursorStatus.OutOfRange;
+        }
     }
 
     /// <summary>Splits the next deliverable run from the bytes at hand, moving past what is not delivered. False when nothing deliverable is left in them.</summary>
@@ -163,14 +156,6 @@ internal sealed class PartitionCursor : IDisposable
         if (header.IsControl || header.RecordCount == 0)
             return false;
         return !_isCommitted || !header.IsTransactional || !_partition.State.Aborted.IsAborted(header.Producer.Id, header.BaseOffset);
-    }
-
-    private static long? FirstRecordAt(in BatchHeader header, ReadOnlySpan<byte> batch, long timestampMs, BatchDecompressor decompressor)
-    {
-        foreach (var record in decompressor.Open(header, batch))
-            if (record.TimestampMs >= timestampMs)
-                return record.Offset;
-        return null;
     }
 
     private static long CountFrom(long from, in BatchHeader header, ReadOnlySpan<byte> batch, BatchDecompressor decompressor)

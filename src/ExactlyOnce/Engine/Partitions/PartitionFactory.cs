@@ -18,20 +18,15 @@ internal sealed class PartitionFactory(ChunkPool chunks, long producerExpiryMs)
 
     public Partition CreateEmpty(PartitionKey key, TopicPartition name, Guid topicId, TopicOptions options, long lsn)
     {
-        var tail = new LogTail(chunks, 0);
-        return Create(key, name, topicId, options, new PartitionSeed(
-            new PartitionState(Rules(options)), tail, new PartitionView(0, [], tail.First, 0), LeaderEpoch, lsn));
+        return Create(key, name, topicId, options, new PartitionSeed(new PartitionState(Rules(options)), new LogTail(chunks, 0), [], 0, LeaderEpoch, lsn));
     }
 
     /// <summary>A partition as a checkpoint left it: its segments, and a tail that continues behind them.</summary>
     public Partition Restore(
-        PartitionKey key, TopicPartition name, Guid topicId, TopicOptions options, ReadOnlySpan<byte> snapshot, LogSegment[] segments, long appliedLsn)
+        PartitionKey key, TopicPartition name, Guid topicId, TopicOptions options, ReadOnlySpan<byte> snapshot, LogSegment[] segments, long tailOffset, long appliedLsn)
     {
         var state = PartitionState.ReadSnapshot(snapshot, Rules(options));
-        var tailOffset = segments.Length == 0 ? state.LogStartOffset : segments[^1].NextOffset;
-        var tail = new LogTail(chunks, tailOffset);
-        return Create(key, name, topicId, options, new PartitionSeed(
-            state, tail, new PartitionView(state.LogStartOffset, segments, tail.First, tailOffset), LeaderEpoch, appliedLsn));
+        return Create(key, name, topicId, options, new PartitionSeed(state, new LogTail(chunks, tailOffset), segments, tailOffset, LeaderEpoch, appliedLsn));
     }
 
     private Partition Create(PartitionKey key, TopicPartition name, Guid topicId, TopicOptions options, PartitionSeed seed)

@@ -13,13 +13,14 @@ internal sealed record CoordinationSection(long AppliedLsn, ReadOnlyMemory<byte>
 /// <param name="AppliedLsn">The last frame contained.</param>
 /// <param name="State">The snapshot of its rules' state.</param>
 /// <param name="Segments">Its segment files with their valid lengths.</param>
+/// <param name="TailOffset">The offset behind the segment files.</param>
 /// <param name="Tail">Batches behind the segment files, when they are few.</param>
-internal sealed record PartitionSection(PartitionKey Key, long AppliedLsn, ReadOnlyMemory<byte> State, ReadOnlyMemory<byte> Segments, ReadOnlyMemory<byte> Tail);
+internal sealed record PartitionSection(PartitionKey Key, long AppliedLsn, ReadOnlyMemory<byte> State, ReadOnlyMemory<byte> Segments, long TailOffset, ReadOnlyMemory<byte> Tail);
 
 /// <summary>
 /// A checkpoint: the state of every owner, in one file, so that a checkpoint of a thousand partitions costs one sync. Bytes, big-endian: magic i32 "EOCP",
 /// version i16 = 1, CRC-32C u32 of everything behind it; coordination: applied LSN i64, topics, transactions, groups, message ids, each i32 length and
-/// bytes; partitions: count i32, each topic number i32, index i32, applied LSN i64, state, segments, tail, each i32 length and bytes.
+/// bytes; partitions: count i32, each topic number i32, index i32, applied LSN i64, state, segments, each i32 length and bytes, tail offset i64, tail, i32 length and bytes.
 /// </summary>
 internal sealed record CheckpointFile(CoordinationSection Coordination, IReadOnlyList<PartitionSection> Partitions)
 {
@@ -83,11 +84,11 @@ internal sealed record CheckpointFile(CoordinationSection Coordination, IReadOnl
         var reader = new FieldReader(bytes.AsSpan(HeaderSize));
         var coordination = new CoordinationSection(
             reader.Int64(), reader.Bytes().ToArray(), reader.Bytes().ToArray(), reader.Bytes().ToArray(), reader.Bytes().ToArray());
-        var partitions = new PartitionSection[reader.Count(28)];
+        var partitions = new PartitionSection[reader.Count(36)];
         for (var i = 0; i < partitions.Length; i++)
             partitions[i] = new PartitionSection(
                 new PartitionKey(reader.Int32(), reader.Int32()), reader.Int64(),
-                reader.Bytes().ToArray(), reader.Bytes().ToArray(), reader.Bytes().ToArray());
+                reader.Bytes().ToArray(), reader.Bytes().ToArray(), reader.Int64(), reader.Bytes().ToArray());
         reader.ExpectEnd();
         return new CheckpointFile(coordination, partitions);
     }
@@ -108,6 +109,7 @@ internal sealed record CheckpointFile(CoordinationSection Coordination, IReadOnl
         writer.Int64(partition.AppliedLsn);
         writer.Bytes(partition.State.Span);
         writer.Bytes(partition.Segments.Span);
+        writer.Int64(partition.TailOffset);
         writer.Bytes(partition.Tail.Span);
     }
 }

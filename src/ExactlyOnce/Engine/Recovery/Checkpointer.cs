@@ -5,6 +5,7 @@ using ExactlyOnce.Engine.Environment;
 using ExactlyOnce.Engine.Journal;
 using ExactlyOnce.Engine.Log;
 using ExactlyOnce.Engine.Partitions;
+using ExactlyOnce.Kernel.Primitives;
 
 namespace ExactlyOnce.Engine.Recovery;
 
@@ -17,12 +18,13 @@ namespace ExactlyOnce.Engine.Recovery;
 /// </para>
 /// </summary>
 internal sealed class Checkpointer(
-    BrokerEnvironment environment, string root, ManifestStore manifests, CoordinationState state, PartitionTable partitions)
+    BrokerEnvironment environment, string root, ManifestStore manifests, CoordinationState state, PartitionTable partitions, bool wasClean)
 {
     /// <summary>A shorter tail goes into the checkpoint file itself: a thousand slow partitions must not cost a thousand syncs.</summary>
     public const int SmallTailBytes = 64 << 10;
 
     private readonly IDisk _disk = environment.Disk;
+    private readonly Dictionary<PartitionKey, SegmentAppender> _appenders = [];
     private readonly List<SegmentFile> _unlinkLater = [];
     private readonly List<string> _removeLater = [];
     private readonly Lock _running = new();
@@ -79,12 +81,13 @@ internal sealed class Checkpointer(
     private void Write(long lsn, Func<JournalWriter?> runningJournal, bool isClean, int leaderEpoch)
     {
         var unlink = TakeUnlinks(out var remove);
+        List<PartitionCapture> captures = [];
         try
         {
-            var (coordination, captures) = Capture();
+            var coordination = Capture(captures);
             if (runningJournal() is { } journal)
                 WaitSynced(journal, captures.Aggregate(coordination.AppliedLsn, (newest, capture) => Math.Max(newest, capture.AppliedLsn)));
-            var flushes = captures.Select(capture => Flush(capture, isClean)).ToList();
+            var flushes = captures.Select(Flush).ToList();
             var name = WriteFile(coordination, flushes);
             var before = manifests.Current.CheckpointFile;
             manifests.Update(manifest => manifest with
@@ -109,10 +112,15 @@ internal sealed class Checkpointer(
             }
             throw;
         }
+        finally
+        {
+            foreach (var capture in captures)
+                capture.Dispose();
+        }
     }
 
     /// <summary>Which partitions there are is captured together with the topics, so that neither can be in a checkpoint without the other.</summary>
-    private (CoordinationSection Coordination, List<PartitionCapture> Partitions) Capture()
+    private CoordinationSection Capture(List<PartitionCapture> captures)
     {
         CoordinationSection coordination;
         Partition[] existing;
@@ -122,7 +130,9 @@ internal sealed class Checkpointer(
                 state.AppliedLsn, Bytes(state.Topics.WriteSnapshot), Bytes(state.Transactions.WriteSnapshot), Bytes(state.Groups.WriteSnapshot), Bytes(state.MessageIds.WriteSnapshot));
             existing = partitions.InOrder();
         }
-        return (coordination, [.. existing.Select(PartitionCapture.Of)]);
+        foreach (var partition in existing)
+            captures.Add(PartitionCapture.Of(partition));
+        return coordination;
     }
 
     private void WaitSynced(JournalWriter journal, long lsn)
@@ -138,42 +148,21 @@ internal sealed class Checkpointer(
     }
 
     /// <summary>Writes a partition's tail to its segment files, when it is long enough to be worth their syncs.</summary>
-    private Flushed Flush(PartitionCapture capture, bool isClean)
+    private Flushed Flush(PartitionCapture capture)
     {
         var partition = capture.Partition;
-        var view = partition.View;
-        if (capture.UnflushedBytes < SmallTailBytes || partition.IsRetired)
-            return new Flushed(capture, null, capture.CopyUnflushed());
+        if (capture.Unflushed.SizeInBytes < SmallTailBytes || partition.IsRetired)
+        {
+            var tail = new ArrayBufferWriter<byte>();
+            capture.Unflushed.CopyTo(tail);
+            return new Flushed(capture, capture.View.SegmentList, capture.View.TailBegin, tail.WrittenMemory);
+        }
         var directory = Directories.Of(root, partition);
-        var options = partition.Options;
-        var isNew = !_disk.DirectoryExists(directory);
-        if (isNew)
-            PartitionFolder.Create(_disk, root, directory, partition.TopicId);
-        var limits = new SegmentLimits(
-            options.SegmentBytes, options.SegmentAge == TopicOptions.Forever ? -1 : (long)options.SegmentAge.TotalMilliseconds);
-        try
-        {
-            var segments = new SegmentAppender(_disk, directory, limits)
-                .Append(view.Segments, partition.Flushed, capture.End, capture.Aborted, environment.NowMs);
-            PartitionFolder.WriteTools(_disk, directory, capture.End.Offset, capture.Producers, partition.LeaderEpoch, view.LogStartOffset);
-            return new Flushed(capture, segments, default);
-        }
-        catch
-        {
-            Seal(partition);
-            throw;
-        }
-    }
-
-    /// <summary>Nothing is ever appended again to a file whose write or sync has failed.</summary>
-    private static void Seal(Partition partition)
-    {
-        lock (partition.Lock)
-        {
-            var view = partition.View;
-            if (view.Segments.Length > 0 && !view.Segments[^1].IsSealed)
-                partition.Publish(view with { Segments = [.. view.Segments[..^1], view.Segments[^1] with { IsSealed = true }] });
-        }
+        if (!_appenders.TryGetValue(partition.Key, out var appender))
+            _appenders.Add(partition.Key, appender = new SegmentAppender(_disk, directory, beginNewFile: !wasClean));
+        var segments = appender.Append(capture.View.SegmentList, capture.Unflushed, capture.Aborted, SegmentRules.Of(partition.Options));
+        PartitionFolder.WriteTools(_disk, directory, partition, capture);
+        return new Flushed(capture, segments, capture.Unflushed.To, default);
     }
 
     private string WriteFile(CoordinationSection coordination, List<Flushed> flushes)
@@ -185,8 +174,8 @@ internal sealed class Checkpointer(
             var capture = flush.Capture;
             var segments = new ArrayBufferWriter<byte>();
             // A segment that retention has dropped since is simply listed once more: its files are removed only after a manifest without it.
-            SegmentList.Write(flush.Segments ?? capture.Partition.View.Segments, segments);
-            sections.Add(new PartitionSection(capture.Partition.Key, capture.AppliedLsn, capture.State, segments.WrittenMemory, flush.SmallTail));
+            SegmentList.Write(segments, flush.Segments);
+            sections.Add(new PartitionSection(capture.Partition.Key, capture.AppliedLsn, capture.State, segments.WrittenMemory, flush.TailOffset, flush.SmallTail));
         }
         new CheckpointFile(coordination, sections).Write(_disk, Path.Combine(root, name));
         _disk.SyncDirectory(root);
@@ -196,17 +185,15 @@ internal sealed class Checkpointer(
     /// <summary>From now on the flushed bytes are read from files, and their memory is free.</summary>
     private static void Publish(Flushed flush)
     {
-        if (flush.Segments is not { } segments)
+        if (ReferenceEquals(flush.Segments, flush.Capture.View.SegmentList))
             return;
         var partition = flush.Capture.Partition;
         lock (partition.Lock)
         {
-            var view = partition.View;
-            var kept = segments.Where(segment => segment.NextOffset > view.LogStartOffset || !segment.IsSealed).ToArray();
-            var end = flush.Capture.End;
-            partition.Flushed = end;
-            partition.Publish(new PartitionView(view.LogStartOffset, kept, end.Chunk, end.Offset));
-            partition.Tail.TrimTo(end.Offset);
+            var logStart = partition.View.LogStart;
+            LogSegment[] kept = [.. flush.Segments.Where(segment => segment.NextOffset > logStart || !segment.Description.IsSealed)];
+            partition.Tail.TrimTo(flush.TailOffset);
+            partition.Publish(kept, flush.TailOffset, logStart);
         }
     }
 
@@ -230,10 +217,7 @@ internal sealed class Checkpointer(
             if (checkpointBefore is not null && _disk.FileExists(Path.Combine(root, checkpointBefore)))
                 _disk.Delete(Path.Combine(root, checkpointBefore));
             foreach (var file in unlink)
-            {
-                file.Unlink();
-                file.Release();
-            }
+                file.Retire();
             foreach (var directory in remove)
                 PartitionFolder.Remove(_disk, directory);
         }
@@ -250,6 +234,6 @@ internal sealed class Checkpointer(
         return buffer.WrittenMemory;
     }
 
-    /// <summary>What became of a capture: new segments, or its short tail.</summary>
-    private sealed record Flushed(PartitionCapture Capture, LogSegment[]? Segments, ReadOnlyMemory<byte> SmallTail);
+    /// <summary>What became of a capture: where its files end, and the short tail behind them.</summary>
+    private sealed record Flushed(PartitionCapture Capture, IReadOnlyList<LogSegment> Segments, long TailOffset, ReadOnlyMemory<byte> SmallTail);
 }

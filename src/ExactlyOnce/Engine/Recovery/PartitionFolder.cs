@@ -1,35 +1,24 @@
-using System.Globalization;
-using System.Text;
 using ExactlyOnce.Engine.Disk;
 using ExactlyOnce.Engine.Log;
+using ExactlyOnce.Engine.Partitions;
 
 namespace ExactlyOnce.Engine.Recovery;
 
 /// <summary>A partition's folder, and the small files in it that Kafka's tools look for. This broker recovers without them.</summary>
 internal static class PartitionFolder
 {
-    public static void Create(IDisk disk, string root, string directory, Guid topicId)
+    /// <summary>Topic id, leader epochs, and the producer snapshot at the end of what the segments hold.</summary>
+    public static void WriteTools(IDisk disk, string directory, Partition partition, PartitionCapture capture)
     {
-        disk.CreateDirectory(directory);
-        // Kafka prints its ids in URL-safe base64 of the 16 bytes.
-        var id = Convert.ToBase64String(topicId.ToByteArray(bigEndian: true)).TrimEnd('=').Replace('+', '-').Replace('/', '_');
-        WriteText(disk, Path.Combine(directory, "partition.metadata"), $"version: 0\ntopic_id: {id}\n");
+        if (!disk.FileExists(Path.Combine(directory, PartitionMetadataFile.FileName)))
+            PartitionMetadataFile.Write(disk, directory, partition.TopicId);
+        LeaderEpochFile.Write(disk, directory, [new LeaderEpochStart(partition.LeaderEpoch, capture.View.LogStart)]);
+        ProducerSnapshot.Write(disk, directory, capture.Unflushed.To, capture.Producers);
+        var newest = ProducerSnapshot.FileName(capture.Unflushed.To);
+        foreach (var name in disk.List(directory))
+            if (name.EndsWith(ProducerSnapshot.Suffix, StringComparison.Ordinal) && name != newest)
+                disk.Delete(Path.Combine(directory, name));
         disk.SyncDirectory(directory);
-        disk.SyncDirectory(Path.Combine(root, Directories.Topics));
-        disk.SyncDirectory(root);
-    }
-
-    /// <summary>The producer snapshot at the end of what the segments hold, and the leader epochs.</summary>
-    public static void WriteTools(
-        IDisk disk, string directory, long endOffset, IReadOnlyCollection<ProducerSnapshotRow> producers, int leaderEpoch, long logStartOffset)
-    {
-        var name = SegmentNames.Of(endOffset, SegmentNames.ProducerSnapshot);
-        ProducerSnapshotFile.Write(disk, Path.Combine(directory, name), producers);
-        foreach (var other in disk.List(directory))
-            if (other.EndsWith(SegmentNames.ProducerSnapshot, StringComparison.Ordinal) && other != name)
-                disk.Delete(Path.Combine(directory, other));
-        WriteText(disk, Path.Combine(directory, "leader-epoch-checkpoint"), string.Create(
-            CultureInfo.InvariantCulture, $"0\n1\n{leaderEpoch} {logStartOffset}\n"));
     }
 
     public static void Remove(IDisk disk, string directory)
@@ -39,11 +28,5 @@ internal static class PartitionFolder
         foreach (var name in disk.List(directory))
             disk.Delete(Path.Combine(directory, name));
         disk.DeleteDirectory(directory);
-    }
-
-    private static void WriteText(IDisk disk, string path, string text)
-    {
-        using var file = disk.Open(path, FileOpening.Create);
-        file.Write(0, Encoding.ASCII.GetBytes(text));
     }
 }

@@ -19,6 +19,9 @@ namespace ExactlyOnce.Engine.Recovery;
 /// </summary>
 internal sealed class StartupRecovery
 {
+    /// <summary>How much tail memory is kept for later.</summary>
+    private const long ChunkPoolBytesMax = 256L << 20;
+
     private readonly BrokerEnvironment _environment;
     private readonly EngineOptions _options;
     private readonly IDisk _disk;
@@ -72,12 +75,12 @@ internal sealed class StartupRecovery
 
         var state = LoadCheckpoint(manifest);
         var endLsn = Replay(manifest, state);
-        var checkpointer = new Checkpointer(_environment, _root, manifests, state, _partitions);
+        RemoveOrphans(manifest);
+        var checkpointer = new Checkpointer(_environment, _root, manifests, state, _partitions, manifest.IsClean);
         if (!manifest.IsClean || found is null)
             checkpointer.RunRecovered(endLsn, _factory.LeaderEpoch);
         else
             checkpointer.NoteClean(manifest.CheckpointLsn);
-        RemoveOrphans(manifests.Current);
 
         var journal = new JournalWriter(_environment, JournalOptionsOf(_options), manifests);
         _factory.Attach(journal);
@@ -124,10 +127,12 @@ internal sealed class StartupRecovery
 
     private Partition Restore(PartitionSection section, TopicRecord.Put topic)
     {
-        var segments = SegmentList.Read(section.Segments.Span, _disk, Directories.Of(_root, section.Key, topic.Name));
-        SegmentList.Restore(segments);
+        var directory = Directories.Of(_root, section.Key, topic.Name);
+        var opened = LogDirectory.Open(_disk, directory, SegmentList.Read(section.Segments.Span, out _), SegmentRules.Of(topic.Options));
+        foreach (var orphan in opened.Orphans)
+            _disk.Delete(Path.Combine(directory, orphan));
         var name = new TopicPartition(topic.Name, section.Key.Index);
-        var partition = _factory.Restore(section.Key, name, topic.Id, topic.Options, section.State.Span, segments, section.AppliedLsn);
+        var partition = _factory.Restore(section.Key, name, topic.Id, topic.Options, section.State.Span, opened.Segments, section.TailOffset, section.AppliedLsn);
         partition.RestoreTail(section.Tail.Span, _environment.NowMs);
         return partition;
     }
@@ -190,23 +195,31 @@ internal sealed class StartupRecovery
         foreach (var name in _disk.List(_root))
             if (Directories.CheckpointNumber(name) >= 0 && name != manifest.CheckpointFile)
                 _disk.Delete(Path.Combine(_root, name));
+        RemoveUnlistedJournals(manifest);
         var topics = Path.Combine(_root, Directories.Topics);
         if (!_disk.DirectoryExists(topics))
+        {
+            _disk.CreateDirectory(topics);
+            _disk.SyncDirectory(_root);
             return;
-        var live = _partitions.InOrder().ToDictionary(partition => Path.GetFileName(Directories.Of(_root, partition)));
+        }
+        var live = _partitions.InOrder().Select(partition => Path.GetFileName(Directories.Of(_root, partition))).ToHashSet(StringComparer.Ordinal);
         foreach (var entry in _disk.List(topics))
         {
             var folder = entry.TrimEnd('/');
-            var path = Path.Combine(topics, folder);
-            if (!live.TryGetValue(folder, out var partition))
-            {
-                if (entry.EndsWith('/') && char.IsAsciiDigit(folder[0]))
-                    PartitionFolder.Remove(_disk, path);
-                continue;
-            }
-            foreach (var orphan in SegmentList.Orphans(partition.View.Segments, _disk, path).ToList())
-                _disk.Delete(Path.Combine(path, orphan));
+            if (!live.Contains(folder) && entry.EndsWith('/') && char.IsAsciiDigit(folder[0]))
+                PartitionFolder.Remove(_disk, Path.Combine(topics, folder));
         }
+    }
+
+    private void RemoveUnlistedJournals(Manifest manifest)
+    {
+        var journals = Path.Combine(_root, JournalFormat.DirectoryName);
+        if (!_disk.DirectoryExists(journals))
+            return;
+        foreach (var name in _disk.List(journals))
+            if (name.EndsWith(JournalFormat.FileSuffix, StringComparison.Ordinal) && manifest.JournalFiles.All(file => file.Name != name))
+                _disk.Delete(Path.Combine(journals, name));
     }
 
     private static IDisposable TakeLock(BrokerEnvironment environment, string root)
@@ -218,7 +231,7 @@ internal sealed class StartupRecovery
             code: ErrorCode.DirectoryInUse);
     }
 
-    private static PartitionFactory NewFactory(EngineOptions options) => new(new ChunkPool(), (long)options.ProducerExpiry.TotalMilliseconds);
+    private static PartitionFactory NewFactory(EngineOptions options) => new(new ChunkPool(ChunkPoolBytesMax), (long)options.ProducerExpiry.TotalMilliseconds);
 
     private static CoordinationState NewState(EngineOptions options) => new(
         new TopicCatalog(), new TransactionCoordinatorState(RulesOf(options)), new GroupCoordinatorState(SettingsOf(options)), new MessageIdWindows(), 0);
