@@ -5,10 +5,9 @@ namespace ExactlyOnce.Benchmarks;
 /// <summary>In memory, 100-byte values, one producer and one consumer on two threads, posts batched by linger; read in batches.</summary>
 internal static class EndToEnd
 {
-    private const int ValueBytes = 100;
     private const long AheadMax = 400_000;
 
-    private static readonly Topic<NoKey, ReadOnlyMemory<byte>> s_topic = Topic.Create("figures", Serdes.Memory);
+    private static readonly Topic<NoKey, int> s_topic = Topic.Create("figures", Payload.Serde);
 
     public static async Task<IReadOnlyList<Row>> RunAsync(int records)
     {
@@ -49,13 +48,12 @@ internal static class EndToEnd
     /// <summary>Retention waits for no consumer, so the producer does not run further ahead than retention keeps.</summary>
     private static async Task<long> ProduceAsync(Broker broker, int records, Func<long> consumed)
     {
-        var value = new byte[ValueBytes];
         await using var producer = broker.CreateProducer(s_topic).WithLinger(TimeSpan.FromMilliseconds(1)).WithBatchSize(64 * 1024).Build();
-        await producer.SendAsync(default, value);
+        await producer.SendAsync(default, Payload.Bytes);
         var before = GC.GetAllocatedBytesForCurrentThread();
         for (var i = 1; i < records; i++)
         {
-            var posted = producer.PostAsync(default, value);
+            var posted = producer.PostAsync(default, Payload.Bytes);
             if (!posted.IsCompletedSuccessfully)
                 await posted;
             if (i % 10_000 == 0)
@@ -80,7 +78,7 @@ internal static class EndToEnd
             if (thread == Environment.CurrentManagedThreadId)
                 allocated += GC.GetAllocatedBytesForCurrentThread() - before;
             foreach (var record in batch)
-                bytes += record.Value.Length;
+                bytes += record.Value;
             count += batch.Count;
             report(count);
             if (count >= records)
@@ -88,8 +86,8 @@ internal static class EndToEnd
             thread = Environment.CurrentManagedThreadId;
             before = GC.GetAllocatedBytesForCurrentThread();
         }
-        if (bytes != (long)records * ValueBytes)
-            throw new InvalidOperationException($"{bytes} bytes arrived, {(long)records * ValueBytes} were sent.");
+        if (bytes != (long)records * Payload.Bytes)
+            throw new InvalidOperationException($"{bytes} bytes arrived, {(long)records * Payload.Bytes} were sent.");
         return allocated;
     }
 

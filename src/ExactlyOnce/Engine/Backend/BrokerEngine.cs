@@ -22,6 +22,7 @@ internal sealed class BrokerEngine : IJournalListener
     private static readonly TimeSpan s_closeTimeout = TimeSpan.FromSeconds(30);
 
     private readonly OpenedStorage _storage;
+    private readonly LogCompactor _compactor;
     private readonly Lock _closeLock = new();
     private Task? _closing;
     private volatile bool _isClosed;
@@ -39,6 +40,7 @@ internal sealed class BrokerEngine : IJournalListener
         MessageIds = new MessageIdAppends(State, composer);
         Congestion = new Congestion(options, Journal, storage.Checkpointer);
         Codecs = new Codecs(options.Codecs);
+        _compactor = new LogCompactor(storage.Checkpointer, storage.Chunks, Codecs.Find);
         Deadlines = new Deadlines(this);
         Housekeeping = new Housekeeping(this, storage.Checkpointer);
         Journal.Listener = this;
@@ -217,6 +219,16 @@ internal sealed class BrokerEngine : IJournalListener
             EngineLog.Retained(Log, partition.Name, moved.LogStart);
         }
         Journal.Drive();
+    }
+
+    /// <summary>Compacts the topics that want it; a checkpoint makes it count.</summary>
+    public void CompactLogs(long nowMs)
+    {
+        var isAnyRewritten = false;
+        foreach (var partition in Partitions.InOrder())
+            isAnyRewritten |= _compactor.Compact(partition, nowMs);
+        if (isAnyRewritten && _storage.Checkpointer is not null)
+            Checkpoint();
     }
 
     public void DropFiles(in LogStartReply moved) => _storage.Checkpointer?.UnlinkAfterNext(moved.Dropped);

@@ -171,6 +171,21 @@ internal sealed class JournalWriter : IDisposable
     }
 
     /// <summary>
+    /// In memory, for a change that nobody replays: takes its LSN without a frame. The caller holds <see cref="QueueLock"/> until <see cref="ShowInMemory"/>, and publishes its marks
+    /// in between, as with a frame.
+    /// </summary>
+    public long ReserveInMemory(int bytes)
+    {
+        Debug.Assert(Durability == Durability.Memory && QueueLock.IsHeldByCurrentThread, "Only memory does without frames.");
+        var lsn = _appendedLsn + bytes;
+        Volatile.Write(ref _appendedLsn, lsn);
+        return lsn;
+    }
+
+    /// <summary>Makes visible what <see cref="ReserveInMemory"/> counted.</summary>
+    public void ShowInMemory(long lsn) => _visibility.Store(lsn);
+
+    /// <summary>
     /// After enqueuing and leaving every lock: wakes the journal's thread, or writes what is queued when it has none. When another caller is stepping already,
     /// that one takes our frames along, and this returns before they are visible.
     /// </summary>

@@ -87,12 +87,22 @@ internal sealed class Partition : IPartitionViewSource
             receipt = Decide(header, origin, nowMs);
             if (receipt.Error != ErrorCode.None || receipt.NeedsEnrolment || receipt.IsDuplicate)
                 return receipt;
-            var frame = _journal.RentFrame();
-            frame.Begin(nowMs);
-            var baseOffset = StageBatch(frame, header, batch, nowMs);
-            receipt = receipt with { Lsn = Enqueue(frame), BaseOffset = baseOffset };
+            if (_journal.Durability == Durability.Memory)
+            {
+                var baseOffset = StageBatch(null, header, batch, nowMs);
+                receipt = receipt with { Lsn = ShowStaged(batch.Length), BaseOffset = baseOffset };
+                TrimMemory(nowMs);
+            }
+            else
+            {
+                var frame = _journal.RentFrame();
+                frame.Begin(nowMs);
+                var baseOffset = StageBatch(frame, header, batch, nowMs);
+                receipt = receipt with { Lsn = Enqueue(frame), BaseOffset = baseOffset };
+            }
         }
-        _journal.Drive();
+        if (_journal.Durability != Durability.Memory)
+            _journal.Drive();
         WakeReaders(receipt.Lsn);
         return receipt;
     }
@@ -128,8 +138,8 @@ internal sealed class Partition : IPartitionViewSource
         return AppendVerdicts.ToReceipt(State.Decide(header, origin), stamps ? nowMs : BatchHeader.NoTimestamp);
     }
 
-    /// <summary>Puts an accepted batch into the tail and the frame. Answers its base offset. Under <see cref="Lock"/>, after <see cref="Decide"/>.</summary>
-    public long StageBatch(JournalFrame frame, in BatchHeader header, ReadOnlySpan<byte> batch, long nowMs)
+    /// <summary>Puts an accepted batch into the tail and, where there is a journal, the frame. Answers its base offset. Under <see cref="Lock"/>, after <see cref="Decide"/>.</summary>
+    public long StageBatch(JournalFrame? frame, in BatchHeader header, ReadOnlySpan<byte> batch, long nowMs)
     {
         var baseOffset = State.LogEndOffset;
         var placed = AppendToTail(batch, baseOffset, LeaderEpoch, header, nowMs);
@@ -140,7 +150,7 @@ internal sealed class Partition : IPartitionViewSource
             stagedHeader = BatchTimestamps.StampAppendTime(MemoryMarshal.AsMemory(placed).Span, nowMs);
         }
         _staged = new Staged(StagedKind.Batch, stagedHeader, default, false, 0, nowMs);
-        frame.AddReference((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Batch, placed);
+        frame?.AddReference((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Batch, placed);
         return baseOffset;
     }
 
@@ -303,6 +313,33 @@ internal sealed class Partition : IPartitionViewSource
         if (!ReferenceEquals(first, Tail.First))
             Publish(_view.Segments.ToArray(), _view.TailBegin, _view.LogStart);
         return placed;
+    }
+
+    /// <summary>In memory: the same as <see cref="Enqueue"/> without a frame, since nothing is ever replayed.</summary>
+    private long ShowStaged(int bytes)
+    {
+        lock (_journal.QueueLock)
+        {
+            var lsn = _journal.ReserveInMemory(bytes);
+            ApplyStaged(lsn);
+            _journal.ShowInMemory(lsn);
+            return lsn;
+        }
+    }
+
+    /// <summary>
+    /// A log in memory keeps to its size while it is written, and not only at the next housekeeping: whole chunks in front go once what is left is enough, never data of an open
+    /// transaction.
+    /// </summary>
+    private void TrimMemory(long nowMs)
+    {
+        var options = _options;
+        if (options.RetainBytes < 0 || Tail.SizeInBytes - options.RetainBytes < ChunkPool.LargestBytes || (options.Cleanup & CleanupPolicy.Delete) == 0 ||
+            Tail.First?.Next is not { } next || next.BaseOffset > State.LastStableOffset || next.BaseOffset <= State.LogStartOffset)
+            return;
+        _staged = new Staged(StagedKind.LogStart, new BatchHeader { BaseOffset = next.BaseOffset }, default, false, 0, nowMs);
+        ShowStaged(sizeof(long));
+        BeginViewAt(next.BaseOffset);
     }
 
     /// <summary>Gives the frame its LSN, applies what was staged, and only then lets the journal see it.</summary>

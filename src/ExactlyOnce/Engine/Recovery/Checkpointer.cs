@@ -25,6 +25,7 @@ internal sealed class Checkpointer(
 
     private readonly IDisk _disk = environment.Disk;
     private readonly Dictionary<PartitionKey, SegmentAppender> _appenders = [];
+    private readonly Dictionary<PartitionKey, CompactedSegments> _compacted = [];
     private readonly List<SegmentFile> _unlinkLater = [];
     private readonly List<string> _removeLater = [];
     private readonly Lock _running = new();
@@ -44,6 +45,20 @@ internal sealed class Checkpointer(
     {
         lock (_unlinkLater)
             _removeLater.Add(directory);
+    }
+
+    /// <summary>True while a compaction of the partition waits for the next checkpoint.</summary>
+    public bool HasCompaction(Partition partition)
+    {
+        lock (_running)
+            return _compacted.ContainsKey(partition.Key);
+    }
+
+    /// <summary>The next checkpoint lists the compacted segments in the place of those they were made from.</summary>
+    public void ApplyWithNext(Partition partition, CompactedSegments compacted)
+    {
+        lock (_running)
+            _compacted.Add(partition.Key, compacted);
     }
 
     /// <summary>A checkpoint of the running broker.</summary>
@@ -155,14 +170,26 @@ internal sealed class Checkpointer(
         {
             var tail = new ArrayBufferWriter<byte>();
             capture.Unflushed.CopyTo(tail);
-            return new Flushed(capture, capture.View.SegmentList, capture.View.TailBegin, tail.WrittenMemory);
+            return WithCompaction(new Flushed(capture, capture.View.SegmentList, capture.View.TailBegin, tail.WrittenMemory));
         }
         var directory = Directories.Of(root, partition);
         if (!_appenders.TryGetValue(partition.Key, out var appender))
             _appenders.Add(partition.Key, appender = new SegmentAppender(_disk, directory, beginNewFile: !wasClean));
         var segments = appender.Append(capture.View.SegmentList, capture.Unflushed, capture.Aborted, SegmentRules.Of(partition.Options));
         PartitionFolder.WriteTools(_disk, directory, partition, capture);
-        return new Flushed(capture, segments, capture.Unflushed.To, default);
+        return WithCompaction(new Flushed(capture, segments, capture.Unflushed.To, default));
+    }
+
+    private Flushed WithCompaction(Flushed flushed)
+    {
+        if (!_compacted.TryGetValue(flushed.Capture.Partition.Key, out var compacted))
+            return flushed;
+        if (compacted.ApplyTo(flushed.Segments) is { } segments)
+            return flushed with { Segments = segments, Compacted = compacted };
+        // Retention has dropped a segment that was rewritten: what was made of it is of no use.
+        _compacted.Remove(flushed.Capture.Partition.Key);
+        compacted.Discard();
+        return flushed;
     }
 
     private string WriteFile(CoordinationSection coordination, List<Flushed> flushes)
@@ -183,7 +210,7 @@ internal sealed class Checkpointer(
     }
 
     /// <summary>From now on the flushed bytes are read from files, and their memory is free.</summary>
-    private static void Publish(Flushed flush)
+    private void Publish(Flushed flush)
     {
         if (ReferenceEquals(flush.Segments, flush.Capture.View.SegmentList))
             return;
@@ -193,8 +220,12 @@ internal sealed class Checkpointer(
             var logStart = partition.View.LogStart;
             LogSegment[] kept = [.. flush.Segments.Where(segment => segment.NextOffset > logStart || !segment.Description.IsSealed)];
             partition.Tail.TrimTo(flush.TailOffset);
-            partition.Publish(kept, flush.TailOffset, logStart);
+            partition.Publish(kept, flush.TailOffset, logStart, isRewrite: flush.Compacted is not null);
         }
+        if (flush.Compacted is not { } compacted)
+            return;
+        _compacted.Remove(partition.Key);
+        compacted.RetireReplaced();
     }
 
     private List<SegmentFile> TakeUnlinks(out List<string> remove)
@@ -235,5 +266,8 @@ internal sealed class Checkpointer(
     }
 
     /// <summary>What became of a capture: where its files end, and the short tail behind them.</summary>
-    private sealed record Flushed(PartitionCapture Capture, IReadOnlyList<LogSegment> Segments, long TailOffset, ReadOnlyMemory<byte> SmallTail);
+    private sealed record Flushed(PartitionCapture Capture, IReadOnlyList<LogSegment> Segments, long TailOffset, ReadOnlyMemory<byte> SmallTail)
+    {
+        public CompactedSegments? Compacted { get; init; }
+    }
 }

@@ -1,5 +1,6 @@
 using ExactlyOnce.Engine.Coordination;
 using ExactlyOnce.Engine.Journal;
+using ExactlyOnce.Engine.Log;
 using ExactlyOnce.Engine.Partitions;
 
 namespace ExactlyOnce.Engine.Recovery;
@@ -8,4 +9,4 @@ namespace ExactlyOnce.Engine.Recovery;
 /// <param name="DirectoryLock">Held until the broker is closed; null in memory.</param>
 /// <param name="Checkpointer">Null in memory.</param>
 internal sealed record OpenedStorage(
-    JournalWriter Journal, CoordinationState State, PartitionTable Partitions, PartitionFactory Factory, Checkpointer? Checkpointer, IDisposable? DirectoryLock);
+    JournalWriter Journal, CoordinationState State, PartitionTable Partitions, PartitionFactory Factory, ChunkPool Chunks, Checkpointer? Checkpointer, IDisposable? DirectoryLock);

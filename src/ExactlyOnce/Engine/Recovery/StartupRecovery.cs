@@ -28,6 +28,7 @@ internal sealed class StartupRecovery
     private readonly string _root;
     private readonly PartitionFactory _factory;
     private readonly PartitionTable _partitions = new();
+    private readonly ChunkPool _chunks = new(ChunkPoolBytesMax);
 
     private StartupRecovery(BrokerEnvironment environment, EngineOptions options)
     {
@@ -35,16 +36,17 @@ internal sealed class StartupRecovery
         _options = options;
         _disk = environment.Disk;
         _root = options.Directory!;
-        _factory = NewFactory(options);
+        _factory = NewFactory(options, _chunks);
     }
 
     /// <summary>A broker without files.</summary>
     public static OpenedStorage OpenInMemory(BrokerEnvironment environment, EngineOptions options)
     {
         var journal = JournalWriter.InMemory(environment);
-        var factory = NewFactory(options);
+        var chunks = new ChunkPool(ChunkPoolBytesMax);
+        var factory = NewFactory(options, chunks);
         factory.Attach(journal);
-        return new OpenedStorage(journal, NewState(options), new PartitionTable(), factory, null, null);
+        return new OpenedStorage(journal, NewState(options), new PartitionTable(), factory, chunks, null, null);
     }
 
     /// <summary>A broker with a directory.</summary>
@@ -86,7 +88,7 @@ internal sealed class StartupRecovery
         _factory.Attach(journal);
         foreach (var partition in _partitions.InOrder())
             partition.Attach(journal);
-        return new OpenedStorage(journal, state, _partitions, _factory, checkpointer, directoryLock);
+        return new OpenedStorage(journal, state, _partitions, _factory, _chunks, checkpointer, directoryLock);
     }
 
     /// <summary>In Written durability a reader may have seen records that an unclean end took back: what comes now is another history.</summary>
@@ -231,7 +233,7 @@ internal sealed class StartupRecovery
             code: ErrorCode.DirectoryInUse);
     }
 
-    private static PartitionFactory NewFactory(EngineOptions options) => new(new ChunkPool(ChunkPoolBytesMax), (long)options.ProducerExpiry.TotalMilliseconds);
+    private static PartitionFactory NewFactory(EngineOptions options, ChunkPool chunks) => new(chunks, (long)options.ProducerExpiry.TotalMilliseconds);
 
     private static CoordinationState NewState(EngineOptions options) => new(
         new TopicCatalog(), new TransactionCoordinatorState(RulesOf(options)), new GroupCoordinatorState(SettingsOf(options)), new MessageIdWindows(), 0);

@@ -1,0 +1,93 @@
+using ExactlyOnce.Engine.Log;
+using ExactlyOnce.Engine.Partitions;
+using ExactlyOnce.Kernel.Primitives;
+
+namespace ExactlyOnce.Engine.Recovery;
+
+/// <summary>
+/// Compacts the topics that want it, one partition after the other, without holding any lock while it reads and writes. In memory the result takes effect at once, on disk with the
+/// next checkpoint. Run by housekeeping alone.
+/// </summary>
+internal sealed class LogCompactor(Checkpointer? checkpointer, ChunkPool chunks, Func<CompressionType, ICompressionCodec?> codecs)
+{
+    private readonly Dictionary<PartitionKey, long> _compactedTo = [];
+
+    /// <summary>True when something was rewritten, on disk as soon as the next checkpoint stands.</summary>
+    public bool Compact(Partition partition, long nowMs)
+    {
+        var options = partition.Options;
+        if ((options.Cleanup & CleanupPolicy.Compact) == 0)
+            return false;
+        var bound = partition.VisibleMark.LastStable;
+        var youngestMs = options.MinCompactionLag == TimeSpan.Zero ? long.MaxValue : nowMs - (long)options.MinCompactionLag.TotalMilliseconds;
+        var rules = new CompactionRules
+        {
+            NowMs = nowMs,
+            DeleteRetentionMs = options.DeleteRetention == TopicOptions.Forever ? long.MaxValue / 2 : (long)options.DeleteRetention.TotalMilliseconds,
+            FirstDirtyOffset = _compactedTo.GetValueOrDefault(partition.Key),
+            Segments = SegmentRules.Of(options),
+        };
+        return checkpointer is null ? CompactTail(partition, bound, youngestMs, rules) : CompactSegments(partition, bound, youngestMs, rules);
+    }
+
+    private bool CompactSegments(Partition partition, long bound, long youngestMs, CompactionRules rules)
+    {
+        if (checkpointer!.HasCompaction(partition))
+            return false;
+        CompactionRange range;
+        IReadOnlyDictionary<long, ProducerTrace> producers;
+        lock (partition.Lock)
+        {
+            range = CompactionRange.OfSegments(ViewWithAborted(partition), bound, youngestMs);
+            producers = ProducersOf(partition);
+        }
+        // Nothing was sealed since the last time, and what waits for its delete horizon is looked at with the next segment.
+        if (range.End <= rules.FirstDirtyOffset || Compaction.OfSegments(range, rules, producers, codecs) is not { } compacted)
+            return false;
+        _compactedTo[partition.Key] = compacted.CompactedTo;
+        checkpointer.ApplyWithNext(partition, compacted);
+        return true;
+    }
+
+    private bool CompactTail(Partition partition, long bound, long youngestMs, CompactionRules rules)
+    {
+        CompactionRange range;
+        IReadOnlyDictionary<long, ProducerTrace> producers;
+        lock (partition.Lock)
+        {
+            range = CompactionRange.OfTail(ViewWithAborted(partition), partition.Tail, bound, youngestMs);
+            producers = ProducersOf(partition);
+        }
+        if (range.End <= rules.FirstDirtyOffset || Compaction.OfTail(range, rules, producers, codecs, chunks) is not { } compacted)
+            return false;
+        lock (partition.Lock)
+        {
+            if (!compacted.TryApplyTo(partition.Tail, new AbortedList(), out _))
+                return false;
+            partition.Publish([], partition.View.TailBegin, partition.View.LogStart, isRewrite: true);
+        }
+        _compactedTo[partition.Key] = compacted.CompactedTo;
+        return true;
+    }
+
+    /// <summary>The view with the aborted transactions that no segment file has; readers ask the rules for them.</summary>
+    private static PartitionView ViewWithAborted(Partition partition)
+    {
+        var view = partition.View;
+        var entries = new List<AbortedEntry>();
+        foreach (var aborted in partition.State.Aborted.Published.Entries)
+            if (aborted.LastOffset >= view.TailBegin)
+                entries.Add(new AbortedEntry(aborted.ProducerId, aborted.FirstOffset, aborted.LastOffset, aborted.LastStableOffset));
+        return new PartitionView(
+            view.Segments.ToArray(), view.FirstChunk, view.TailBegin, view.LogStart,
+            new AbortedList(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(entries)), view.Rewrites);
+    }
+
+    private static Dictionary<long, ProducerTrace> ProducersOf(Partition partition)
+    {
+        var producers = new Dictionary<long, ProducerTrace>(partition.State.ProducerCount);
+        foreach (var producer in partition.State.Producers)
+            producers.Add(producer.ProducerId, new ProducerTrace(producer.LastOffset, producer.Epoch));
+        return producers;
+    }
+}
