@@ -5,7 +5,7 @@ namespace ExactlyOnce.Benchmarks;
 /// <summary>In memory, 100-byte values, one producer and one consumer on two threads, posts batched by linger; read in batches.</summary>
 internal static class EndToEnd
 {
-    private const long AheadMax = 400_000;
+    private const long AheadMax = 150_000;
 
     private static readonly Topic<NoKey, int> s_topic = Topic.Create("figures", Payload.Serde);
 
@@ -35,7 +35,7 @@ internal static class EndToEnd
     private static async Task<(double Rate, double WriteBytes, double ReadBytes)> MeasureAsync(int records)
     {
         await using var broker = Broker.CreateInMemory();
-        await broker.Admin.CreateTopicAsync(s_topic.Name, topic => topic.RetainBytes = 128 << 20);
+        await broker.Admin.CreateTopicAsync(s_topic.Name, topic => topic.RetainBytes = 32 << 20);
         var consumed = 0L;
         var clock = Stopwatch.StartNew();
         var producing = OnOwnThread(() => ProduceAsync(broker, records, () => Volatile.Read(ref consumed)));

@@ -10,7 +10,7 @@ internal static class SingleSend
     public static async Task<IReadOnlyList<Row>> RunAsync(int records)
     {
         await using var broker = Broker.CreateInMemory();
-        await broker.Admin.CreateTopicAsync(s_topic.Name, topic => topic.RetainBytes = 64 << 20);
+        await broker.Admin.CreateTopicAsync(s_topic.Name, topic => topic.RetainBytes = 8 << 20);
         await using var producer = broker.CreateProducer(s_topic).Build();
         var times = new List<double>();
         var bytes = new List<double>();

@@ -23,6 +23,7 @@ internal sealed class BrokerEngine : IJournalListener
 
     private readonly OpenedStorage _storage;
     private readonly LogCompactor _compactor;
+    private readonly InternalTopics _internalTopics;
     private readonly Lock _closeLock = new();
     private Task? _closing;
     private volatile bool _isClosed;
@@ -40,6 +41,7 @@ internal sealed class BrokerEngine : IJournalListener
         MessageIds = new MessageIdAppends(State, composer);
         Congestion = new Congestion(options, Journal, storage.Checkpointer);
         Codecs = new Codecs(options.Codecs);
+        _internalTopics = new InternalTopics(State, Partitions, Topics);
         _compactor = new LogCompactor(storage.Checkpointer, storage.Chunks, Codecs.Find);
         Deadlines = new Deadlines(this);
         Housekeeping = new Housekeeping(this, storage.Checkpointer);
@@ -221,6 +223,13 @@ internal sealed class BrokerEngine : IJournalListener
         Journal.Drive();
     }
 
+    /// <summary>Brings the internal topics up to date.</summary>
+    public void ProjectInternalTopics(long nowMs)
+    {
+        _internalTopics.Project(Environment.NextGuid, nowMs);
+        Journal.Drive();
+    }
+
     /// <summary>Compacts the topics that want it; a checkpoint makes it count.</summary>
     public void CompactLogs(long nowMs)
     {
@@ -281,6 +290,8 @@ internal sealed class BrokerEngine : IJournalListener
             if (Journal.Failure is null)
             {
                 Transactions.AbortAfterRestart(NowMs);
+                if (_storage.Checkpointer is not null)
+                    ProjectInternalTopics(NowMs);
                 Journal.Drive();
                 SyncWait.For(Journal, Journal.AppendedLsn);
                 _storage.Checkpointer?.RunLast(Journal);

@@ -69,6 +69,8 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
     {
         engine.ThrowIfClosed();
         cancellationToken.ThrowIfCancellationRequested();
+        if (InternalTopics.IsInternal(topic))
+            throw ErrorTable.ToException(ErrorCode.InvalidTopic, $"'{topic}' is the broker's own; it cannot be deleted.");
         var reply = engine.Topics.Delete(topic, engine.NowMs);
         _sessions.NotifyAll();
         await AnswerAsync(reply, topic, null);

@@ -63,6 +63,7 @@ internal sealed class Housekeeping : IDisposable
         _nextFullRunMs = nowMs + FullIntervalMs;
         _engine.ApplyRetention(nowMs);
         _engine.ExpireIdle(nowMs);
+        _engine.ProjectInternalTopics(nowMs);
         _engine.CompactLogs(nowMs);
     }
 
