@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using ExactlyOnce.Clients;
 using ExactlyOnce.Clients.Producing;
+using Microsoft.Extensions.Logging;
 
 namespace ExactlyOnce;
 
@@ -158,11 +159,24 @@ public sealed class Broker : IAsyncDisposable
 
     internal void ThrowIfClosed() => ObjectDisposedException.ThrowIf(_closing is not null, this);
 
+    // The backend is closed whatever becomes of the clients: it is what leaves a clean directory behind.
     private async Task CloseAsync()
     {
         foreach (var (client, _) in _clients)
-            await client.DisposeAsync().ConfigureAwait(false);
-        await _publisher.Accumulator.DisposeAsync().ConfigureAwait(false);
+            await CloseAsync(client).ConfigureAwait(false);
+        await CloseAsync(_publisher.Accumulator).ConfigureAwait(false);
         await Backend.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task CloseAsync(IAsyncDisposable client)
+    {
+        try
+        {
+            await client.DisposeAsync().AsTask().WaitAsync(Options.CloseTimeout, Backend.Time).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            BrokerLog.ClientNotClosed(Backend.LoggerFactory.CreateLogger("ExactlyOnce.Broker"), exception, client.GetType().Name);
+        }
     }
 }
