@@ -20,6 +20,19 @@ public sealed class ReadmeTests
         Regex.Count(readme, "```csharp").Should().Be(shown.Count, "a snippet without a name is compiled by nobody");
     }
 
+    [Theory]
+    [InlineData("README.md")]
+    [InlineData("src/ExactlyOnce/README.md")]
+    [InlineData("src/ExactlyOnce/GUARANTEES.md")]
+    [InlineData("src/ExactlyOnce/Engine/FORMAT.md")]
+    public void Every_file_that_a_page_links_to_exists(string page)
+    {
+        var folder = Path.GetDirectoryName(Repository.PathOf(page))!;
+
+        Regex.Matches(File.ReadAllText(Repository.PathOf(page)), @"\]\((?!https?:)([^)#]+)").Select(match => match.Groups[1].Value)
+            .Where(link => !Path.Exists(Path.Combine(folder, link))).Should().BeEmpty();
+    }
+
     [Fact]
     public async Task The_event_bus_prints_what_was_published()
     {

@@ -4,7 +4,7 @@ using ExactlyOnce.Engine.Disk;
 namespace ExactlyOnce.Engine.Log;
 
 /// <summary>
-/// Kafka's sparse offset index: entries of 8 bytes, relative offset i32 of a batch's last record and position i32 of the batch. Searched in the file: a seek costs a few reads
+/// Kafka's sparse offset index: entries of 8 bytes, relative offset i32 of a batch's first record and position i32 of the batch. Searched in the file: a seek costs a few reads
 /// of cached pages and no memory.
 /// </summary>
 internal readonly struct OffsetIndex(IDiskFile file, long baseOffset, long length)
