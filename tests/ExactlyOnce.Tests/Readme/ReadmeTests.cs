@@ -1,16 +1,15 @@
 using System.Text.RegularExpressions;
+using ExactlyOnce.Tests.Architecture;
 
 namespace ExactlyOnce.Tests.Readme;
 
 public sealed class ReadmeTests
 {
-    private static readonly string s_root = FindRoot();
-
     [Fact]
     public void Every_csharp_snippet_of_the_README_is_the_code_that_these_tests_run()
     {
-        var readme = File.ReadAllText(Path.Combine(s_root, "README.md")).ReplaceLineEndings("\n");
-        var source = File.ReadAllText(Path.Combine(s_root, "tests/ExactlyOnce.Tests/Readme/ReadmeSnippets.cs")).ReplaceLineEndings("\n");
+        var readme = File.ReadAllText(Repository.PathOf("README.md")).ReplaceLineEndings("\n");
+        var source = File.ReadAllText(Repository.PathOf("tests/ExactlyOnce.Tests/Readme/ReadmeSnippets.cs")).ReplaceLineEndings("\n");
 
         var shown = Regex.Matches(readme, "<!-- snippet: (\\w+) -->\n```csharp\n(.*?)\n```", RegexOptions.Singleline)
             .ToDictionary(match => match.Groups[1].Value, match => match.Groups[2].Value);
@@ -19,6 +18,19 @@ public sealed class ReadmeTests
 
         shown.Should().BeEquivalentTo(compiled);
         Regex.Count(readme, "```csharp").Should().Be(shown.Count, "a snippet without a name is compiled by nobody");
+    }
+
+    [Theory]
+    [InlineData("README.md")]
+    [InlineData("src/ExactlyOnce/README.md")]
+    [InlineData("src/ExactlyOnce/GUARANTEES.md")]
+    [InlineData("src/ExactlyOnce/Engine/FORMAT.md")]
+    public void Every_file_that_a_page_links_to_exists(string page)
+    {
+        var folder = Path.GetDirectoryName(Repository.PathOf(page))!;
+
+        Regex.Matches(File.ReadAllText(Repository.PathOf(page)), @"\]\((?!https?:)([^)#]+)").Select(match => match.Groups[1].Value)
+            .Where(link => !Path.Exists(Path.Combine(folder, link))).Should().BeEmpty();
     }
 
     [Fact]
@@ -77,13 +89,5 @@ public sealed class ReadmeTests
         var lines = text.Split('\n');
         var indent = lines.Where(line => line.Trim().Length > 0).Min(line => line.Length - line.TrimStart().Length);
         return string.Join('\n', lines.Select(line => line.Length >= indent ? line[indent..] : line.Trim()));
-    }
-
-    private static string FindRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "ExactlyOnce.sln")))
-            folder = folder.Parent ?? throw new DirectoryNotFoundException("The repository's root was not found above the tests.");
-        return folder.FullName;
     }
 }
