@@ -63,7 +63,7 @@ public class AbortedTransactionsTests
                 log.Reopen();
                 log.ReadCommitted().Select(r => r.Offset).Should().Equal(committed);
             },
-            iter: 120);
+            iter: 80);
     }
 
     [Fact]

@@ -439,7 +439,7 @@ public class CompactionTests
                 log.Reopen();
                 Check(log, model);
             },
-            iter: 120);
+            iter: 40);
     }
 
     private static void Do(

@@ -31,7 +31,7 @@ public class LogSearchTests
                     Damage(disk, log);
                 AssertSameAsScan(log);
             },
-            iter: 60);
+            iter: 25);
     }
 
     [Fact]
