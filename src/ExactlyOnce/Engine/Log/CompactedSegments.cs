@@ -7,18 +7,22 @@ namespace ExactlyOnce.Engine.Log;
 /// </summary>
 internal sealed class CompactedSegments
 {
-    internal CompactedSegments(IReadOnlyList<LogSegment> replaced, LogSegment[] segments, long compactedTo)
+    internal CompactedSegments(IReadOnlyList<LogSegment> replaced, LogSegment[]? segments, long compactedTo)
     {
-        Replaced = replaced;
-        Segments = segments;
+        IsChange = segments is not null;
+        Replaced = IsChange ? replaced : [];
+        Segments = segments ?? [];
         CompactedTo = compactedTo;
     }
+
+    /// <summary>False when there was nothing to gain: then only <see cref="CompactedTo"/> is news.</summary>
+    public bool IsChange { get; }
 
     public IReadOnlyList<LogSegment> Replaced { get; }
 
     public IReadOnlyList<LogSegment> Segments { get; }
 
-    /// <summary>The first dirty offset of the next compaction.</summary>
+    /// <summary>The first dirty offset of the next compaction; also noted when nothing changed, or the same part is gone over for ever.</summary>
     public long CompactedTo { get; }
 
     /// <summary>The new list; null when <paramref name="current"/> no longer begins with the old segments, because retention took some.</summary>

@@ -5,9 +5,9 @@ internal sealed class CompactedTail
 {
     private readonly LogChunk _first;
     private readonly long _end;
-    private readonly LogTail _rewritten;
+    private readonly LogTail? _rewritten;
 
-    internal CompactedTail(LogChunk first, long end, LogTail rewritten, long compactedTo)
+    internal CompactedTail(LogChunk first, long end, LogTail? rewritten, long compactedTo)
     {
         _first = first;
         _end = end;
@@ -15,7 +15,10 @@ internal sealed class CompactedTail
         CompactedTo = compactedTo;
     }
 
-    /// <summary>The first dirty offset of the next compaction.</summary>
+    /// <summary>False when there was nothing to gain: then only <see cref="CompactedTo"/> is news.</summary>
+    public bool IsChange => _rewritten is not null;
+
+    /// <summary>The first dirty offset of the next compaction; also noted when nothing changed, or the same part is gone over for ever.</summary>
     public long CompactedTo { get; }
 
     /// <summary>
@@ -24,10 +27,15 @@ internal sealed class CompactedTail
     /// </summary>
     public bool TryApplyTo(LogTail tail, AbortedList aborted, out AbortedList left)
     {
-        var isApplied = tail.TryReplaceFront(_first, _end, _rewritten);
-        left = isApplied ? aborted.From(_end) : aborted;
-        if (!isApplied)
-            _rewritten.TrimTo(_rewritten.NextOffset);
-        return isApplied;
+        left = aborted;
+        if (_rewritten is null)
+            return false;
+        if (tail.TryReplaceFront(_first, _end, _rewritten))
+        {
+            left = aborted.From(_end);
+            return true;
+        }
+        _rewritten.TrimTo(_rewritten.NextOffset);
+        return false;
     }
 }

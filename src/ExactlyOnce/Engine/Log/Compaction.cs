@@ -42,7 +42,7 @@ internal sealed class Compaction
 
     private delegate void BatchAction(in BatchHeader header, ReadOnlyMemory<byte> batch);
 
-    /// <summary>Rewrites sealed segments into new files, synced. Null when there is nothing to gain.</summary>
+    /// <summary>Rewrites sealed segments into new files, synced.</summary>
     public static CompactedSegments? OfSegments(
         CompactionRange range,
         CompactionRules rules,
@@ -58,12 +58,11 @@ internal sealed class Compaction
         if (!compaction.Rewrite(sink.Append))
             return null;
         var segments = sink.Finish();
-        if (!compaction._filter.HasChanged && segments.Count >= range.Segments.Count)
-            return null;
-        return new CompactedSegments(range.Segments, sink.Keep(), compaction._keys.End);
+        var isWorthwhile = compaction._filter.HasChanged || segments.Count < range.Segments.Count;
+        return new CompactedSegments(range.Segments, isWorthwhile ? sink.Keep() : null, compaction._keys.End);
     }
 
-    /// <summary>Rewrites closed chunks of a log in memory into new ones. Null when there is nothing to gain.</summary>
+    /// <summary>Rewrites closed chunks of a log in memory into new ones.</summary>
     public static CompactedTail? OfTail(
         CompactionRange range,
         CompactionRules rules,
@@ -76,19 +75,21 @@ internal sealed class Compaction
         var compaction = new Compaction(range, rules, producers, codecs);
         if (!compaction.ReadKeys())
             return null;
-        var rewritten = new LogTail(pool, range.From);
+        // The first batch may begin in front of the log's start.
+        var rewritten = new LogTail(pool, Math.Min(range.From, first.BaseOffset));
         var isUsed = false;
         try
         {
             var lastAppendMs = LastAppendIn(first, range.End);
-            isUsed = compaction.Rewrite((in header, batch) =>
-                rewritten.Append(batch.Span, header.BaseOffset, header.LeaderEpoch, header, lastAppendMs)) && compaction._filter.HasChanged;
-            return isUsed ? new CompactedTail(first, range.End, rewritten, compaction._keys.End) : null;
+            if (!compaction.Rewrite((in header, batch) => rewritten.Append(batch.Span, header.BaseOffset, header.LeaderEpoch, header, lastAppendMs)))
+                return null;
+            isUsed = compaction._filter.HasChanged;
+            return new CompactedTail(first, range.End, isUsed ? rewritten : null, compaction._keys.End);
         }
         finally
         {
             if (!isUsed)
-                rewritten.Reset(range.From);
+                rewritten.TrimTo(rewritten.NextOffset);
         }
     }
 

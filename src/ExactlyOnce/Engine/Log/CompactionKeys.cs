@@ -45,7 +45,7 @@ internal sealed class CompactionKeys
             var records = _decompressor.Open(header, batch);
             while (records.MoveNext())
             {
-                if (!records.HasKey || _offsets.TryPut(records.Key, records.Offset))
+                if (records.Offset < _firstDirtyOffset || !records.HasKey || _offsets.TryPut(records.Key, records.Offset))
                     continue;
                 End = records.Offset;
                 return;

@@ -82,6 +82,21 @@ internal sealed class LogChunk
         _pool.Return(buffer);
     }
 
+    /// <summary>Where the first batch begins that does not lie below <paramref name="offset"/>, an offset between batches; their end when there is none.</summary>
+    public static int PositionOf(long offset, ReadOnlySpan<byte> batches)
+    {
+        var position = 0;
+        while (position < batches.Length)
+        {
+            var header = BatchHeader.Read(batches[position..]);
+            if (header.BaseOffset >= offset)
+                break;
+            Debug.Assert(header.NextOffset <= offset, "The offset lies between batches.");
+            position += header.SizeInBytes;
+        }
+        return position;
+    }
+
     internal ReadOnlyMemory<byte> Append(ReadOnlySpan<byte> batch, long baseOffset, int leaderEpoch, in BatchHeader header, long nowMs)
     {
         Debug.Assert(batch.Length <= Room, "The tail chooses a chunk with room.");

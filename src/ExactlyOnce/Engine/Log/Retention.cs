@@ -42,11 +42,21 @@ internal static class Retention
         for (var chunk = view.FirstChunk; chunk is not null; chunk = chunk.Next)
         {
             var nextOffset = chunk.Next?.BaseOffset ?? logEnd;
-            // What is in files already is counted there.
             if (nextOffset > view.TailBegin)
-                AddUnit(units, view, new Unit(nextOffset, chunk.Written, TimestampOf(chunk)));
+                AddUnit(units, view, new Unit(nextOffset, SizeBehind(view.TailBegin, chunk), TimestampOf(chunk)));
         }
         return units;
+    }
+
+    /// <summary>Bytes of a chunk that no file holds: what is in both counts there.</summary>
+    private static int SizeBehind(long tailBegin, LogChunk chunk)
+    {
+        if (chunk.BaseOffset >= tailBegin || !chunk.TryLease())
+            return chunk.Written;
+        var written = chunk.Written;
+        var size = written - LogChunk.PositionOf(tailBegin, chunk.Buffer.AsSpan(0, written));
+        chunk.Release();
+        return size;
     }
 
     private static void AddUnit(List<Unit> units, PartitionView view, Unit unit)

@@ -1,6 +1,4 @@
 using System.Buffers;
-using System.Diagnostics;
-using ExactlyOnce.Kernel.Records;
 
 namespace ExactlyOnce.Engine.Log;
 
@@ -61,27 +59,13 @@ internal sealed class TailSlice : IDisposable
         for (var i = 0; i < _chunks.Count; i++)
         {
             var bytes = _chunks[i].Buffer.AsMemory(0, _lengths[i]);
-            var start = _chunks[i].BaseOffset >= From ? 0 : PositionOf(From, bytes.Span);
+            var start = _chunks[i].BaseOffset >= From ? 0 : LogChunk.PositionOf(From, bytes.Span);
             // The chunk behind this one belongs to the slice, so this one does to its end.
-            var end = i < _chunks.Count - 1 ? bytes.Length : PositionOf(To, bytes.Span);
+            var end = i < _chunks.Count - 1 ? bytes.Length : LogChunk.PositionOf(To, bytes.Span);
             if (end > start)
                 runs.Add(new TailRun(bytes[start..end], _chunks[i].LastAppendMs));
         }
         return runs;
-    }
-
-    private static int PositionOf(long offset, ReadOnlySpan<byte> bytes)
-    {
-        var position = 0;
-        while (position < bytes.Length)
-        {
-            var header = BatchHeader.Read(bytes[position..]);
-            if (header.BaseOffset >= offset)
-                return position;
-            Debug.Assert(header.NextOffset <= offset, "A slice begins and ends between batches.");
-            position += header.SizeInBytes;
-        }
-        return position;
     }
 }
 

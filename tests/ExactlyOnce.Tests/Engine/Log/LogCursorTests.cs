@@ -40,7 +40,7 @@ public class LogCursorTests
                     Do(log, model, follower, verb, count, size, where, howFar);
                 Check(log, model, log.View.LogStart, log.Limit, 1 << 20);
             },
-            iter: 150);
+            iter: 100);
     }
 
     [Fact]

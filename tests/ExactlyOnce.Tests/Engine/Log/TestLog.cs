@@ -42,6 +42,8 @@ internal sealed class TestLog : IPartitionViewSource, IDisposable
 
     public long NowMs { get; set; } = TestBatch.Epoch2024;
 
+    public bool IsOnDisk => _disk is not null;
+
     public PartitionView View => _view;
 
     /// <summary>The high watermark: everything appended is visible at once.</summary>
@@ -201,6 +203,8 @@ internal sealed class TestLog : IPartitionViewSource, IDisposable
         if (compacted is null)
             return false;
         CompactedTo = compacted.CompactedTo;
+        if (!compacted.IsChange)
+            return false;
         lock (_lock)
         {
             _segments = compacted.ApplyTo(_segments)!;
