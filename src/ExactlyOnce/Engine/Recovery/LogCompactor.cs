@@ -45,8 +45,9 @@ internal sealed class LogCompactor(Checkpointer? checkpointer, ChunkPool chunks,
         if (range.End <= rules.FirstDirtyOffset || Compaction.OfSegments(range, rules, producers, codecs) is not { } compacted)
             return false;
         _compactedTo[partition.Key] = compacted.CompactedTo;
-        checkpointer.ApplyWithNext(partition, compacted);
-        return true;
+        if (compacted.IsChange)
+            checkpointer.ApplyWithNext(partition, compacted);
+        return compacted.IsChange;
     }
 
     private bool CompactTail(Partition partition, long bound, long youngestMs, CompactionRules rules)
@@ -60,13 +61,15 @@ internal sealed class LogCompactor(Checkpointer? checkpointer, ChunkPool chunks,
         }
         if (range.End <= rules.FirstDirtyOffset || Compaction.OfTail(range, rules, producers, codecs, chunks) is not { } compacted)
             return false;
+        _compactedTo[partition.Key] = compacted.CompactedTo;
+        if (!compacted.IsChange)
+            return false;
         lock (partition.Lock)
         {
             if (!compacted.TryApplyTo(partition.Tail, new AbortedList(), out _))
                 return false;
             partition.Publish([], partition.View.TailBegin, partition.View.LogStart, isRewrite: true);
         }
-        _compactedTo[partition.Key] = compacted.CompactedTo;
         return true;
     }
 
