@@ -132,8 +132,17 @@ internal sealed class Life
         await new SchedulerHop(_environment.Completions);
     }
 
-    /// <summary>All that read_committed sees, per partition in order.</summary>
-    public async Task<LogImage> ReadAsync(IsolationLevel isolation = IsolationLevel.ReadCommitted)
+    /// <summary>All that read_committed sees, and the pipeline's offsets.</summary>
+    public async Task<LogImage> ReadAsync()
+    {
+        var image = await ReadRecordsAsync();
+        if (Broker.Admin.DescribeTopic(Input.Name) is not null)
+            foreach (var (partition, offset) in await Broker.Admin.GetGroupOffsetsAsync(Group, Input.Name))
+                image.Committed[partition] = offset.Offset;
+        return image;
+    }
+
+    public async Task<LogImage> ReadRecordsAsync(IsolationLevel isolation = IsolationLevel.ReadCommitted)
     {
         var image = new LogImage();
         foreach (var (topic, partitions) in Topics)
@@ -144,9 +153,6 @@ internal sealed class Life
             await foreach (var record in consumer.ReadToEndAsync())
                 image.Add(record.TopicPartition, record.Offset, Promises.NameOf(record.Value));
         }
-        if (Broker.Admin.DescribeTopic(Input.Name) is not null)
-            foreach (var (partition, offset) in await Broker.Admin.GetGroupOffsetsAsync(Group, Input.Name))
-                image.Committed[partition] = offset.Offset;
         return image;
     }
 

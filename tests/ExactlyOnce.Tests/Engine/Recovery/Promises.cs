@@ -92,8 +92,7 @@ internal sealed class Promises
     /// <summary>Everything that must hold after any crash.</summary>
     public void Check(LogImage image, long lastImported)
     {
-        foreach (var (at, value) in _acknowledged)
-            Require(image.Records.TryGetValue(at, out var found) && found == value, $"{value} was acknowledged at {at} and is {found ?? "lost"}.");
+        CheckAcknowledged(image);
         var seen = new HashSet<string>();
         foreach (var (at, value) in image.Records)
         {
@@ -104,6 +103,13 @@ internal sealed class Promises
             CheckWhole(transaction, seen);
         CheckImport(seen, lastImported);
         CheckPipeline(image, seen);
+    }
+
+    /// <summary>What was acknowledged is where it was said to be.</summary>
+    public void CheckAcknowledged(LogImage image)
+    {
+        foreach (var (at, value) in _acknowledged)
+            Require(image.Records.TryGetValue(at, out var found) && found == value, $"{value} was acknowledged at {at} and is {found ?? "lost"}.");
     }
 
     /// <summary>Who saw it once may rely on it: what is visible after an opening is as good as acknowledged, and what is not must never come back.</summary>
