@@ -248,7 +248,7 @@ internal sealed class Partition
     {
         _waiters.Add(wake);
         Interlocked.MemoryBarrier();
-        if (VisibleMark != seen || IsRetired || _journal.Failure is not null)
+        if (VisibleMark != seen || IsRetired)
         {
             _waiters.Remove(wake);
             return false;
@@ -256,7 +256,8 @@ internal sealed class Partition
         long newest;
         lock (Lock)
             newest = Marks.Newest.Lsn;
-        if (newest > seen.Lsn)
+        // What a failed journal has not made visible never will be: a reader that were woken for it would look again without end.
+        if (newest > seen.Lsn && _journal.Failure is null)
             _wake.At(newest);
         return true;
     }

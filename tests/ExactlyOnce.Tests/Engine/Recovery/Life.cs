@@ -158,13 +158,14 @@ internal sealed class Life
 
     private async Task<(WrittenTransaction Written, Transaction Transaction)> BeginAsync()
     {
-        _checkout ??= await Broker.CreateTransactionalProducerAsync("checkout");
+        _checkout ??= await Broker.CreateTransactionalProducerAsync("checkout", new TransactionalProducerOptions { BatchSize = 512 });
         var transaction = await _checkout.BeginTransactionAsync();
         var written = _promises.NewTransaction();
         foreach (var (topic, partition) in new[] { (Plain, 0), (Plain, 2), (Output, 1), (Plain, 0) })
         {
-            var value = _promises.NewValue("transaction", 0);
-            written.Values.Add(value);
+            // Larger than a batch, so that it is in the log before the transaction ends.
+            var value = _promises.NewValue("transaction", 600);
+            written.Values.Add(Promises.NameOf(value));
             await transaction.SendAsync(topic, new ProducerRecord<string, string>("key", value) { Partition = partition });
         }
         return (written, transaction);
