@@ -50,18 +50,20 @@ internal sealed class StepEnvironment(IDisk disk, int seed = 1) : BrokerEnvironm
         return true;
     });
 
+    // Without a synchronization context continuations run where they are completed, which is here. Only a source that insists on the pool goes there, and we wait for it.
     public T Run<T>(Func<Task<T>> work)
     {
         var before = SynchronizationContext.Current;
-        SynchronizationContext.SetSynchronizationContext(new StepContext(_scheduler));
+        SynchronizationContext.SetSynchronizationContext(null);
         try
         {
             var task = work();
-            while (!task.IsCompleted && _scheduler.Step())
+            task.ContinueWith(static (_, scheduler) => ((StepScheduler)scheduler!).Wake(), _scheduler, TaskContinuationOptions.ExecuteSynchronously);
+            while (!task.IsCompleted)
             {
+                if (!_scheduler.Step() && !task.IsCompleted && !_scheduler.TryWait())
+                    throw new InvalidOperationException("The work waits, and nothing is left to be done.");
             }
-            if (!task.IsCompleted)
-                throw new InvalidOperationException("The work waits, and nothing is left to be done.");
             return task.GetAwaiter().GetResult();
         }
         finally
@@ -72,13 +74,21 @@ internal sealed class StepEnvironment(IDisk disk, int seed = 1) : BrokerEnvironm
 
     private sealed class StepScheduler : PipeScheduler
     {
+        private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
         private readonly Queue<(Action<object?> Action, object? State)> _queue = new();
+        private readonly SemaphoreSlim _wake = new(0);
 
         public override void Schedule(Action<object?> action, object? state)
         {
             lock (_queue)
                 _queue.Enqueue((action, state));
+            Wake();
         }
+
+        public void Wake() => _wake.Release();
+
+        public bool TryWait() => _wake.Wait(s_patience);
 
         public bool Step()
         {
@@ -96,12 +106,5 @@ internal sealed class StepEnvironment(IDisk disk, int seed = 1) : BrokerEnvironm
             {
             }
         }
-    }
-
-    private sealed class StepContext(StepScheduler scheduler) : SynchronizationContext
-    {
-        public override void Post(SendOrPostCallback callback, object? state) => scheduler.Schedule(s => callback(s), state);
-
-        public override SynchronizationContext CreateCopy() => this;
     }
 }

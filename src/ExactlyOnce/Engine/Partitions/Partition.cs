@@ -279,7 +279,7 @@ internal sealed class Partition : IPartitionViewSource
     {
         _waiters.Add(wake);
         Interlocked.MemoryBarrier();
-        if (VisibleMark != seen || IsRetired || _journal.Failure is not null)
+        if (VisibleMark != seen || IsRetired)
         {
             _waiters.Remove(wake);
             return false;
@@ -287,7 +287,8 @@ internal sealed class Partition : IPartitionViewSource
         long newest;
         lock (Lock)
             newest = Marks.Newest.Lsn;
-        if (newest > seen.Lsn)
+        // What a failed journal has not made visible never will be: a reader that were woken for it would look again without end.
+        if (newest > seen.Lsn && _journal.Failure is null)
             _wake.At(newest);
         return true;
     }

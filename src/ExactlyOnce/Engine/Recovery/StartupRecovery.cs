@@ -54,7 +54,7 @@ internal sealed class StartupRecovery
     /// <exception cref="DamagedStorageException">The directory is damaged.</exception>
     public static OpenedStorage Open(BrokerEnvironment environment, EngineOptions options)
     {
-        environment.Disk.CreateDirectory(options.Directory!);
+        CreateRoot(environment.Disk, options.Directory!);
         var directoryLock = TakeLock(environment, options.Directory!);
         try
         {
@@ -65,6 +65,28 @@ internal sealed class StartupRecovery
             directoryLock.Dispose();
             throw;
         }
+    }
+
+    /// <summary>
+    /// A folder that is not durable in its parent vanishes in a power cut with everything synced in it. One without a manifest may have been made by a process that died before
+    /// it could sync the parent.
+    /// </summary>
+    private static void CreateRoot(IDisk disk, string root)
+    {
+        if (disk.FileExists(Path.Combine(root, Manifest.FileName)))
+            return;
+        var parents = new Stack<string>();
+        var path = root;
+        while (Path.GetDirectoryName(path) is { Length: > 0 } parent)
+        {
+            parents.Push(parent);
+            if (disk.DirectoryExists(parent))
+                break;
+            path = parent;
+        }
+        disk.CreateDirectory(root);
+        foreach (var parent in parents)
+            disk.SyncDirectory(parent);
     }
 
     private OpenedStorage Recover(IDisposable directoryLock)

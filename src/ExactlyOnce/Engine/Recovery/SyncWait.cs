@@ -14,6 +14,9 @@ internal sealed class SyncWait : IVisibilityWaiter, IDisposable
     public static void For(JournalWriter journal, long lsn)
     {
         journal.Drive();
+        // With one thread the waiter's completion would wait for us.
+        if (journal.Failure is not null)
+            return;
         using var wait = new SyncWait();
         if (!journal.IsVisibleOrWait(lsn, wait))
             wait._done.Wait();
