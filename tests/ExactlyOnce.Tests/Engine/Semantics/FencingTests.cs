@@ -142,7 +142,7 @@ public sealed class FencingTests
 
         outcome.Error.Should().Be(ErrorCode.InvalidProducerIdMapping);
         var renewed = await SignedProducer.OpenAsync(broker, "t");
-        renewed.Identity.Id.Should().NotBe(old.Identity.Id);
+        renewed.Identity.Should().NotBe(old.Identity);
         (await old.AppendAsync(First, 0, "b")).Error.Should().NotBe(ErrorCode.None, "a new holder does not let the zombie write");
         await FluentActions.Awaiting(() => old.EndAsync(commit: true)).Should().ThrowAsync<ClientInvalidatedException>();
         (await broker.ReadAsync()).Should().Equal("a");

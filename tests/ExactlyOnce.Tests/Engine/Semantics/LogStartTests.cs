@@ -70,7 +70,7 @@ public sealed class LogStartTests
     {
         await using var broker = await OpenAsync(Place.Folder, topic: options =>
         {
-            options.SegmentBytes = 1024;
+            options.SegmentBytes = 16 * 1024;
             options.RetainFor = TimeSpan.FromMinutes(5);
         });
         await FillAsync(broker, "old", 10);
@@ -101,8 +101,8 @@ public sealed class LogStartTests
     {
         await using var broker = await OpenAsync(Place.Folder, topic: options =>
         {
-            options.SegmentBytes = 1024;
-            options.RetainBytes = 4096;
+            options.SegmentBytes = 16 * 1024;
+            options.RetainBytes = 64 * 1024;
         });
         await FillAsync(broker, "r", 60);
         broker.Engine.Checkpoint();
@@ -120,7 +120,7 @@ public sealed class LogStartTests
     {
         await using var broker = await OpenAsync(Place.Folder, topic: options =>
         {
-            options.SegmentBytes = 1024;
+            options.SegmentBytes = 16 * 1024;
             options.RetainFor = TopicOptions.Forever;
         });
         await FillAsync(broker, "r", 30);
@@ -139,5 +139,5 @@ public sealed class LogStartTests
             await producer.WriteAsync(First, i, Value(name, i));
     }
 
-    private static string Value(string name, int i) => $"{name} {i} {new string('x', 150)}";
+    private static string Value(string name, int i) => $"{name} {i} {new string('x', 5000)}";
 }

@@ -116,9 +116,9 @@ public sealed class StabilityTests
     [InlineData(Place.Folder)]
     public async Task Aborted_records_stay_hidden_in_a_log_of_many_segments(Place place)
     {
-        await using var broker = await OpenAsync(place, topic: options => options.SegmentBytes = 1024);
+        await using var broker = await OpenAsync(place, topic: options => options.SegmentBytes = 16 * 1024);
         var expected = new List<string>();
-        var filler = new string('x', 100);
+        var filler = new string('x', 4000);
         for (var i = 0; i < 12; i++)
         {
             var producer = await SignedProducer.OpenAsync(broker, $"t{i % 3}");

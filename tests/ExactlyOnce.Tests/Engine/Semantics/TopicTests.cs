@@ -23,6 +23,8 @@ public sealed class TopicTests
         broker.Admin.DescribeTopic("orders")!.Id.Should().NotBe(old.Id);
         (await broker.ReadAsync()).Should().BeEmpty();
         (await broker.Admin.GetGroupOffsetsAsync("billing", "orders")).Should().BeEmpty();
+        await FluentActions.Awaiting(async () => await broker.Broker.PublishAsync(Orders, "k", "late"))
+            .Should().ThrowAsync<UnknownTopicException>("a producer that held the old topic is told so, once");
         (await broker.Broker.PublishAsync(Orders, "k", "new")).Offset.Should().Be(0);
         if (place == Place.Memory)
             return;
