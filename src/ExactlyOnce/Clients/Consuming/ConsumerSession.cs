@@ -342,7 +342,8 @@ internal sealed class ConsumerSession : IAsyncDisposable
         catch (BrokerException exception) when (exception.Code == ErrorCode.OffsetOutOfRange && _options.WhenOffsetLost != WhenOffsetLost.Throw)
         {
             GoOn(partition);
-            return false;
+            // Now, not at the next look: an empty answer counts as idle, and would end a loop that reads to the end in front of records.
+            return TryFetch(partition);
         }
         partition.ReadTo = partition.Reader.NextOffset;
         partition.Give(partition.ReadTo);
@@ -350,7 +351,6 @@ internal sealed class ConsumerSession : IAsyncDisposable
         return false;
     }
 
-    // Answers nothing: the next look at the partition reads from the new position. That look comes at once, because registering for news fails.
     private void GoOn(ConsumedPartition partition)
     {
         var offsets = partition.Partition.Offsets;
