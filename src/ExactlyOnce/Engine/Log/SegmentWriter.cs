@@ -38,9 +38,11 @@ internal sealed class SegmentWriter : IDisposable
     public static SegmentWriter Create(IDisk disk, string directory, long baseOffset, long nowMs, int generation = 0)
     {
         var files = new SegmentFile(disk, directory, baseOffset, SegmentNames.Suffix(generation));
+        // Left by a checkpoint that failed: neither its bytes nor its directory entry would be made durable by another sync.
+        files.Unlink();
         foreach (var path in new[] { files.IndexPath, files.TimeIndexPath, files.TransactionIndexPath })
-            disk.Open(path, FileOpening.Create).Dispose();
-        var log = disk.Open(files.LogPath, FileOpening.Create);
+            disk.Open(path, FileOpening.CreateNew).Dispose();
+        var log = disk.Open(files.LogPath, FileOpening.CreateNew);
         return new SegmentWriter(new LogSegment(files, baseOffset, baseOffset, 0, 0, 0, 0, -1, nowMs, nowMs, generation, false), log, nowMs);
     }
 

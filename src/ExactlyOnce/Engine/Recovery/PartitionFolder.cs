@@ -13,10 +13,19 @@ internal static class PartitionFolder
         disk.CreateDirectory(directory);
         // Kafka prints its ids in URL-safe base64 of the 16 bytes.
         var id = Convert.ToBase64String(topicId.ToByteArray(bigEndian: true)).TrimEnd('=').Replace('+', '-').Replace('/', '_');
-        WriteText(disk, Path.Combine(directory, "partition.metadata"), $"version: 0\ntopic_id: {id}\n");
-        disk.SyncDirectory(directory);
-        disk.SyncDirectory(Path.Combine(root, Directories.Topics));
-        disk.SyncDirectory(root);
+        try
+        {
+            WriteText(disk, Path.Combine(directory, "partition.metadata"), $"version: 0\ntopic_id: {id}\n");
+            disk.SyncDirectory(directory);
+            disk.SyncDirectory(Path.Combine(root, Directories.Topics));
+            disk.SyncDirectory(root);
+        }
+        catch (StorageException)
+        {
+            // A folder that is there counts as durable; the next checkpoint makes this one anew.
+            Remove(disk, directory);
+            throw;
+        }
     }
 
     /// <summary>The producer snapshot at the end of what the segments hold, and the leader epochs.</summary>
