@@ -133,8 +133,15 @@ internal sealed class BrokerEngine : IJournalListener
             static state =>
             {
                 var (engine, done) = ((BrokerEngine, TaskCompletionSource))state!;
-                engine.Close();
-                done.SetResult();
+                try
+                {
+                    engine.Close();
+                    done.SetResult();
+                }
+                catch (Exception exception)
+                {
+                    done.SetException(exception);
+                }
             },
             (this, closing));
         return new ValueTask(closing.Task);

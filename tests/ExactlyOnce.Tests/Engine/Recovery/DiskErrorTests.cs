@@ -33,7 +33,7 @@ public sealed class DiskErrorTests(ITestOutputHelper output)
                 throw new InvalidOperationException($"{kind} at operation {operation}: {exception.Message}\n{string.Join('\n', disk.Trace.TakeLast(12))}", exception);
             }
         }
-        cases.Should().BeGreaterThan(20);
+        cases.Should().BeGreaterThan(200 / Chunks);
         stops.Should().BePositive();
         output.WriteLine($"{cases} errors, {stops} of them stopped the broker");
     }
@@ -100,7 +100,8 @@ public sealed class DiskErrorTests(ITestOutputHelper output)
             Promises.Require(exception.Recovery == ErrorRecovery.Stop, $"A stopped broker asks for {exception.Recovery}: {exception}");
         }
         Promises.Require(promises.AcknowledgedCount == before, "A broker whose journal has failed acknowledged a record.");
-        promises.CheckAcknowledged(life.Run(stopped => stopped.ReadRecordsAsync()));
+        // Uncommitted, because the script may have left a transaction open in front of what was acknowledged.
+        promises.CheckAcknowledged(life.Run(stopped => stopped.ReadRecordsAsync(IsolationLevel.ReadUncommitted)));
     }
 
     private static Task CheckpointTwiceAsync(Life life)

@@ -8,7 +8,7 @@ namespace ExactlyOnce.Tests.Engine.Recovery;
 /// </summary>
 internal static class Script
 {
-    private const int Rounds = 6;
+    private const int Rounds = 4;
     private const int BulkBytes = 11_000;
 
     /// <summary>Plays it to its end, or until it throws. The broker stays open, as it is when a machine dies.</summary>
