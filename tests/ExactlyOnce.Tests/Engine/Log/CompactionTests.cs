@@ -225,6 +225,42 @@ public class CompactionTests
 
     [Theory]
     [MemberData(nameof(Places))]
+    public void A_reader_that_stands_in_rewritten_data_is_not_given_what_was_aborted(bool isOnDisk)
+    {
+        using var log = New(isOnDisk);
+        log.Append(TestBatch.Of(("k", "committed")));
+        log.Append(TestBatch.Transactional(s_one, 0, ("k", "aborted")));
+        log.AppendMarker(s_one, isCommit: false);
+        Close(log);
+        using var cursor = new LogCursor(log, 0);
+        cursor.TryRead(log.Limit, 1, out _).Should().Be(LogRead.Batches);
+
+        Compact(log).Should().BeTrue();
+        var from = cursor.NextOffset;
+        cursor.TryRead(log.Limit, 1 << 20, out var batches).Should().Be(LogRead.Batches);
+        var entries = new List<AbortedEntry>();
+        cursor.View.CollectAborted(from, cursor.NextOffset, entries);
+        entries.Should().BeEmpty("they went with their data");
+        TestBatch.RecordsIn(batches).Select(r => r.Value).Should().NotContain("aborted");
+    }
+
+    [Theory]
+    [MemberData(nameof(Places))]
+    public void A_compaction_that_changes_nothing_says_how_far_it_got(bool isOnDisk)
+    {
+        using var log = New(isOnDisk);
+        log.Append(TestBatch.Of(("a", "1"), ("b", "1")));
+        Close(log);
+        var names = isOnDisk ? log.Segments[0].File.Disk.List(TestLog.Directory) : null;
+
+        Compact(log).Should().BeFalse();
+        log.CompactedTo.Should().Be(2);
+        if (isOnDisk)
+            log.Segments[0].File.Disk.List(TestLog.Directory).Should().Equal(names, "what was written for nothing is removed");
+    }
+
+    [Theory]
+    [MemberData(nameof(Places))]
     public void Records_without_a_key_are_dropped(bool isOnDisk)
     {
         using var log = New(isOnDisk);

@@ -224,6 +224,8 @@ internal sealed class TestLog : IPartitionViewSource, IDisposable
         if (compacted is null)
             return false;
         CompactedTo = compacted.CompactedTo;
+        if (!compacted.IsChange)
+            return false;
         lock (_lock)
         {
             var isApplied = compacted.TryApplyTo(Tail, _aborted, out _aborted);
