@@ -44,9 +44,11 @@ internal sealed class LogCompactor(Checkpointer? checkpointer, ChunkPool chunks,
         // Nothing was sealed since the last time, and what waits for its delete horizon is looked at with the next segment.
         if (range.End <= rules.FirstDirtyOffset || Compaction.OfSegments(range, rules, producers, codecs) is not { } compacted)
             return false;
-        _compactedTo[partition.Key] = compacted.CompactedTo;
+        // Noted only when there was nothing to gain: a result may still come to nothing, and then its range must be gone over again.
         if (compacted.IsChange)
             checkpointer.ApplyWithNext(partition, compacted);
+        else
+            _compactedTo[partition.Key] = compacted.CompactedTo;
         return compacted.IsChange;
     }
 
@@ -61,15 +63,18 @@ internal sealed class LogCompactor(Checkpointer? checkpointer, ChunkPool chunks,
         }
         if (range.End <= rules.FirstDirtyOffset || Compaction.OfTail(range, rules, producers, codecs, chunks) is not { } compacted)
             return false;
-        _compactedTo[partition.Key] = compacted.CompactedTo;
         if (!compacted.IsChange)
+        {
+            _compactedTo[partition.Key] = compacted.CompactedTo;
             return false;
+        }
         lock (partition.Lock)
         {
             if (!compacted.TryApplyTo(partition.Tail, new AbortedList(), out _))
                 return false;
             partition.Publish([], partition.View.TailBegin, partition.View.LogStart, isRewrite: true);
         }
+        _compactedTo[partition.Key] = compacted.CompactedTo;
         return true;
     }
 
