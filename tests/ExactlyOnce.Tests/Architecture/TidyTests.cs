@@ -23,7 +23,7 @@ public sealed class TidyTests
         ["tests/ExactlyOnce.Tests/Clients/Consuming/ConsumerTests.cs"] = 700,
         ["tests/ExactlyOnce.Tests/Clients/Pipelines/PipelineTests.cs"] = 700,
         ["tests/ExactlyOnce.Tests/Clients/Producing/ProducerTests.cs"] = 700,
-        ["tests/ExactlyOnce.Tests/Engine/Log/CompactionTests.cs"] = 550,
+        ["tests/ExactlyOnce.Tests/Engine/Log/CompactionTests.cs"] = 600,
         ["tests/ExactlyOnce.Tests/Faults/FaultDisk.cs"] = 500,
     };
 
