@@ -68,6 +68,28 @@ public sealed class JournalDamageTests
     }
 
     [Fact]
+    public void A_group_of_another_generation_seed_or_place_is_nothing()
+    {
+        var life = ThreeGroups(vouched: true);
+        var manifest = Manifest.Read(life.Disk, JournalHarness.Directory)!;
+        var file = manifest.JournalFiles[0];
+        foreach (var other in (JournalFile[])[file with { Seed = file.Seed + 1 }, file with { Generation = file.Generation + 1 }])
+        {
+            using var reader = new JournalReader(life.Disk, JournalHarness.Directory, manifest with { NextGeneration = 9, JournalFiles = [other] });
+            reader.TryRead(out _).Should().BeFalse();
+            reader.EndLsn.Should().Be(0);
+        }
+
+        var bytes = life.Disk.ReadAll(File);
+        using (var moved = life.Disk.Open(File, ExactlyOnce.Engine.Disk.FileOpening.ReadWrite))
+        {
+            moved.Write(0, new byte[4096]);
+            moved.Write(32 * 1024, bytes.AsSpan(0, 4096));
+        }
+        life.Invoking(life => Replay(life)).Should().Throw<DamagedStorageException>("a first group at another place does not begin the journal").Which.Position.Should().Be(0);
+    }
+
+    [Fact]
     public void A_missing_journal_file_is_damage()
     {
         var life = ThreeGroups(vouched: false);

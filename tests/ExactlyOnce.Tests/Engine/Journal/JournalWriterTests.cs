@@ -157,6 +157,21 @@ public sealed class JournalWriterTests
     }
 
     [Fact]
+    public void What_was_written_before_a_sync_behind_failed_does_not_become_visible_after_it()
+    {
+        var journal = Open(Durability.Written);
+        var lsn = Enqueue(journal, 10);
+        Await(journal, lsn, "a");
+        journal.Step();
+        journal.Step().Should().Be(JournalStep.Written);
+        _disk.FailAt(_disk.Operations + 1, FaultKind.IoError);
+        journal.SyncBehind();
+        journal.Step().Should().Be(JournalStep.Published);
+        journal.VisibleLsn.Should().Be(0);
+        _acknowledged.Should().Equal("a failed");
+    }
+
+    [Fact]
     public void A_journal_does_not_go_on_before_what_it_replayed_is_durable_again()
     {
         var manifests = new ManifestStore(_disk, "/data", new Manifest { NextGeneration = 2, JournalFiles = [new JournalFile(1, 0, 0, "x")] });
