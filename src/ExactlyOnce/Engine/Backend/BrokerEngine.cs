@@ -45,6 +45,7 @@ internal sealed class BrokerEngine : IJournalListener
         _compactor = new LogCompactor(storage.Checkpointer, storage.Chunks, Codecs.Find);
         Deadlines = new Deadlines(this);
         Housekeeping = new Housekeeping(this, storage.Checkpointer);
+        Meter = new EngineMeter(this);
         Journal.Listener = this;
     }
 
@@ -77,6 +78,8 @@ internal sealed class BrokerEngine : IJournalListener
     public Deadlines Deadlines { get; }
 
     public Housekeeping Housekeeping { get; }
+
+    public EngineMeter Meter { get; }
 
     /// <summary>Producers that are open in this process: holding one is activity.</summary>
     public LiveProducers LiveProducers { get; } = new();
@@ -112,6 +115,7 @@ internal sealed class BrokerEngine : IJournalListener
             engine.Release(stopJournal: true);
             throw;
         }
+        engine.Meter.RecordRecovery(environment.Time.GetElapsedTime(started));
         if (options.Directory is { } directory)
             EngineLog.Opened(
                 engine.Log, directory, options.Durability, engine.Partitions.Count, (long)environment.Time.GetElapsedTime(started).TotalMilliseconds);
@@ -324,6 +328,7 @@ internal sealed class BrokerEngine : IJournalListener
 
     private void Release(bool stopJournal)
     {
+        Meter.Dispose();
         try
         {
             if (stopJournal)

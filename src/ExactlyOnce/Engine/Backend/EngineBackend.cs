@@ -291,13 +291,15 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         return requests;
     }
 
-    private static void ThrowIfRefused(ProducerSession session, CoordinatorReply reply, GroupRefusal? refusedOffsets)
+    private void ThrowIfRefused(ProducerSession session, CoordinatorReply reply, GroupRefusal? refusedOffsets)
     {
         if (refusedOffsets is not null)
             throw Refusals.Of(refusedOffsets.Verdict, refusedOffsets.Group);
         if (!reply.Decision.IsRefused)
             return;
         var exception = Refusals.Of(reply.Decision, session.TransactionalId!);
+        if (exception.Code == ErrorCode.ProducerFenced)
+            engine.Meter.RecordFenced();
         if (exception.Recovery == ErrorRecovery.RecreateClient)
             session.Fenced = exception;
         throw exception;
