@@ -1,3 +1,4 @@
+using ExactlyOnce;
 using Invoicing;
 
 if (args is ["--help" or "-h"])
@@ -33,4 +34,10 @@ catch (OperationCanceledException)
 {
     Console.WriteLine("\nStopped. Run it again: it goes on where it stopped.");
     return 130;
+}
+catch (BrokerException exception)
+{
+    // In use by another process, damaged, full: the message says what to do.
+    Console.Error.WriteLine(exception.Message);
+    return 1;
 }
