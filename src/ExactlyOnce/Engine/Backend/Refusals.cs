@@ -60,7 +60,7 @@ internal static class Refusals
     {
         ErrorCode.UnknownTopicOrPartition => $"Topic '{partition.Name.Topic}' was deleted.",
         ErrorCode.StorageFailure => $"The broker has stopped writing: {engine.Journal.Failure?.Message} Reopen the directory to write again.",
-        ErrorCode.MessageTooLarge => $"A batch of {operation.Header.SizeInBytes:N0} bytes is larger than {partition.Name.Topic} accepts ({partition.Options.MaxMessageBytes:N0} bytes; TopicOptions.MaxMessageBytes).",
+        ErrorCode.MessageTooLarge => $"A batch of {operation.Header.SizeInBytes:N0} bytes is larger than {partition.Name.Topic} accepts ({partition.Options.MaxMessageBytes:N0} bytes; TopicOptions.MaxMessageBytes), or than a journal frame may be (a quarter of BrokerOptions.JournalFileBytes).",
         ErrorCode.InvalidTimestamp => $"A record's timestamp lies more than {partition.Options.TimestampMaxAhead} ahead of the broker's clock (TopicOptions.TimestampMaxAhead).",
         ErrorCode.InvalidRequest => "Message ids cannot be used inside a transaction.",
         _ => Explain(receipt.Decision, operation, partition),

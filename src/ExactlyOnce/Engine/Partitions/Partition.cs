@@ -18,6 +18,9 @@ namespace ExactlyOnce.Engine.Partitions;
 internal sealed class Partition : IPartitionViewSource
 {
     private JournalWriter? _journalOrNull;
+    /// <summary>Room in a frame for what travels beside a batch: headers, and an enrolment.</summary>
+    private const int FrameBytesBeside = 4096;
+
     // Readers ask the rules' own index, which knows every aborted transaction that is not deleted; the view's is for those who have no rules at hand.
     private static readonly AbortedList s_noAborted = new();
 
@@ -130,7 +133,8 @@ internal sealed class Partition : IPartitionViewSource
         if (_journal.Failure is not null)
             return new AppendReceipt { Error = ErrorCode.StorageFailure };
         var options = _options;
-        if (header.SizeInBytes > options.MaxMessageBytes)
+        // A frame never spans journal files; what it may hold is refused here, where nothing has changed yet.
+        if (header.SizeInBytes > Math.Min(options.MaxMessageBytes, _journal.FrameBytesMax - FrameBytesBeside))
             return new AppendReceipt { Error = ErrorCode.MessageTooLarge };
         var stamps = options.TimestampType == TimestampType.LogAppendTime;
         if (!stamps && IsTooFarAhead(header, options, nowMs))

@@ -67,6 +67,18 @@ public sealed class UpkeepTests : IDisposable
     }
 
     [Fact]
+    public async Task A_batch_that_no_journal_frame_can_hold_is_refused_and_writing_goes_on()
+    {
+        await using var broker = await Broker.CreateBuilder().UseDirectory(_folder).Configure(options => options.JournalFileBytes = 4 << 20).OpenAsync();
+        await using var producer = broker.CreateProducer(s_prices).Build();
+
+        await FluentActions.Awaiting(() => producer.SendAsync("key", new string('x', 1_047_000)).AsTask()).Should().ThrowAsync<BrokerException>();
+
+        await using var next = broker.CreateProducer(s_prices).Build();
+        (await next.SendAsync("key", "small")).Offset.Should().Be(0);
+    }
+
+    [Fact]
     public async Task The_internal_topics_say_in_Kafkas_formats_what_groups_and_transactions_have_committed()
     {
         await using var broker = await OpenAsync();
