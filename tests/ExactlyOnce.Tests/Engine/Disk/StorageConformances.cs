@@ -1,6 +1,6 @@
 using ExactlyOnce.Engine.Disk;
 using ExactlyOnce.Engine.Environment;
-using ExactlyOnce.Tests.Faults;
+using ExactlyOnce.Testing.Disks;
 
 namespace ExactlyOnce.Tests.Engine.Disk;
 
@@ -30,7 +30,7 @@ public sealed class FaultDiskConformance : StorageConformance
 {
     public FaultDiskConformance() => Disk.CreateDirectory(Root);
 
-    private protected override IDisk Disk { get; } = new FaultDisk();
+    private protected override IDisk Disk { get; } = new SimulatedDisk();
 
     private protected override string Root => "/data/broker";
 }

@@ -1,5 +1,5 @@
 using ExactlyOnce.Engine.Journal;
-using ExactlyOnce.Tests.Faults;
+using ExactlyOnce.Testing.Disks;
 
 namespace ExactlyOnce.Tests.Engine.Journal;
 
@@ -68,7 +68,7 @@ public sealed class JournalCrashTests
         var operations = Live(Durability.Flushed, 4, long.MaxValue).Disk.Operations;
         for (var failAt = 1L; failAt <= operations; failAt++)
         {
-            var life = JournalHarness.Create(new FaultDisk());
+            var life = JournalHarness.Create(new SimulatedDisk());
             life.Disk.FailAt(failAt, kind);
             if (!TryOpen(life, 0, removesOrphans: true))
                 continue;
@@ -137,7 +137,7 @@ public sealed class JournalCrashTests
 
     private static JournalHarness Live(Durability durability, int seed, long crashAt)
     {
-        var life = JournalHarness.Create(new FaultDisk(), durability);
+        var life = JournalHarness.Create(new SimulatedDisk(), durability);
         life.Disk.CrashAt(crashAt);
         if (TryOpen(life, 0, removesOrphans: true))
             Try(() => life.Work(seed));

@@ -1,5 +1,5 @@
 using ExactlyOnce.Engine.Journal;
-using ExactlyOnce.Tests.Faults;
+using ExactlyOnce.Testing.Disks;
 
 namespace ExactlyOnce.Tests.Engine.Journal;
 
@@ -53,7 +53,7 @@ public sealed class JournalDamageTests
     [Fact]
     public void The_manifest_vouches_for_files_in_front_of_the_last()
     {
-        var life = JournalHarness.Create(new FaultDisk());
+        var life = JournalHarness.Create(new SimulatedDisk());
         life.Open();
         var random = new Random(1);
         while (life.Manifests.Current.JournalFiles.Length < 2)
@@ -164,7 +164,7 @@ public sealed class JournalDamageTests
 
     private static JournalHarness ThreeGroups(bool vouched, int payloadMax = 300)
     {
-        var life = JournalHarness.Create(new FaultDisk());
+        var life = JournalHarness.Create(new SimulatedDisk());
         life.Open();
         var random = new Random(7);
         for (var group = 0; group < 3; group++)

@@ -1,6 +1,7 @@
 using ExactlyOnce.Engine.Journal;
 using ExactlyOnce.Kernel.Primitives;
-using ExactlyOnce.Tests.Faults;
+using ExactlyOnce.Testing.Disks;
+using ExactlyOnce.Testing.Simulation;
 
 namespace ExactlyOnce.Tests.Engine.Journal;
 
@@ -12,19 +13,19 @@ internal sealed class JournalHarness
 {
     public const string Directory = "/data";
 
-    private readonly FaultDisk _disk;
+    private readonly SimulatedDisk _disk;
     private readonly List<EnqueuedFrame> _history;
     private JournalWriter? _journal;
     private ManifestStore? _manifests;
 
-    private JournalHarness(FaultDisk disk, List<EnqueuedFrame> history, Durability durability)
+    private JournalHarness(SimulatedDisk disk, List<EnqueuedFrame> history, Durability durability)
     {
         _disk = disk;
         _history = history;
         Options = new JournalOptions { Durability = durability, FileBytes = 64 * 1024, ZeroStepBytes = 16 * 1024, GroupBytesMax = 12 * 1024, SpareFilesMax = 1 };
     }
 
-    public FaultDisk Disk => _disk;
+    public SimulatedDisk Disk => _disk;
 
     public JournalOptions Options { get; }
 
@@ -41,7 +42,7 @@ internal sealed class JournalHarness
     /// <summary>The largest synced LSN that the journal ever told.</summary>
     public long ToldSyncedLsn { get; private set; }
 
-    public static JournalHarness Create(FaultDisk disk, Durability durability = Durability.Flushed) => new(disk, [], durability);
+    public static JournalHarness Create(SimulatedDisk disk, Durability durability = Durability.Flushed) => new(disk, [], durability);
 
     /// <summary>What a broker does at start: reads the manifest, replays, checks against the model, checkpoints, goes on with a new generation.</summary>
     public void Open(long mustReachLsn = 0, bool removesOrphans = true)
@@ -61,7 +62,7 @@ internal sealed class JournalHarness
     }
 
     /// <summary>Replays a disk and compares with what was enqueued: frame by frame equal, in order, without a gap, at least to <paramref name="mustReachLsn"/>.</summary>
-    public static long Replay(FaultDisk disk, Manifest manifest, IReadOnlyList<EnqueuedFrame> history, long mustReachLsn)
+    public static long Replay(SimulatedDisk disk, Manifest manifest, IReadOnlyList<EnqueuedFrame> history, long mustReachLsn)
     {
         using var reader = new JournalReader(disk, Directory, manifest);
         var expected = history.SkipWhile(frame => frame.Lsn <= manifest.CheckpointLsn).GetEnumerator();

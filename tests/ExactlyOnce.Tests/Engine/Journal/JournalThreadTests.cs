@@ -3,7 +3,7 @@ using ExactlyOnce.Engine.Environment;
 using ExactlyOnce.Engine.Journal;
 using ExactlyOnce.Kernel.Primitives;
 using ExactlyOnce.Tests.Engine.Disk;
-using ExactlyOnce.Tests.Faults;
+using ExactlyOnce.Testing.Disks;
 
 namespace ExactlyOnce.Tests.Engine.Journal;
 
@@ -47,7 +47,7 @@ public sealed class JournalThreadTests : IDisposable
     [Fact]
     public void Group_commit_shares_syncs()
     {
-        var disk = new FaultDisk();
+        var disk = new SimulatedDisk();
         disk.CreateDirectory("/data");
         var environment = new SystemEnvironment(disk: new SlowSyncDisk(disk));
         using var journal = new JournalWriter(environment, new JournalOptions { FileBytes = 1 << 20, ZeroStepBytes = 64 * 1024 }, new ManifestStore(environment.Disk, "/data", new Manifest()));
@@ -60,7 +60,7 @@ public sealed class JournalThreadTests : IDisposable
     [Fact]
     public void A_failure_reaches_every_waiting_thread()
     {
-        var disk = new FaultDisk();
+        var disk = new SimulatedDisk();
         disk.CreateDirectory("/data");
         var environment = new SystemEnvironment(disk: disk);
         using var journal = new JournalWriter(environment, new JournalOptions { FileBytes = 1 << 20, ZeroStepBytes = 64 * 1024 }, new ManifestStore(disk, "/data", new Manifest()));

@@ -1,7 +1,8 @@
 using ExactlyOnce.Engine.Disk;
 using ExactlyOnce.Engine.Journal;
 using ExactlyOnce.Kernel.Primitives;
-using ExactlyOnce.Tests.Faults;
+using ExactlyOnce.Testing.Disks;
+using ExactlyOnce.Testing.Simulation;
 
 namespace ExactlyOnce.Tests.Engine.Journal;
 
@@ -9,7 +10,7 @@ public sealed class JournalWriterTests
 {
     private static readonly PartitionKey s_partition = new(1, 2);
 
-    private readonly FaultDisk _disk = new();
+    private readonly SimulatedDisk _disk = new();
     private readonly List<string> _acknowledged = [];
 
     public JournalWriterTests() => _disk.CreateDirectory("/data");

@@ -2,13 +2,13 @@ using System.Buffers.Binary;
 using ExactlyOnce.Engine.Disk;
 using ExactlyOnce.Engine.Journal;
 using ExactlyOnce.Kernel.Primitives;
-using ExactlyOnce.Tests.Faults;
+using ExactlyOnce.Testing.Disks;
 
 namespace ExactlyOnce.Tests.Engine.Journal;
 
 public sealed class ManifestTests
 {
-    private readonly FaultDisk _disk = new();
+    private readonly SimulatedDisk _disk = new();
 
     private static Manifest Sample => new()
     {
@@ -87,7 +87,7 @@ public sealed class ManifestTests
     {
         for (var crashAt = 1; crashAt <= 12; crashAt++)
         {
-            var disk = new FaultDisk();
+            var disk = new SimulatedDisk();
             var store = new ManifestStore(disk, "/", new Manifest());
             store.Update(_ => Sample);
             disk.CrashAt(disk.Operations + crashAt);

@@ -50,7 +50,14 @@ internal sealed class TestLog : IPartitionViewSource, IDisposable
     public long Limit => Volatile.Read(ref _limit);
 
     /// <summary>First offset of an open transaction, or the end.</summary>
-    public long LastStable => _openTransactions.Count == 0 ? Limit : _openTransactions.Values.Min();
+    public long LastStable
+    {
+        get
+        {
+            lock (_lock)
+                return _openTransactions.Count == 0 ? Limit : _openTransactions.Values.Min();
+        }
+    }
 
     public IReadOnlyList<LogSegment> Segments => _segments;
 

@@ -1,4 +1,4 @@
-using ExactlyOnce.Tests.Faults;
+using ExactlyOnce.Testing.Disks;
 using Xunit.Abstractions;
 
 namespace ExactlyOnce.Tests.Engine.Recovery;
@@ -18,7 +18,7 @@ public sealed class DiskErrorTests(ITestOutputHelper output)
         var (cases, stops, operation) = (0, 0, (long)chunk);
         for (var more = true; more; operation += Chunks)
         {
-            var disk = new FaultDisk();
+            var disk = new SimulatedDisk();
             try
             {
                 disk.FailAt(operation, kind);
@@ -41,7 +41,7 @@ public sealed class DiskErrorTests(ITestOutputHelper output)
     [Fact]
     public void A_checkpoint_that_fails_for_lack_of_space_is_made_later()
     {
-        var (disk, promises) = (new FaultDisk(), new Promises());
+        var (disk, promises) = (new SimulatedDisk(), new Promises());
         var life = Life.Open(disk, promises);
         life.Run(first => first.CreateTopicsAsync());
         life.Run(first => first.SendAsync(Life.Plain, 0));
@@ -65,7 +65,7 @@ public sealed class DiskErrorTests(ITestOutputHelper output)
     }
 
     /// <summary>True when the error stopped the broker.</summary>
-    private static bool PlayAndFail(FaultDisk disk, long operation, out Promises promises)
+    private static bool PlayAndFail(SimulatedDisk disk, long operation, out Promises promises)
     {
         var kept = promises = new Promises();
         Life? life = null;

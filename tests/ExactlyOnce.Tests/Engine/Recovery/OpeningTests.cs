@@ -4,7 +4,7 @@ using ExactlyOnce.Engine.Partitions;
 using ExactlyOnce.Kernel.Partitions;
 using ExactlyOnce.Kernel.Records;
 using ExactlyOnce.Tests.Engine.Disk;
-using ExactlyOnce.Tests.Faults;
+using ExactlyOnce.Testing.Disks;
 
 namespace ExactlyOnce.Tests.Engine.Recovery;
 
@@ -25,7 +25,7 @@ public sealed class OpeningTests
     [Fact]
     public void A_new_directory_survives_a_power_cut_right_after_its_first_acknowledgement()
     {
-        var (disk, promises) = (new FaultDisk(), new Promises());
+        var (disk, promises) = (new SimulatedDisk(), new Promises());
         var life = Life.Open(disk, promises);
         life.Run(first => first.CreateTopicsAsync());
         life.Run(first => first.SendAsync(Life.Plain, 0));
@@ -36,7 +36,7 @@ public sealed class OpeningTests
     [Fact]
     public void Opening_fails_instead_of_hanging_when_the_journal_fails_in_it()
     {
-        var disk = new FaultDisk();
+        var disk = new SimulatedDisk();
         Script.Play(disk, new Promises());
         var syncs = 0;
         for (var operation = 1; ; operation++)
@@ -62,7 +62,7 @@ public sealed class OpeningTests
     [InlineData(".checkpoint")]
     public void Damage_in_a_file_that_opening_reads_refuses_and_names_it(string ending)
     {
-        var disk = new FaultDisk();
+        var disk = new SimulatedDisk();
         Script.Play(disk, new Promises());
         var path = Life.Root + "/" + disk.List(Life.Root).Single(name => name.EndsWith(ending, StringComparison.Ordinal));
         disk = disk.Crash(CrashProfile.AllSurvive, 0);
@@ -76,7 +76,7 @@ public sealed class OpeningTests
     [Fact]
     public void Damage_in_front_of_a_later_journal_group_refuses_and_says_where()
     {
-        var disk = new FaultDisk();
+        var disk = new SimulatedDisk();
         Script.Play(disk, new Promises());
         var (path, position) = JournalWrite(disk, fromLast: 1);
         disk = disk.Crash(CrashProfile.AllSurvive, 0);
@@ -90,7 +90,7 @@ public sealed class OpeningTests
     [Fact]
     public void A_last_journal_group_torn_at_any_byte_is_cut_and_nothing_else()
     {
-        var (disk, promises) = (new FaultDisk(), new Promises());
+        var (disk, promises) = (new SimulatedDisk(), new Promises());
         var life = Script.Play(disk, promises);
         var whole = life.Run(now => now.ReadRecordsAsync(IsolationLevel.ReadUncommitted)).Records;
         var (path, position) = JournalWrite(disk, fromLast: 0);
@@ -108,7 +108,7 @@ public sealed class OpeningTests
     [Fact]
     public void Damage_in_a_segment_is_told_with_file_and_position_and_never_delivered()
     {
-        var disk = new FaultDisk();
+        var disk = new SimulatedDisk();
         Script.Play(disk, new Promises());
         var folder = Life.Root + "/topics/" + disk.List(Life.Root + "/topics").First(name => name.Contains("bulk", StringComparison.Ordinal)).TrimEnd('/');
         var path = folder + "/" + disk.List(folder).First(name => name.EndsWith(".log", StringComparison.Ordinal));
@@ -124,7 +124,7 @@ public sealed class OpeningTests
     [Fact]
     public void All_five_remembered_batches_are_recognised_as_duplicates_after_a_restart()
     {
-        var (disk, promises) = (new FaultDisk(), new Promises());
+        var (disk, promises) = (new SimulatedDisk(), new Promises());
         var life = Life.Open(disk, promises);
         life.Run(first => first.CreateTopicsAsync());
         for (var record = 0; record < 7; record++)
@@ -149,7 +149,7 @@ public sealed class OpeningTests
     [Fact]
     public void A_transaction_that_was_open_when_the_process_died_is_aborted_by_the_next_opening()
     {
-        var (disk, promises) = (new FaultDisk(), new Promises());
+        var (disk, promises) = (new SimulatedDisk(), new Promises());
         Script.Play(disk, promises);
         var life = Life.Open(disk.Crash(CrashProfile.AllSurvive, 0), promises);
 
@@ -162,7 +162,7 @@ public sealed class OpeningTests
     }
 
     /// <summary>Where the journal's newest writes but n stands.</summary>
-    private static (string Path, long Position) JournalWrite(FaultDisk disk, int fromLast)
+    private static (string Path, long Position) JournalWrite(SimulatedDisk disk, int fromLast)
     {
         var line = disk.Trace.Where(line => line.Contains(" write /data/journal/", StringComparison.Ordinal)).SkipLast(fromLast).Last().Split(' ');
         return (line[2], long.Parse(line[3].Split('+')[0], CultureInfo.InvariantCulture));

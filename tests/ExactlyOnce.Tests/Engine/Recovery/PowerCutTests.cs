@@ -1,4 +1,4 @@
-using ExactlyOnce.Tests.Faults;
+using ExactlyOnce.Testing.Disks;
 using Xunit.Abstractions;
 
 namespace ExactlyOnce.Tests.Engine.Recovery;
@@ -14,7 +14,7 @@ public sealed class PowerCutTests(ITestOutputHelper output)
     [Fact]
     public void The_script_does_the_same_disk_operations_every_time_and_at_least_two_hundred()
     {
-        var (first, second) = (new FaultDisk(), new FaultDisk());
+        var (first, second) = (new SimulatedDisk(), new SimulatedDisk());
         Script.Play(first, new Promises());
         Script.Play(second, new Promises());
 
@@ -28,7 +28,7 @@ public sealed class PowerCutTests(ITestOutputHelper output)
     [Fact]
     public void Without_a_crash_everything_the_script_did_is_there()
     {
-        var (disk, promises) = (new FaultDisk(), new Promises());
+        var (disk, promises) = (new SimulatedDisk(), new Promises());
         var life = Script.Play(disk, promises);
         promises.CheckAcknowledged(life.Run(now => now.ReadRecordsAsync(IsolationLevel.ReadUncommitted)));
         Survive(disk.Crash(CrashProfile.AllSurvive, 0), promises, cutAgain: false);
@@ -94,9 +94,9 @@ public sealed class PowerCutTests(ITestOutputHelper output)
     }
 
     /// <summary>False when the script is over before that operation. The promises are made anew for each damage, because checking them goes on with the broker's next life.</summary>
-    private static bool TryCrashAt(long operation, out FaultDisk disk, out Func<Promises> promisesOf)
+    private static bool TryCrashAt(long operation, out SimulatedDisk disk, out Func<Promises> promisesOf)
     {
-        disk = new FaultDisk();
+        disk = new SimulatedDisk();
         disk.CrashAt(operation);
         var promises = new Promises();
         promisesOf = promises.Copy;
@@ -110,7 +110,7 @@ public sealed class PowerCutTests(ITestOutputHelper output)
         return disk.HasCrashed;
     }
 
-    private static bool TryCrashWhileOpening(FaultDisk disk, long operation, Promises promises, out FaultDisk damaged)
+    private static bool TryCrashWhileOpening(SimulatedDisk disk, long operation, Promises promises, out SimulatedDisk damaged)
     {
         damaged = disk;
         disk.CrashAt(operation);
@@ -125,7 +125,7 @@ public sealed class PowerCutTests(ITestOutputHelper output)
     }
 
     /// <summary>Opens, checks, writes on, opens once more: in order, or after another power cut.</summary>
-    internal static void Survive(FaultDisk disk, Promises promises, bool cutAgain)
+    internal static void Survive(SimulatedDisk disk, Promises promises, bool cutAgain)
     {
         var life = Life.Open(disk, promises);
         var found = CheckAndAdopt(life, promises);
@@ -148,6 +148,6 @@ public sealed class PowerCutTests(ITestOutputHelper output)
         return image;
     }
 
-    private static InvalidOperationException Failed(Exception cause, long operation, CrashProfile profile, FaultDisk disk) =>
+    private static InvalidOperationException Failed(Exception cause, long operation, CrashProfile profile, SimulatedDisk disk) =>
         new($"Cut at operation {operation}, {profile}: {cause.Message}\n{string.Join('\n', disk.Trace.TakeLast(12))}", cause);
 }

@@ -1,11 +1,11 @@
-namespace ExactlyOnce.Tests.Faults;
+namespace ExactlyOnce.Testing.Disks;
 
 /// <summary>Decides which unsynced operations reach the device in a power cut.</summary>
 internal sealed class CrashDamage(CrashProfile profile, Random random)
 {
     private static readonly double[] s_survivalRates = [0, 0.1, 0.5, 0.9, 1];
 
-    public void Apply(IReadOnlyList<FaultOperation> pending)
+    public void Apply(IReadOnlyList<PendingOperation> pending)
     {
         if (profile == CrashProfile.LostSectors)
             KeepSectors(pending, s_survivalRates[random.Next(s_survivalRates.Length)]);
@@ -13,16 +13,16 @@ internal sealed class CrashDamage(CrashProfile profile, Random random)
             KeepPrefix(pending);
     }
 
-    private void KeepPrefix(IReadOnlyList<FaultOperation> pending)
+    private void KeepPrefix(IReadOnlyList<PendingOperation> pending)
     {
         var whole = random.Next(pending.Count + 1);
         for (var index = 0; index < whole; index++)
             pending[index].ApplyDurable();
-        if (whole < pending.Count && pending[whole] is FaultWrite write)
+        if (whole < pending.Count && pending[whole] is PendingWrite write)
             Tear(write).ApplyDurable();
     }
 
-    private FaultWrite Tear(FaultWrite write)
+    private PendingWrite Tear(PendingWrite write)
     {
         if (profile == CrashProfile.Prefix)
             return write with { Bytes = write.Bytes[..random.Next(write.Bytes.Length + 1)] };
@@ -33,11 +33,11 @@ internal sealed class CrashDamage(CrashProfile profile, Random random)
         return write with { Position = kept.Count > 0 ? kept[0].Position : write.Position, Bytes = [.. kept.SelectMany(sector => sector.Bytes)] };
     }
 
-    private void KeepSectors(IReadOnlyList<FaultOperation> pending, double rate)
+    private void KeepSectors(IReadOnlyList<PendingOperation> pending, double rate)
     {
         foreach (var operation in pending)
         {
-            if (operation is FaultWrite write)
+            if (operation is PendingWrite write)
             {
                 foreach (var sector in write.Sectors())
                     KeepOrLose(sector, rate);
@@ -50,7 +50,7 @@ internal sealed class CrashDamage(CrashProfile profile, Random random)
     }
 
     /// <summary>A lost sector may still have made the file longer.</summary>
-    private void KeepOrLose(FaultWrite sector, double rate)
+    private void KeepOrLose(PendingWrite sector, double rate)
     {
         var durable = sector.File.Durable;
         if (random.NextDouble() < rate)

@@ -1,6 +1,6 @@
 using ExactlyOnce.Engine.Disk;
 
-namespace ExactlyOnce.Tests.Faults;
+namespace ExactlyOnce.Testing.Disks;
 
 /// <summary>
 /// A disk in memory that loses what a real one may lose. Each file has a durable image and an ordered list of unsynced writes, each directory durable entries
@@ -8,23 +8,23 @@ namespace ExactlyOnce.Tests.Faults;
 /// crash follows from the profile and the seed alone.
 /// <para>Not modelled: sectors that were synced are never lost, a sync never lies without failing, unsynced bytes of one file never reach another.</para>
 /// </summary>
-internal sealed class FaultDisk : IDisk
+internal sealed class SimulatedDisk : IDisk
 {
     private readonly Lock _lock = new();
-    private readonly FaultDirectory _root;
-    private readonly List<FaultOperation> _pending;
+    private readonly SimulatedDirectory _root;
+    private readonly List<PendingOperation> _pending;
     private readonly Dictionary<long, FaultKind> _faults = [];
     private readonly Dictionary<string, string> _owners = [];
     private long _crashAt = long.MaxValue;
     private long _failReadAt = long.MaxValue;
     private long _reads;
 
-    public FaultDisk()
-        : this(new FaultDirectory(), [])
+    public SimulatedDisk()
+        : this(new SimulatedDirectory(), [])
     {
     }
 
-    private FaultDisk(FaultDirectory root, List<FaultOperation> pending)
+    private SimulatedDisk(SimulatedDirectory root, List<PendingOperation> pending)
     {
         _root = root;
         _pending = pending;
@@ -55,20 +55,20 @@ internal sealed class FaultDisk : IDisk
     }
 
     /// <summary>What survives of this disk, which is dead from here on; may be asked again with another seed.</summary>
-    public FaultDisk Crash(CrashProfile profile, int seed)
+    public SimulatedDisk Crash(CrashProfile profile, int seed)
     {
         lock (_lock)
         {
             HasCrashed = true;
-            var copies = new Dictionary<FaultNode, FaultNode>(ReferenceEqualityComparer.Instance);
-            var root = (FaultDirectory)CopyOf(_root, copies);
+            var copies = new Dictionary<SimulatedNode, SimulatedNode>(ReferenceEqualityComparer.Instance);
+            var root = (SimulatedDirectory)CopyOf(_root, copies);
             var pending = _pending.ConvertAll(operation => operation.On(node => CopyOf(node, copies)));
             if (profile == CrashProfile.AllSurvive)
-                return new FaultDisk(root, pending);
+                return new SimulatedDisk(root, pending);
             new CrashDamage(profile, new Random(seed)).Apply(pending);
             foreach (var node in copies.Values)
                 ForgetCache(node);
-            return new FaultDisk(root, []);
+            return new SimulatedDisk(root, []);
         }
     }
 
@@ -101,10 +101,10 @@ internal sealed class FaultDisk : IDisk
             {
                 if (!directory.Current.TryGetValue(part, out var node))
                 {
-                    node = directory.Current[part] = new FaultDirectory();
-                    _pending.Add(new FaultLink(directory, part, node));
+                    node = directory.Current[part] = new SimulatedDirectory();
+                    _pending.Add(new PendingLink(directory, part, node));
                 }
-                directory = node as FaultDirectory ?? throw DiskError.Failed("mkdir", path, "a file has that name");
+                directory = node as SimulatedDirectory ?? throw DiskError.Failed("mkdir", path, "a file has that name");
             }
         }
     }
@@ -112,13 +112,13 @@ internal sealed class FaultDisk : IDisk
     public bool DirectoryExists(string path)
     {
         lock (_lock)
-            return Alive(() => Find(path) is FaultDirectory);
+            return Alive(() => Find(path) is SimulatedDirectory);
     }
 
     public bool FileExists(string path)
     {
         lock (_lock)
-            return Alive(() => Find(path) is FaultFile);
+            return Alive(() => Find(path) is SimulatedFile);
     }
 
     public IReadOnlyList<string> List(string path)
@@ -126,7 +126,7 @@ internal sealed class FaultDisk : IDisk
         lock (_lock)
         {
             var directory = Alive(() => FindDirectory("list", path));
-            return [.. directory.Current.Select(entry => entry.Key + (entry.Value is FaultDirectory ? "/" : "")).Order(StringComparer.Ordinal)];
+            return [.. directory.Current.Select(entry => entry.Key + (entry.Value is SimulatedDirectory ? "/" : "")).Order(StringComparer.Ordinal)];
         }
     }
 
@@ -137,13 +137,13 @@ internal sealed class FaultDisk : IDisk
             if (opening is FileOpening.Create or FileOpening.CreateNew)
                 Enter("create", path);
             var existing = Alive(() => Find(path));
-            if (existing is FaultDirectory)
+            if (existing is SimulatedDirectory)
                 throw DiskError.Failed("open", path, "is a directory");
             if (existing is null && opening is FileOpening.Read or FileOpening.ReadWrite)
                 throw DiskError.Failed("open", path, "no such file");
             if (existing is not null && opening == FileOpening.CreateNew)
                 throw DiskError.Failed("open", path, "file exists");
-            var file = existing as FaultFile ?? Link(path, new FaultFile());
+            var file = existing as SimulatedFile ?? Link(path, new SimulatedFile());
             if (opening == FileOpening.Create && file.Current.Length > 0)
                 Truncate(file, 0);
             return new Handle(this, file, path, opening != FileOpening.Read);
@@ -157,18 +157,18 @@ internal sealed class FaultDisk : IDisk
             Enter("rename", source);
             var file = FindFile("rename", source);
             var (from, to) = (FindParent("rename", source), FindParent("rename", target));
-            if (Find(target) is FaultDirectory)
+            if (Find(target) is SimulatedDirectory)
                 throw DiskError.Failed("rename", target, "is a directory");
             var (oldName, newName) = (Path.GetFileName(source), Path.GetFileName(target));
             from.Current.Remove(oldName);
             to.Current[newName] = file;
             if (from == to)
             {
-                _pending.Add(new FaultRename(from, oldName, newName, file));
+                _pending.Add(new PendingRename(from, oldName, newName, file));
                 return;
             }
-            _pending.Add(new FaultLink(to, newName, file));
-            _pending.Add(new FaultUnlink(from, oldName, file));
+            _pending.Add(new PendingLink(to, newName, file));
+            _pending.Add(new PendingUnlink(from, oldName, file));
         }
     }
 
@@ -212,7 +212,7 @@ internal sealed class FaultDisk : IDisk
                 return null;
             }
             if (Alive(() => Find(path)) is null)
-                Link(path, new FaultFile()).Current.Write(0, System.Text.Encoding.UTF8.GetBytes(ownerText));
+                Link(path, new SimulatedFile()).Current.Write(0, System.Text.Encoding.UTF8.GetBytes(ownerText));
             _owners[path] = owner = ownerText;
             return new HeldLock(this, path);
         }
@@ -256,19 +256,19 @@ internal sealed class FaultDisk : IDisk
     private static StorageException Fault(FaultKind kind, string operation, string path) =>
         kind == FaultKind.NoSpace ? DiskError.Full(operation, path, "simulated ENOSPC") : DiskError.Failed(operation, path, "simulated EIO");
 
-    private void Write(FaultFile file, string path, long position, ReadOnlySpan<byte> bytes)
+    private void Write(SimulatedFile file, string path, long position, ReadOnlySpan<byte> bytes)
     {
         var fault = Enter("write", $"{path} {position}+{bytes.Length}");
         if (fault is not null || HasCrashed)
             bytes = bytes[..(int)(new Random((int)Operations).NextDouble() * bytes.Length)];
         file.Current.Write(position, bytes);
-        _pending.Add(new FaultWrite(file, position, bytes.ToArray()));
+        _pending.Add(new PendingWrite(file, position, bytes.ToArray()));
         ThrowIfCrashed();
         if (fault is { } kind)
             throw Fault(kind, "pwrite", path);
     }
 
-    private int Read(FaultFile file, string path, long position, Span<byte> buffer)
+    private int Read(SimulatedFile file, string path, long position, Span<byte> buffer)
     {
         ThrowIfCrashed();
         if (++_reads == _failReadAt)
@@ -279,13 +279,13 @@ internal sealed class FaultDisk : IDisk
         return count;
     }
 
-    private void SetLength(FaultFile file, string path, long length)
+    private void SetLength(SimulatedFile file, string path, long length)
     {
         Enter("set length", path);
         Truncate(file, length);
     }
 
-    private void Sync(FaultFile file, string path)
+    private void Sync(SimulatedFile file, string path)
     {
         var fault = Enter("sync", path);
         Syncs++;
@@ -293,7 +293,7 @@ internal sealed class FaultDisk : IDisk
     }
 
     /// <summary>A failed sync forgets that there was anything to sync: some sectors made it, the others are called clean and never will.</summary>
-    private void SyncNode(FaultNode node, FaultKind? fault, string path)
+    private void SyncNode(SimulatedNode node, FaultKind? fault, string path)
     {
         var own = _pending.FindAll(operation => operation.Owner == node);
         _pending.RemoveAll(operation => operation.Owner == node);
@@ -306,57 +306,57 @@ internal sealed class FaultDisk : IDisk
         throw Fault(kind, "sync", path);
     }
 
-    private void Truncate(FaultFile file, long length)
+    private void Truncate(SimulatedFile file, long length)
     {
         file.Current.SetLength(length);
-        _pending.Add(new FaultLength(file, length));
+        _pending.Add(new PendingLength(file, length));
     }
 
     private T Link<T>(string path, T node)
-        where T : FaultNode
+        where T : SimulatedNode
     {
         var directory = FindParent("open", path);
         directory.Current[Path.GetFileName(path)] = node;
-        _pending.Add(new FaultLink(directory, Path.GetFileName(path), node));
+        _pending.Add(new PendingLink(directory, Path.GetFileName(path), node));
         return node;
     }
 
-    private void Unlink(string path, FaultNode node)
+    private void Unlink(string path, SimulatedNode node)
     {
         var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(path));
         var directory = FindParent("unlink", Path.TrimEndingDirectorySeparator(path));
         directory.Current.Remove(name);
-        _pending.Add(new FaultUnlink(directory, name, node));
+        _pending.Add(new PendingUnlink(directory, name, node));
     }
 
-    private FaultNode? Find(string path)
+    private SimulatedNode? Find(string path)
     {
-        FaultNode? node = _root;
+        SimulatedNode? node = _root;
         foreach (var part in Parts(path))
         {
-            if (node is not FaultDirectory directory || !directory.Current.TryGetValue(part, out node))
+            if (node is not SimulatedDirectory directory || !directory.Current.TryGetValue(part, out node))
                 return null;
         }
         return node;
     }
 
-    private FaultFile FindFile(string operation, string path) =>
-        Find(path) as FaultFile ?? throw DiskError.Failed(operation, path, "no such file");
+    private SimulatedFile FindFile(string operation, string path) =>
+        Find(path) as SimulatedFile ?? throw DiskError.Failed(operation, path, "no such file");
 
-    private FaultDirectory FindDirectory(string operation, string path) =>
-        Find(path) as FaultDirectory ?? throw DiskError.Failed(operation, path, "no such directory");
+    private SimulatedDirectory FindDirectory(string operation, string path) =>
+        Find(path) as SimulatedDirectory ?? throw DiskError.Failed(operation, path, "no such directory");
 
-    private FaultDirectory FindParent(string operation, string path) => FindDirectory(operation, Path.GetDirectoryName(path) ?? "/");
+    private SimulatedDirectory FindParent(string operation, string path) => FindDirectory(operation, Path.GetDirectoryName(path) ?? "/");
 
     private static string[] Parts(string path) => path.Split(['/', '\\'], StringSplitOptions.RemoveEmptyEntries);
 
-    private static FaultNode CopyOf(FaultNode node, Dictionary<FaultNode, FaultNode> copies)
+    private static SimulatedNode CopyOf(SimulatedNode node, Dictionary<SimulatedNode, SimulatedNode> copies)
     {
         if (copies.TryGetValue(node, out var copy))
             return copy;
-        if (node is FaultFile file)
+        if (node is SimulatedFile file)
             return copies[node] = file.Copy();
-        var (source, target) = ((FaultDirectory)node, new FaultDirectory());
+        var (source, target) = ((SimulatedDirectory)node, new SimulatedDirectory());
         copies[node] = target;
         foreach (var (name, entry) in source.Current)
             target.Current[name] = CopyOf(entry, copies);
@@ -366,21 +366,21 @@ internal sealed class FaultDisk : IDisk
     }
 
     /// <summary>After a power cut a reader sees what the device has.</summary>
-    private static void ForgetCache(FaultNode node)
+    private static void ForgetCache(SimulatedNode node)
     {
-        if (node is FaultFile file)
+        if (node is SimulatedFile file)
         {
             file.Current.SetLength(0);
             file.Current.Write(0, file.Durable.Bytes);
             return;
         }
-        var directory = (FaultDirectory)node;
+        var directory = (SimulatedDirectory)node;
         directory.Current.Clear();
         foreach (var (name, entry) in directory.Durable)
             directory.Current[name] = entry;
     }
 
-    private sealed class HeldLock(FaultDisk disk, string path) : IDisposable
+    private sealed class HeldLock(SimulatedDisk disk, string path) : IDisposable
     {
         public void Dispose()
         {
@@ -389,7 +389,7 @@ internal sealed class FaultDisk : IDisk
         }
     }
 
-    private sealed class Handle(FaultDisk disk, FaultFile file, string path, bool writable) : IDiskFile
+    private sealed class Handle(SimulatedDisk disk, SimulatedFile file, string path, bool writable) : IDiskFile
     {
         private bool _closed;
 

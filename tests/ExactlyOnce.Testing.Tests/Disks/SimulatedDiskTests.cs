@@ -1,12 +1,13 @@
 using System.Text;
 using ExactlyOnce.Engine.Disk;
+using ExactlyOnce.Testing.Disks;
 
-namespace ExactlyOnce.Tests.Faults;
+namespace ExactlyOnce.Testing.Tests.Disks;
 
 /// <summary>The fault disk is what other tests trust, so it is tested too: it must be able to lose everything that a disk may lose, and nothing else.</summary>
-public sealed class FaultDiskTests
+public sealed class SimulatedDiskTests
 {
-    private readonly FaultDisk _disk = new();
+    private readonly SimulatedDisk _disk = new();
 
     [Fact]
     public void What_was_synced_survives_every_crash()
@@ -119,5 +120,5 @@ public sealed class FaultDiskTests
             _disk.Crash(profile, 42).ReadAll("/a").Should().Equal(_disk.Crash(profile, 42).ReadAll("/a"));
     }
 
-    private static string Text(FaultDisk disk, string path) => Encoding.ASCII.GetString(disk.ReadAll(path));
+    private static string Text(SimulatedDisk disk, string path) => Encoding.ASCII.GetString(disk.ReadAll(path));
 }

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
-namespace ExactlyOnce.Tests.Faults;
+namespace ExactlyOnce.Testing.Simulation;
 
 /// <summary>
 /// One thread, virtual time, a seed and a disk that can fail: a broker in this environment does the same thing every time. Work that production gives to
@@ -77,7 +77,7 @@ internal sealed class StepEnvironment(IDisk disk, int seed = 1) : BrokerEnvironm
         private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
 
         private readonly Queue<(Action<object?> Action, object? State)> _queue = new();
-        private readonly SemaphoreSlim _wake = new(0);
+        private int _wakes;
 
         public override void Schedule(Action<object?> action, object? state)
         {
@@ -86,9 +86,25 @@ internal sealed class StepEnvironment(IDisk disk, int seed = 1) : BrokerEnvironm
             Wake();
         }
 
-        public void Wake() => _wake.Release();
+        public void Wake()
+        {
+            lock (_queue)
+            {
+                _wakes++;
+                Monitor.Pulse(_queue);
+            }
+        }
 
-        public bool TryWait() => _wake.Wait(s_patience);
+        public bool TryWait()
+        {
+            lock (_queue)
+            {
+                if (_wakes == 0 && !Monitor.Wait(_queue, s_patience))
+                    return false;
+                _wakes = 0;
+                return true;
+            }
+        }
 
         public bool Step()
         {

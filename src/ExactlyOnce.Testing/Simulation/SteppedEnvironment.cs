@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
-namespace ExactlyOnce.Tests.Faults;
+namespace ExactlyOnce.Testing.Simulation;
 
 /// <summary>One thread, a clock that stands still, chance from a seed, completions inline.</summary>
 internal sealed class SteppedEnvironment(IDisk disk, int seed = 1) : BrokerEnvironment
