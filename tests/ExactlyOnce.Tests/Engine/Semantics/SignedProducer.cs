@@ -34,8 +34,8 @@ internal sealed class SignedProducer
     public async Task<AppendOutcome> AppendAsync(TopicPartition partition, int sequence, BatchAttributes attributes, params string[] values)
     {
         var operation = new Operation { Session = Session };
-        operation.Batch = Write(values, sequence, attributes, out var header);
-        operation.Header = header;
+        var batch = Write(values, sequence, attributes, out var header);
+        operation.Sign(header, batch);
         if (_broker.Partition(partition).Append(operation) != AppendStatus.Completed)
             await operation.Completed.WaitAsync(TestBroker.Soon);
         return operation.Outcome;
