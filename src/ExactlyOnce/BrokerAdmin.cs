@@ -37,6 +37,7 @@ public sealed class BrokerAdmin
 
     /// <summary>The topic as it stands; null when there is none.</summary>
     /// <param name="topic">The topic's name.</param>
+    /// <exception cref="BrokerClosedException">The broker is closed.</exception>
     public TopicDescription? DescribeTopic(string topic)
     {
         Topic.ValidateName(topic, nameof(topic));
@@ -66,8 +67,8 @@ public sealed class BrokerAdmin
     /// <exception cref="InvalidRequestException">An option is not valid, or the number of partitions was changed.</exception>
     public async Task AlterTopicAsync(string topic, Action<TopicOptions> configure, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(configure);
         var known = Require(topic);
+        ArgumentNullException.ThrowIfNull(configure);
         var options = known.Options.Clone();
         options.Partitions = known.Partitions;
         configure(options);
@@ -103,8 +104,11 @@ public sealed class BrokerAdmin
 
     /// <summary>The transactions that are prepared and wait for their decision.</summary>
     /// <param name="cancellationToken">Stops the waiting.</param>
-    public Task<IReadOnlyList<PreparedTransaction>> ListPreparedTransactionsAsync(CancellationToken cancellationToken = default) =>
-        _backend.ListPreparedAsync(cancellationToken).AsTask();
+    public async Task<IReadOnlyList<PreparedTransaction>> ListPreparedTransactionsAsync(CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return await _backend.ListPreparedAsync(cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Commits a prepared transaction. Doing it again succeeds.</summary>
     /// <param name="token">The token that <see cref="Transaction.PrepareAsync"/> answered.</param>
@@ -129,6 +133,7 @@ public sealed class BrokerAdmin
         ArgumentException.ThrowIfNullOrEmpty(transactionalId);
         ArgumentOutOfRangeException.ThrowIfNegative(producerId);
         ArgumentOutOfRangeException.ThrowIfNegative(epoch);
+        cancellationToken.ThrowIfCancellationRequested();
         return await _backend.GetOutcomeAsync(transactionalId, producerId, epoch, cancellationToken).ConfigureAwait(false);
     }
 
@@ -145,6 +150,7 @@ public sealed class BrokerAdmin
         string group, string topic, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(group);
+        cancellationToken.ThrowIfCancellationRequested();
         var partitions = new List<TopicPartition>();
         for (var i = 0; i < Require(topic).Partitions; i++)
             partitions.Add(new TopicPartition(topic, i));
