@@ -18,6 +18,8 @@ namespace ExactlyOnce.Engine.Backend;
 /// </summary>
 internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
 {
+    private const int NamedAppendBytesBeside = 8192;
+
     private readonly GroupSessions _sessions = engine.GroupSessions;
 
     public override TimeProvider Time => engine.Environment.Time;
@@ -30,10 +32,17 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
 
     public override ICompressionCodec GetCodec(CompressionType type) => engine.Codecs.Get(type);
 
-    public override TopicDescription? TryGetTopic(string topic) => engine.State.Topics.Find(topic) is { } found ? Describe(found) : null;
+    public override TopicDescription? TryGetTopic(string topic)
+    {
+        engine.ThrowIfClosed();
+        return engine.State.Topics.Find(topic) is { } found ? Describe(found) : null;
+    }
 
-    public override IReadOnlyList<TopicDescription> ListTopics() =>
-        [.. engine.State.Topics.Topics.OrderBy(topic => topic.Name, StringComparer.Ordinal).Select(Describe)];
+    public override IReadOnlyList<TopicDescription> ListTopics()
+    {
+        engine.ThrowIfClosed();
+        return [.. engine.State.Topics.Topics.OrderBy(topic => topic.Name, StringComparer.Ordinal).Select(Describe)];
+    }
 
     public override async ValueTask<TopicDescription> CreateTopicAsync(string topic, TopicOptions options, CancellationToken cancellationToken)
     {
@@ -115,6 +124,8 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         engine.LiveProducers.Add(session);
         return session;
     }
+
+    public override long NamedAppendBytesMax => engine.Journal.FrameBytesMax - NamedAppendBytesBeside;
 
     public override AppendStatus AppendNamed(ProducerSession session, IReadOnlyList<AppendOperation> operations, long lastSourceSequence)
     {
@@ -262,7 +273,11 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
             throw Refusals.Of(reply.Decision.Verdict, group);
     }
 
-    public override IReadOnlyList<string> ListGroups() => engine.Groups.List();
+    public override IReadOnlyList<string> ListGroups()
+    {
+        engine.ThrowIfClosed();
+        return engine.Groups.List();
+    }
 
     public override ValueTask DisposeAsync() => engine.CloseAsync();
 
