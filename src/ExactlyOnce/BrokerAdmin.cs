@@ -102,6 +102,28 @@ public sealed class BrokerAdmin
 
     // Transactions
 
+    /// <summary>
+    /// The transactions that are open: begun and not ended, oldest first. One that stays here holds back every read_committed reader of its partitions until it ends or its
+    /// timeout comes.
+    /// </summary>
+    /// <param name="cancellationToken">Stops the waiting.</param>
+    public async Task<IReadOnlyList<TransactionDescription>> ListOpenTransactionsAsync(CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return await _backend.ListOpenAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Aborts the open transaction of a transactional id and fences its producer, which is told by whom: for one that hangs. A prepared one is not touched.</summary>
+    /// <param name="transactionalId">The transactional id.</param>
+    /// <param name="cancellationToken">Stops the waiting, not the abort.</param>
+    /// <exception cref="InvalidRequestException">Nothing is open under this id, or it is prepared: then resolve it by its token.</exception>
+    public async Task AbortTransactionAsync(string transactionalId, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(transactionalId);
+        cancellationToken.ThrowIfCancellationRequested();
+        await _backend.AbortOpenAsync(transactionalId, cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>The transactions that are prepared and wait for their decision.</summary>
     /// <param name="cancellationToken">Stops the waiting.</param>
     public async Task<IReadOnlyList<PreparedTransaction>> ListPreparedTransactionsAsync(CancellationToken cancellationToken = default)

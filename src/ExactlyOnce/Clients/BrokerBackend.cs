@@ -71,6 +71,12 @@ internal abstract class BrokerBackend : IAsyncDisposable
 
     public abstract ValueTask<IReadOnlyList<PreparedTransaction>> ListPreparedAsync(CancellationToken cancellationToken);
 
+    /// <summary>Transactions that are begun and neither ended nor prepared, oldest first.</summary>
+    public virtual ValueTask<IReadOnlyList<TransactionDescription>> ListOpenAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    /// <summary>Aborts an open transaction from outside and fences its producer.</summary>
+    public virtual ValueTask AbortOpenAsync(string transactionalId, CancellationToken cancellationToken) => throw new NotSupportedException();
+
     /// <summary>The remembered outcome of the transaction that (transactional id, producer id, epoch) names.</summary>
     public abstract ValueTask<TransactionOutcome> GetOutcomeAsync(string transactionalId, long producerId, short epoch, CancellationToken cancellationToken);
 

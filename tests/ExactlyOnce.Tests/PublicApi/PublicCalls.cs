@@ -26,7 +26,7 @@ internal static class PublicCalls
     /// <summary>Types whose members only hold what they are given; whoever takes such a value checks it, and the calls that do are tested with wrong ones.</summary>
     private static readonly HashSet<Type> s_values =
     [
-        typeof(CommittedOffset), typeof(NoKey), typeof(PreparedTransaction), typeof(ProducerRecord<,>), typeof(RecordMetadata), typeof(TopicDescription), typeof(TopicPartition),
+        typeof(CommittedOffset), typeof(NoKey), typeof(PreparedTransaction), typeof(ProducerRecord<,>), typeof(RecordMetadata), typeof(TopicDescription), typeof(TopicPartition), typeof(TransactionDescription),
     ];
 
     public static IReadOnlyList<PublicCall> All { get; } = [.. typeof(Broker).Assembly.GetExportedTypes().Where(HasCalls).SelectMany(CallsOf).OrderBy(call => call.Name, StringComparer.Ordinal)];

@@ -141,6 +141,8 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
             operations[i].Outcome = Refusals.ToOutcome(receipts[deciding], decision, operations[deciding], batches[deciding].Partition, engine);
             lsn = Math.Max(lsn, receipts[deciding].Lsn);
         }
+        if (operations[0].Outcome.Error == ErrorCode.ProducerFenced)
+            engine.Meter.RecordFenced();
         if (engine.IsVisible(lsn))
             return AppendStatus.Completed;
         foreach (var operation in operations)
@@ -188,6 +190,28 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
             return ValueTask.FromResult<IReadOnlyList<PreparedTransaction>>([.. engine.State.Transactions.ListPrepared().Select(prepared =>
                 new PreparedTransaction(
                     prepared.Token, prepared.TransactionalId, DateTimeOffset.FromUnixTimeMilliseconds(prepared.PreparedMs), engine.ToNames(prepared.Partitions)))]);
+    }
+
+    public override ValueTask<IReadOnlyList<TransactionDescription>> ListOpenAsync(CancellationToken cancellationToken)
+    {
+        engine.ThrowIfClosed();
+        lock (engine.State.Lock)
+            return ValueTask.FromResult<IReadOnlyList<TransactionDescription>>([.. engine.State.Transactions.Entries.Values
+                .Where(entry => entry.State == TransactionState.Ongoing)
+                .OrderBy(entry => entry.Current.StartMs)
+                .Select(entry => new TransactionDescription(
+                    entry.TransactionalId, entry.Identity.Id, entry.Identity.Epoch, DateTimeOffset.FromUnixTimeMilliseconds(entry.Current.StartMs), engine.ToNames(entry.Partitions)))]);
+    }
+
+    public override async ValueTask AbortOpenAsync(string transactionalId, CancellationToken cancellationToken)
+    {
+        engine.ThrowIfClosed();
+        cancellationToken.ThrowIfCancellationRequested();
+        var reply = engine.Transactions.AbortOpen(transactionalId, "an operator", engine.NowMs);
+        await VisibilityWait.For(engine, reply.Lsn);
+        engine.TransactionEnded.Pulse();
+        if (reply.Decision.IsRefused)
+            throw Refusals.Of(reply.Decision, transactionalId);
     }
 
     public override async ValueTask<TransactionOutcome> GetOutcomeAsync(

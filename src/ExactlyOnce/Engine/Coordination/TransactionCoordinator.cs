@@ -164,6 +164,15 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
             return CarryOut(Transactions.DecideAbort(transactionalId, reason, by, nowMs), transactionalId, nowMs);
     }
 
+    /// <summary>An operator ends a transaction that is neither ended nor prepared.</summary>
+    public CoordinatorReply AbortOpen(string transactionalId, string by, long nowMs)
+    {
+        lock (state.Lock)
+            return Transactions.TryGet(transactionalId)?.State == TransactionState.Prepared
+                ? new CoordinatorReply(new TransactionDecision { Verdict = TransactionVerdict.InvalidTransactionState }, state.AppliedLsn)
+                : CarryOut(Transactions.DecideAbort(transactionalId, AbortReason.Operator, by, nowMs), transactionalId, nowMs);
+    }
+
     /// <summary>Aborts every transaction that is older than its timeout; answers how many.</summary>
     public int AbortTimedOut(long nowMs)
     {
