@@ -28,21 +28,23 @@ internal sealed class FuzzChild
     private long _executions;
     private long _reported;
 
-    private FuzzChild(string target, ulong seed, string folder)
+    private FuzzChild(string target, ulong seed, string folder, CoverageMap coverage)
     {
         _folder = folder;
+        _coverage = coverage;
         _target = FuzzTargets.Create(target);
         _corpus = new Corpus(_target);
         _execution = new GuardedExecution(_target);
         _current = new CurrentInput(Path.Combine(folder, target + ".current"), _target.InputBytesMax);
         _mutator = new Mutator(_target, seed);
-        _coverage = new CoverageMap();
     }
 
     /// <summary>Arguments: target, seed, executions, milliseconds, folder for what is found.</summary>
     public static int Run(ReadOnlySpan<string> args)
     {
-        var child = new FuzzChild(args[0], ulong.Parse(args[1], CultureInfo.InvariantCulture), args[4]);
+        // Before anything else of the product runs: instrumented code without a map writes to nowhere.
+        var coverage = new CoverageMap();
+        var child = new FuzzChild(args[0], ulong.Parse(args[1], CultureInfo.InvariantCulture), args[4], coverage);
         child.Run(long.Parse(args[2], CultureInfo.InvariantCulture), TimeSpan.FromMilliseconds(long.Parse(args[3], CultureInfo.InvariantCulture)));
         return 0;
     }
@@ -50,6 +52,7 @@ internal sealed class FuzzChild
     private void Run(long executions, TimeSpan limit)
     {
         new Thread(WatchForHang) { IsBackground = true }.Start();
+        _coverage.Reset();
         var started = Stopwatch.GetTimestamp();
         foreach (var input in _corpus.Inputs.ToArray())
             Execute(input, isSeed: true);
