@@ -98,7 +98,7 @@ internal static class SampleDirectory
                 await latest.SendAsync(new ProducerRecord<string, string>($"alone {i}", Value(i, bulkBytes)));
             await latest.SendAsync(new ProducerRecord<string, string>($"often {i % 5}", Value(i, bulkBytes)));
             if (i % 16 == 0)
-                await packed.SendAsync(new ProducerRecord<string, string>("packed", Value(i, 2 * bulkBytes)) { Partition = 1 });
+                await packed.SendAsync(new ProducerRecord<string, string>("packed", Value(i, 400 + bulkBytes)) { Partition = 1 });
             if (i % 24 == 0)
                 await TransactAsync(broker, "checkout", commit: i % 48 == 0, bulkBytes);
         }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using ExactlyOnce.Engine.Coordination;
 using ExactlyOnce.Engine.Journal;
 using ExactlyOnce.Engine.Log;
 using ExactlyOnce.Engine.Partitions;
@@ -25,19 +26,30 @@ internal static class SampleParts
         return CheckpointFile.Read(disk, Path.Combine(image.Root, Manifest.Read(disk, image.Root)!.CheckpointFile!));
     }
 
-    public static IEnumerable<byte[]> Batches() => Distinct(PiecesOf(PieceOwner.Partition, (byte)PartitionPiece.Batch).Where(batch => !BatchHeader.Read(batch).IsControl));
+    public static IEnumerable<byte[]> Batches() => Distinct(AllBatches().Where(batch => !BatchHeader.Read(batch).IsControl));
 
-    public static IEnumerable<byte[]> Markers() => Distinct(PiecesOf(PieceOwner.Partition, (byte)PartitionPiece.Batch).Where(batch => BatchHeader.Read(batch).IsControl), 2);
+    public static IEnumerable<byte[]> Markers() => Distinct(AllBatches().Where(batch => BatchHeader.Read(batch).IsControl), 2);
 
     public static IEnumerable<byte[]> Runs() => CheckpointOf(s_small.Value).Partitions.Select(section => Cut(section.Tail.Span)).Where(run => run.Length > 0);
 
     public static IEnumerable<byte[]> GzipBlocks() =>
-        Batches().Where(batch => BatchHeader.Read(batch).Compression == CompressionType.Gzip).Select(batch => batch[BatchHeader.Size..]);
+        AllBatches().Where(batch => BatchHeader.Read(batch).Compression == CompressionType.Gzip).Select(batch => batch[BatchHeader.Size..]).Take(2);
 
     public static Func<IEnumerable<byte[]>> Pieces(PieceOwner owner, byte kind) => () => Distinct(PiecesOf(owner, kind));
 
     public static Func<IEnumerable<byte[]>> Section(Func<CoordinationSection, ReadOnlyMemory<byte>> choose) =>
         () => new[] { s_small.Value, s_smallClosed.Value }.Select(image => choose(CheckpointOf(image).Coordination).ToArray());
+
+    public static IEnumerable<byte[]> TopicRecords()
+    {
+        IEnumerable<TopicRecord> records = TopicCatalog.ReadSnapshot(CheckpointOf(s_small.Value).Coordination.Topics.Span).Topics;
+        foreach (var record in records.Append(new TopicRecord.Delete(2)))
+        {
+            var bytes = new ArrayBufferWriter<byte>();
+            record.Write(bytes);
+            yield return bytes.WrittenSpan.ToArray();
+        }
+    }
 
     public static IEnumerable<byte[]> PartitionStates() => Distinct(CheckpointOf(s_small.Value).Partitions.Select(section => section.State.ToArray()), 2);
 
@@ -62,11 +74,15 @@ internal static class SampleParts
         foreach (var end in new[] { SampleEnd.DiedIdle, SampleEnd.Closed })
         {
             var image = SampleDirectory.Make(end, bulkBytes: 0, bulkRecords: 0);
-            yield return DirectoryImage.Of(image.Root, [.. image.Files.Select(file => (file.Path, WithoutZeros(file.Content)))]).Encode();
+            yield return DirectoryImage.Of(image.Root, [.. image.Files.Select(file => (file.Path, file.Path.EndsWith(JournalFormat.FileSuffix, StringComparison.Ordinal) ? WithoutEmptyBlocks(file.Content) : file.Content))]).Encode();
         }
     }
 
-    private static byte[] WithoutZeros(byte[] content) => content[..(content.AsSpan().LastIndexOfAnyExcept((byte)0) + 1)];
+    private static byte[] WithoutEmptyBlocks(byte[] journal)
+    {
+        var used = journal.AsSpan().LastIndexOfAnyExcept((byte)0) + JournalFormat.BlockBytes;
+        return journal[..Math.Min(journal.Length, used / JournalFormat.BlockBytes * JournalFormat.BlockBytes)];
+    }
 
     /// <summary>Files of two groups, the second one empty: it vouches.</summary>
     public static IEnumerable<byte[]> JournalFiles(uint seed)
@@ -86,6 +102,20 @@ internal static class SampleParts
         payload.CopyTo(block[JournalFormat.GroupHeaderBytes..]);
         var crc = Crc32C.Append(Crc32C.Append(seed, block[..JournalGroupHeader.CrcAt]), payload);
         BinaryPrimitives.WriteUInt32LittleEndian(block[JournalGroupHeader.CrcAt..], crc);
+    }
+
+    /// <summary>The compressed ones first.</summary>
+    private static IEnumerable<byte[]> AllBatches()
+    {
+        var batches = new List<byte[]>();
+        foreach (var section in CheckpointOf(s_small.Value).Partitions)
+        {
+            var sequence = new BatchSequence(section.Tail.Span);
+            while (sequence.MoveNext())
+                batches.Add(sequence.Batch.ToArray());
+        }
+        batches.AddRange(PiecesOf(PieceOwner.Partition, (byte)PartitionPiece.Batch));
+        return batches.OrderByDescending(batch => BatchHeader.Read(batch).Compression);
     }
 
     private static IEnumerable<byte[]> PiecesOf(PieceOwner owner, byte kind)

@@ -22,7 +22,7 @@ internal static class StateTargets
             (source, destination) => TransactionRecordCodec.Write(TransactionRecordCodec.Read(source), destination));
         yield return RoundTrip("group-record", () => [.. SampleParts.Pieces(PieceOwner.Coordination, (byte)CoordinationPiece.Group)(), .. MembershipSeeds.Records()],
             (source, destination) => GroupRecordCodec.Write(GroupRecordCodec.Read(source), destination));
-        yield return RoundTrip("topic-record", SampleParts.Pieces(PieceOwner.Coordination, (byte)CoordinationPiece.Topic),
+        yield return RoundTrip("topic-record", SampleParts.TopicRecords,
             (source, destination) => TopicRecord.Read(source).Write(destination));
         yield return RoundTrip("message-id-record", SampleParts.Pieces(PieceOwner.Coordination, (byte)CoordinationPiece.MessageIds),
             (source, destination) => MessageIdRecord.Read(source).Write(destination));

@@ -21,7 +21,7 @@ internal static class StorageTargets
         yield return new FuzzTarget("journal", ReadJournal) { Refusal = typeof(DamagedStorageException), Seeds = () => SampleParts.JournalFiles(Seed), FixUp = FixJournal, InputBytesMax = 12 << 10, AllocatedBytesPerByte = 16 };
         yield return new FuzzTarget("directory", OpenDirectory)
         {
-            Refusal = typeof(DamagedStorageException), Seeds = SampleParts.SmallDirectories, FixUp = FixDirectory, InputBytesMax = 128 << 10, AllocatedBytesBase = 8 << 20,
+            Refusal = typeof(DamagedStorageException), Seeds = SampleParts.SmallDirectories, FixUp = FixDirectory, InputBytesMax = 160 << 10, AllocatedBytesBase = 8 << 20,
         };
     }
 

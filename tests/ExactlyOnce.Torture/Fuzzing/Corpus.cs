@@ -13,9 +13,11 @@ internal sealed class Corpus
 
     private readonly List<byte[]> _inputs = [];
 
-    public Corpus(FuzzTarget target)
+    /// <param name="target">Whose inputs.</param>
+    /// <param name="foundFolder">Where earlier turns have put what they found.</param>
+    public Corpus(FuzzTarget target, string foundFolder)
     {
-        foreach (var input in Stored(target.Name))
+        foreach (var input in In(Path.Combine(Folder, target.Name)).Concat(In(Path.Combine(foundFolder, target.Name))))
             Add(input);
         if (_inputs.Count == 0)
             foreach (var input in target.Seeds())
@@ -38,11 +40,8 @@ internal sealed class Corpus
     public byte[] Choose(Mutator mutator) =>
         _inputs[mutator.Below(2) == 0 ? mutator.Below(_inputs.Count) : _inputs.Count - 1 - mutator.Below(Math.Min(_inputs.Count, 64))];
 
-    public static IEnumerable<byte[]> Stored(string target)
-    {
-        var folder = Path.Combine(Folder, target);
-        return Directory.Exists(folder) ? Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal).Select(File.ReadAllBytes) : [];
-    }
+    private static IEnumerable<byte[]> In(string folder) =>
+        Directory.Exists(folder) ? Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal).Select(File.ReadAllBytes) : [];
 
     /// <summary>Writes an input under a name that its content gives.</summary>
     public static string Save(string folder, string target, ReadOnlySpan<byte> input)

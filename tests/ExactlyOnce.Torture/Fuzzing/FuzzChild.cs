@@ -11,9 +11,11 @@ namespace ExactlyOnce.Torture.Fuzzing;
 internal sealed class FuzzChild
 {
     public const string Command = "fuzz-child";
+    public const string FoundFolder = "found";
+    public const string BadFolder = "bad";
     public const int HungExitCode = 86;
 
-    private const int ReportEvery = 256;
+    private static readonly TimeSpan s_reportInterval = TimeSpan.FromMilliseconds(250);
 
     private static readonly TimeSpan s_hangTimeout = TimeSpan.FromSeconds(20);
 
@@ -33,7 +35,7 @@ internal sealed class FuzzChild
         _folder = folder;
         _coverage = coverage;
         _target = FuzzTargets.Create(target);
-        _corpus = new Corpus(_target);
+        _corpus = new Corpus(_target, Path.Combine(folder, FoundFolder));
         _execution = new GuardedExecution(_target);
         _current = new CurrentInput(Path.Combine(folder, target + ".current"), _target.InputBytesMax);
         _mutator = new Mutator(_target, seed);
@@ -53,14 +55,18 @@ internal sealed class FuzzChild
     {
         new Thread(WatchForHang) { IsBackground = true }.Start();
         _coverage.Reset();
-        var started = Stopwatch.GetTimestamp();
+        // The time that the process took to start is part of its share, but not all of it: every target gets to execute.
+        var reported = Stopwatch.GetTimestamp();
+        var deadline = Math.Max(1_000, (long)(limit - (DateTime.Now - Process.GetCurrentProcess().StartTime)).TotalMilliseconds) + Environment.TickCount64;
         foreach (var input in _corpus.Inputs.ToArray())
             Execute(input, isSeed: true);
-        while (_executions < executions && (_executions % ReportEvery != 0 || Stopwatch.GetElapsedTime(started) < limit))
+        while (_executions < executions && Environment.TickCount64 < deadline)
         {
             Execute(_mutator.Mutate(_corpus.Choose(_mutator), _corpus.Choose(_mutator)), isSeed: false);
-            if (_executions % ReportEvery == 0)
-                Report();
+            if (Stopwatch.GetElapsedTime(reported) < s_reportInterval)
+                continue;
+            Report();
+            reported = Stopwatch.GetTimestamp();
         }
         Report();
         Console.WriteLine("done");
@@ -74,7 +80,7 @@ internal sealed class FuzzChild
         if (_coverage.Collect() && !isSeed)
         {
             _corpus.Add(input);
-            Console.WriteLine($"found {Corpus.Save(Path.Combine(_folder, "found"), _target.Name, input)}");
+            Console.WriteLine($"found {Corpus.Save(Path.Combine(_folder, FoundFolder), _target.Name, input)}");
         }
         if (failure is not null)
             Save(input.ToArray(), failure);
@@ -92,7 +98,7 @@ internal sealed class FuzzChild
             return _execution.Run(candidate) is { } again && KindOf(again) == kind;
         });
         _coverage.Reset();
-        var path = Corpus.Save(Path.Combine(_folder, "bad"), _target.Name, small);
+        var path = Corpus.Save(Path.Combine(_folder, BadFolder), _target.Name, small);
         Console.WriteLine($"bad {path} {failure.ReplaceLineEndings(" | ")}");
     }
 

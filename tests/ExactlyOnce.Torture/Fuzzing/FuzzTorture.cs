@@ -5,13 +5,19 @@ using ExactlyOnce.Testing.Fuzzing;
 namespace ExactlyOnce.Torture.Fuzzing;
 
 /// <summary>
-/// Fuzzes every parser, guided by coverage, each target in a process of its own that is started again when an input kills it. <c>--target X</c> takes one;
-/// <c>--minutes M</c> and <c>--cases K</c> are for all targets together, shared out evenly. <c>--found DIRECTORY</c> keeps what reached something new,
+/// Fuzzes every parser, guided by coverage, each target in a process of its own that is started again when an input kills it. <c>--target X</c> takes one.
+/// <c>--minutes M</c> is for all targets together, shared out evenly; <c>--cases K</c> goes round them, a minute each, until all together have executed so much.
+/// Without either it takes three minutes, which is what a build can afford. <c>--found DIRECTORY</c> keeps what reached something new,
 /// <c>--seeds DIRECTORY</c> only writes the product's own inputs there. Inputs that fail are kept, minimised, in <c>fuzz-bad</c>.
 /// </summary>
 internal sealed class FuzzTorture : ITorture
 {
     private const string BadFolder = "fuzz-bad";
+    private const string Executions = "executions";
+    private const int LivesMax = 5;
+
+    /// <summary>How long a target has its turn when a number of executions is asked for.</summary>
+    private static readonly TimeSpan s_turn = TimeSpan.FromMinutes(1);
 
     private static readonly TimeSpan s_limitDefault = TimeSpan.FromMinutes(3);
 
@@ -26,34 +32,42 @@ internal sealed class FuzzTorture : ITorture
             return WriteSeeds(seeds);
         var targets = options.Others.TryGetValue("target", out var only) ? [only] : FuzzTargets.Create().Select(target => target.Name).ToList();
         var limit = options.Limit ?? (options.Cases is null ? s_limitDefault : TimeSpan.FromDays(1));
-        var cases = (options.Cases ?? long.MaxValue / 2) / targets.Count;
         progress.Say("instrumenting a copy");
         using var copy = new InstrumentedCopy();
-        for (var i = 0; i < targets.Count; i++)
-        {
-            // What a target leaves of its time goes to those behind it.
-            var share = (limit - progress.Elapsed) / (targets.Count - i);
-            Fuzz(targets[i], cases, share, options.Seed ?? 1, copy, progress);
-        }
+        var seed = options.Seed ?? 1;
+        do
+            GoRound(targets, limit, options.Cases, seed++, copy, progress);
+        while (options.Cases is { } cases && progress.Counted(Executions) < cases && progress.Elapsed < limit && _failures.Count == 0);
         if (options.Others.TryGetValue("found", out var found))
-            Keep(Path.Combine(copy.Work, "found"), found);
-        Keep(Path.Combine(copy.Work, "bad"), BadFolder);
+            Keep(Path.Combine(copy.Work, FuzzChild.FoundFolder), found);
+        Keep(Path.Combine(copy.Work, FuzzChild.BadFolder), BadFolder);
         foreach (var (name, result) in _results)
             progress.Print(string.Create(CultureInfo.InvariantCulture, $"  {name,-22} {result.Executions,14:N0} executions {result.Inputs,6:N0} inputs {result.Edges,6:N0} edges"));
         return _failures;
     }
 
+    private void GoRound(IReadOnlyList<string> targets, TimeSpan limit, long? cases, ulong seed, InstrumentedCopy copy, Progress progress)
+    {
+        for (var i = 0; i < targets.Count; i++)
+        {
+            var left = (cases ?? long.MaxValue) - progress.Counted(Executions);
+            // What a target leaves of its time goes to those behind it.
+            var share = (limit - progress.Elapsed) / (targets.Count - i);
+            if (left > 0)
+                Fuzz(targets[i], left, cases is null || share < s_turn ? share : s_turn, seed, copy, progress);
+        }
+    }
+
     private void Fuzz(string target, long cases, TimeSpan share, ulong seed, InstrumentedCopy copy, Progress progress)
     {
         var started = Stopwatch.GetTimestamp();
-        for (var life = 0; life < 20; life++)
+        for (var life = 0; life < LivesMax; life++)
         {
             var left = share - Stopwatch.GetElapsedTime(started);
-            var executed = _results.GetValueOrDefault(target).Executions;
-            if (left <= TimeSpan.Zero || executed >= cases)
+            if (left <= TimeSpan.Zero)
                 return;
             // Another seed for each life: the same one would run into the same death.
-            using var child = Start(copy, target, seed + (ulong)(life * 7919), cases - executed, left);
+            using var child = Start(copy, target, seed + (ulong)(life * 7919), cases, left);
             var isDone = Listen(child, target, progress);
             child.WaitForExit();
             if (isDone)
@@ -104,7 +118,7 @@ internal sealed class FuzzTorture : ITorture
         var before = _results.GetValueOrDefault(target);
         _results[target] = (before.Executions + executions, inputs, edges);
         progress.Say($"{target}: {inputs:N0} inputs, {edges:N0} edges");
-        progress.Count("executions", executions);
+        progress.Count(Executions, executions);
     }
 
     private void NoteFailure(string target, string path, string reason, Progress progress)
@@ -117,7 +131,7 @@ internal sealed class FuzzTorture : ITorture
     private void NoteDeath(InstrumentedCopy copy, string target, int exitCode, Progress progress)
     {
         var input = CurrentInput.Read(Path.Combine(copy.Work, target + ".current"));
-        var path = Corpus.Save(Path.Combine(copy.Work, "bad"), target, input);
+        var path = Corpus.Save(Path.Combine(copy.Work, FuzzChild.BadFolder), target, input);
         NoteFailure(target, path, exitCode == FuzzChild.HungExitCode ? "the execution does not end" : $"the process died (exit code {exitCode})", progress);
     }
 
