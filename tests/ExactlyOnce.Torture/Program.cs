@@ -1,8 +1,16 @@
 using ExactlyOnce.Torture;
+using ExactlyOnce.Torture.Kills;
+
+if (args is [KillChild.Name, ..])
+    return await KillChild.RunAsync(args);
+if (args is [CopyChild.Name, ..])
+    return await CopyChild.RunAsync(args);
 
 // One line a torture: its name on the command line, and what makes it.
 (string Name, Func<ITorture> Create)[] tortures =
 [
+    ("kill", () => new KillTorture()),
+    ("copy", () => new CopyTorture()),
 ];
 
 return TortureCommand.Run(args, tortures);
