@@ -1,5 +1,6 @@
 using ExactlyOnce.Torture;
 using ExactlyOnce.Torture.Kills;
+using ExactlyOnce.Torture.Planted;
 
 if (args is [KillChild.Name, ..])
     return await KillChild.RunAsync(args);
@@ -11,6 +12,7 @@ if (args is [CopyChild.Name, ..])
 [
     ("kill", () => new KillTorture()),
     ("copy", () => new CopyTorture()),
+    ("planted", () => new PlantedTorture()),
 ];
 
 return TortureCommand.Run(args, tortures);
