@@ -1,12 +1,11 @@
 using ExactlyOnce.Torture;
 using ExactlyOnce.Torture.Fuzzing;
-
-// What the fuzzer starts in a process of its own is not for people.
-if (args is [FuzzChild.Command, ..])
-    return FuzzChild.Run(args.AsSpan(1));
 using ExactlyOnce.Torture.Kills;
 using ExactlyOnce.Torture.Planted;
 
+// What a torture starts in a process of its own is not for people.
+if (args is [FuzzChild.Command, ..])
+    return FuzzChild.Run(args.AsSpan(1));
 if (args is [KillChild.Name, ..])
     return await KillChild.RunAsync(args);
 if (args is [CopyChild.Name, ..])
