@@ -44,15 +44,19 @@ internal sealed class PartitionAccumulator
             lock (_lock)
             {
                 _accumulator.ThrowIfUnusable(scope);
-                if (_accumulator.Source is { } source && !source.TryAccept(record.SourceSequence))
+                var source = _accumulator.Source;
+                if (source is not null && !source.IsNew(record.SourceSequence))
                     return AcceptStatus.DuplicateSource;
+                if (source is not null && !source.HasRoomFor(record))
+                    finished = _accumulator.SealWithLock(this);
                 if (!TryWrite(record, reservedBytes, isAwaited, waits: !sealNow, out send))
                 {
-                    finished = SealWithLock();
+                    finished = Concatenate(finished, SealWithLock());
                     _accumulator.ThrowIfUnusable(scope);
                     if (!TryWrite(record, reservedBytes, isAwaited, waits: !sealNow, out send))
                         throw new InvalidOperationException("A record that was found to fit into a batch of its own does not.");
                 }
+                source?.Accept(record);
                 if (sealNow || _draft.SizeInBytes >= _accumulator.Settings.BatchBytes)
                     finished = Concatenate(finished, SealWithLock());
             }

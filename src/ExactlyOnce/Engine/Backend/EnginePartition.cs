@@ -73,6 +73,8 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
     internal AppendStatus Answer(AppendOperation operation, in AppendReceipt receipt, TransactionDecision? decision)
     {
         operation.Outcome = Refusals.ToOutcome(receipt, decision, operation, partition, engine);
+        if (operation.Outcome.Error == ErrorCode.ProducerFenced)
+            engine.Meter.RecordFenced();
         return engine.CompleteWhenVisible(operation, receipt.Lsn);
     }
 

@@ -16,6 +16,7 @@ internal sealed class TopicCoordinator(CoordinationState state, FrameComposer co
     {
         lock (state.Lock)
         {
+            using var guard = composer.Guard();
             var error = state.Topics.DecideCreate(name, options, isInternal, id, nowMs, out var record);
             return error == ErrorCode.None ? Put(record!, nowMs) : new TopicReply(error, state.AppliedLsn, state.Topics.Find(name));
         }
@@ -25,6 +26,7 @@ internal sealed class TopicCoordinator(CoordinationState state, FrameComposer co
     {
         lock (state.Lock)
         {
+            using var guard = composer.Guard();
             var error = state.Topics.DecideAlter(name, options, out var record);
             return error == ErrorCode.None ? Put(record!, nowMs) : new TopicReply(error, state.AppliedLsn);
         }
@@ -34,6 +36,7 @@ internal sealed class TopicCoordinator(CoordinationState state, FrameComposer co
     {
         lock (state.Lock)
         {
+            using var guard = composer.Guard();
             var error = state.Topics.DecideAddPartitions(name, count, out var record);
             return error == ErrorCode.None ? Put(record!, nowMs) : new TopicReply(error, state.AppliedLsn);
         }
@@ -44,6 +47,7 @@ internal sealed class TopicCoordinator(CoordinationState state, FrameComposer co
     {
         lock (state.Lock)
         {
+            using var guard = composer.Guard();
             var topic = state.Topics.Find(name);
             var error = state.Topics.DecideDelete(name, out var record);
             if (error != ErrorCode.None)

@@ -196,14 +196,15 @@ internal sealed class Partition : IPartitionViewSource
     /// <summary>Applies a piece of a replayed frame: the same change, from bytes. Only at recovery, before anybody else knows the partition.</summary>
     public void Replay(PartitionPiece piece, ReadOnlySpan<byte> payload, long lsn, long frameTimeMs)
     {
+        var staged = PartitionPieces.Read(piece, payload, frameTimeMs);
         if (piece == PartitionPiece.Batch)
         {
-            var header = BatchHeader.Read(payload);
+            var header = staged.Header;
             if (header.BaseOffset != State.LogEndOffset)
                 throw new InvalidDataException($"{Name}: a batch at offset {header.BaseOffset} follows offset {State.LogEndOffset - 1}.");
             AppendToTail(payload, header.BaseOffset, header.LeaderEpoch, header, frameTimeMs);
         }
-        _staged = PartitionPieces.Read(piece, payload, frameTimeMs);
+        _staged = staged;
         ApplyStaged(lsn);
     }
 
@@ -219,7 +220,13 @@ internal sealed class Partition : IPartitionViewSource
     {
         var sequence = new BatchSequence(batches);
         while (sequence.MoveNext())
+        {
+            if (sequence.Current.BaseOffset != Tail.NextOffset)
+                throw new InvalidDataException($"{Name}: a batch at offset {sequence.Current.BaseOffset} follows offset {Tail.NextOffset - 1}.");
             AppendToTail(sequence.Batch, sequence.Current.BaseOffset, sequence.Current.LeaderEpoch, sequence.Current, nowMs);
+        }
+        if (Tail.NextOffset != State.LogEndOffset)
+            throw new InvalidDataException($"{Name}: the batches end at offset {Tail.NextOffset}, the log at {State.LogEndOffset}.");
     }
 
     /// <summary>

@@ -86,7 +86,7 @@ internal readonly record struct BatchHeader
         if (length < Size - LengthOverhead || length > int.MaxValue - LengthOverhead)
             return false;
         header = Read(source);
-        return header.LastOffsetDelta >= 0 && header.RecordCount >= 0 && header.BaseOffset >= 0;
+        return header.LastOffsetDelta >= 0 && header.RecordCount >= 0 && header.BaseOffset >= 0 && header.BaseOffset < long.MaxValue - header.LastOffsetDelta;
     }
 
     /// <summary>Decodes a header that is known to be whole.</summary>
