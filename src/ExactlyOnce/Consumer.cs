@@ -305,12 +305,20 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
         return ReferenceEquals(contents, _contents) ? contents : throw new ArgumentException("The batch was read by another consumer.", nameof(batch));
     }
 
-    // False when the consumer was disposed; a cancelled caller gets its own token back and not the linked one.
-    private async ValueTask<bool> ReadAsync(CancellationToken ending, CancellationToken cancellationToken)
+    // False when the consumer was disposed.
+    private ValueTask<bool> ReadAsync(CancellationToken ending, CancellationToken cancellationToken)
+    {
+        var reading = _session.ReadAsync(_contents, ending);
+        return reading.IsCompletedSuccessfully ? reading : WaitAsync(reading, ending, cancellationToken);
+    }
+
+    // A cancelled caller gets its own token back and not the linked one.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private static async ValueTask<bool> WaitAsync(ValueTask<bool> reading, CancellationToken ending, CancellationToken cancellationToken)
     {
         try
         {
-            return await _session.ReadAsync(_contents, ending).ConfigureAwait(false);
+            return await reading.ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (ending.IsCancellationRequested)
         {

@@ -353,7 +353,7 @@ internal sealed class BrokerEngine : IJournalListener
     private void WakeEverybody()
     {
         foreach (var partition in Partitions.InOrder())
-            partition.WakeReadersNow();
+            partition.Readers.WakeNow();
         Congestion.Release();
         TransactionEnded.Pulse();
         GroupSessions.WakeAll();

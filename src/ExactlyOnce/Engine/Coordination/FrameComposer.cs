@@ -103,7 +103,7 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
         _frame = null;
         Leave();
         foreach (var partition in _entered)
-            partition.WakeReaders(lsn);
+            partition.Readers.WakeAt(lsn);
         _entered.Clear();
         return lsn;
     }

@@ -114,10 +114,17 @@ internal sealed class TopicCatalog
         var catalog = new TopicCatalog();
         var nextNumber = reader.Int32();
         for (var rest = reader.Count(6); rest > 0; rest--)
-            catalog.Apply(TopicRecord.Read(ref reader));
+            catalog.Restore(TopicRecord.Read(ref reader));
         reader.ExpectEnd();
         catalog._nextNumber = Math.Max(nextNumber, catalog._nextNumber);
         return catalog;
+    }
+
+    private void Restore(TopicRecord record)
+    {
+        if (record is not TopicRecord.Put put || _byNumber.ContainsKey(put.Number) || _byName.ContainsKey(put.Name))
+            throw new InvalidDataException($"Topic {record.Number} stands twice in the catalog, or as deleted.");
+        Apply(put);
     }
 
     private static bool IsNegative(TimeSpan time) => time < TimeSpan.Zero && time != Timeout.InfiniteTimeSpan;

@@ -79,10 +79,14 @@ internal sealed class TopicCoordinator(CoordinationState state, FrameComposer co
         composer.Open(nowMs);
         composer.Add(record);
         var lsn = composer.Close();
-        for (var index = 0; index < record.Partitions; index++)
+        // From the last one: whoever learns from an old partition's options that there are new ones must find them.
+        for (var index = record.Partitions - 1; index >= 0; index--)
         {
             if (partitions.Find(new PartitionKey(record.Number, index)) is { } existing)
+            {
                 existing.Configure(record.Options);
+                existing.Readers.WakeNow();
+            }
             else
                 partitions.Add(factory.CreateEmpty(
                     new PartitionKey(record.Number, index), new TopicPartition(record.Name, index), record.Id, record.Options, lsn));
@@ -97,7 +101,7 @@ internal sealed class TopicCoordinator(CoordinationState state, FrameComposer co
         lock (partition.Lock)
             partition.Retire();
         partitions.Remove(partition);
-        partition.WakeReadersNow();
+        partition.Readers.WakeNow();
         _deleted.Add((key, partition.Name.Topic));
     }
 }

@@ -191,6 +191,9 @@ internal sealed class JournalWriter : IDisposable
     /// </summary>
     public void Drive()
     {
+        // Whoever linked a frame sees it here, or sees that a stepper has taken it. In memory most changes have none, and pay nothing.
+        if (!HasWork)
+            return;
         // The frame must be seen by whoever looks at the queue after we found nobody parked or stepping.
         Interlocked.MemoryBarrier();
         if (_hasThread)

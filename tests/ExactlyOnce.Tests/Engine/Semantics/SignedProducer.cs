@@ -35,8 +35,7 @@ internal sealed class SignedProducer
     {
         var operation = new Operation { Session = Session };
         var (header, bytes) = Batch(Identity, sequence, _broker.Engine.NowMs, attributes, values);
-        operation.Batch = bytes;
-        operation.Header = header;
+        operation.Sign(header, bytes);
         if (_broker.Partition(partition).Append(operation) != AppendStatus.Completed)
             await operation.Completed.WaitAsync(TestBroker.Soon);
         return operation.Outcome;
