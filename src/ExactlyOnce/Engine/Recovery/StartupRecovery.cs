@@ -286,6 +286,9 @@ internal sealed class StartupRecovery
     private static TransactionRules RulesOf(EngineOptions options) => new()
     {
         StrictKafka = options.StrictKafka,
+        // The markers of all its partitions are one frame, with as much room again for its offsets.
+        PartitionsPerTransactionMax = (int)Math.Clamp(
+            JournalOptionsOf(options).FrameBytesMax / 2 / (ControlBatch.MarkerSize + JournalFormat.PieceHeaderBytes), 1, new TransactionRules().PartitionsPerTransactionMax),
         TimeoutMaxMs = (int)Math.Min(options.TransactionTimeoutMax.TotalMilliseconds, int.MaxValue - 1),
         ExpiryMs = (long)options.TransactionalIdExpiry.TotalMilliseconds,
     };
