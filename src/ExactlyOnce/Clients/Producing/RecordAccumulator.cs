@@ -45,6 +45,7 @@ internal sealed class RecordAccumulator : IAsyncDisposable
         _completions = backend.Completions;
         _logger = backend.LoggerFactory.CreateLogger("ExactlyOnce.Producer");
         Memory = new BufferMemory(settings.BufferMemoryBytes, _completions);
+        Line = new SendLine(_completions);
         Batches = new BatchOperationPool(this);
         _epoch = new FlushEpoch(_completions);
         _lingerTicks = (long)(settings.PostLinger.TotalSeconds * Time.TimestampFrequency);
@@ -58,6 +59,8 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     public TimeProvider Time => Backend.Time;
 
     public BufferMemory Memory { get; }
+
+    public SendLine Line { get; }
 
     public SendOperationPool Sends { get; } = new();
 
