@@ -114,7 +114,7 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
         lock (state.Lock)
         {
             var hasOffsets = commit && commits.Count > 0;
-            if (!hasOffsets && IsUntouched(transactionalId, identity))
+            if (!hasOffsets && client.Kind == OwnerKind.InProcess && IsUntouched(transactionalId, identity))
                 return new CoordinatorReply(new TransactionDecision { Identity = identity }, state.AppliedLsn);
             var opened = false;
             if (hasOffsets && !TryAddOffsets(transactionalId, identity, commits, client, nowMs, ref opened, out var refusal, out refusedOffsets))
