@@ -84,7 +84,18 @@ internal sealed class GroupCoordinator(CoordinationState state, FrameComposer co
     public void ExpireOffsets(long nowMs)
     {
         lock (state.Lock)
-            CarryOut(state.Groups.DecideExpiry(nowMs), nowMs);
+        {
+            var decision = state.Groups.DecideExpiry(nowMs);
+            if (decision.Records.Count == 0)
+                return;
+            composer.Open(nowMs);
+            foreach (var record in decision.Records)
+            {
+                composer.BreakWhenLarge();
+                composer.Add(record);
+            }
+            composer.Close();
+        }
     }
 
     /// <summary>The members that lived in the last process are gone. At recovery, before anybody is let in.</summary>

@@ -127,14 +127,20 @@ internal sealed class PartitionState
         Advance(lsn);
     }
 
-    /// <summary>The producers that have been idle for the expiry time by the broker's clock and are not inside a transaction.</summary>
-    public IReadOnlyList<long> DecideExpiry(long nowMs)
+    /// <summary>
+    /// Producers that have been idle for the expiry time by the broker's clock and are not inside a transaction, the longest idle first, at most
+    /// <paramref name="producersMax"/>. The search ends at the first one that was active since.
+    /// </summary>
+    public IReadOnlyList<long> DecideExpiry(long nowMs, int producersMax = int.MaxValue)
     {
         List<long>? expired = null;
-        for (var entry = _producers.LeastRecent; entry is not null; entry = entry.MoreRecent)
+        for (var entry = _producers.LeastRecent; entry is not null && nowMs - entry.LastActiveMs >= _rules.ProducerExpiryMs; entry = entry.MoreRecent)
         {
-            if (entry.IsIdle && nowMs - entry.LastActiveMs >= _rules.ProducerExpiryMs)
-                (expired ??= []).Add(entry.Id);
+            if (!entry.IsIdle)
+                continue;
+            (expired ??= []).Add(entry.Id);
+            if (expired.Count == producersMax)
+                break;
         }
         return expired is null ? [] : expired;
     }
