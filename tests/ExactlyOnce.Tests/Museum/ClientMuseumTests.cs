@@ -283,9 +283,10 @@ public sealed class ClientMuseumTests
     private static Task<AppendOutcome> Append(TestBroker broker, ProducerSession session, TopicPartition partition, int round, byte[] pooled)
     {
         string[] values = [.. Enumerable.Range(0, 10).Select(_ => $"{partition} {round}".PadRight(700))];
-        var batch = SignedProducer.Encode(session.Identity, round * 10, BatchAttributes.None, broker.Engine.NowMs, values, out var header);
+        var (header, batch) = SignedProducer.Batch(session.Identity, round * 10, broker.Engine.NowMs, BatchAttributes.None, values);
         batch.CopyTo(pooled, 0);
-        var operation = new Pending { Session = session, Header = header, Batch = pooled.AsMemory(0, batch.Length) };
+        var operation = new Pending { Session = session };
+        operation.Sign(header, pooled.AsMemory(0, batch.Length));
         var status = broker.Partition(partition).Append(operation);
         pooled.AsSpan().Fill(0xDD);
         return status == AppendStatus.Completed ? Task.FromResult(operation.Outcome) : operation.Completed;

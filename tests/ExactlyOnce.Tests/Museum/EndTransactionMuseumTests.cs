@@ -124,7 +124,7 @@ public sealed class EndTransactionMuseumTests
         var producer = await SignedProducer.OpenAsync(broker, "t", s_timeout);
         await producer.WriteAsync(First, 0, "r1");
         var target = broker.Engine.Partitions.Find(Second)!;
-        var batch = SignedProducer.Encode(producer.Identity, 0, BatchAttributes.Transactional, broker.Engine.NowMs, ["r2"], out var header);
+        var (header, batch) = SignedProducer.Batch(producer.Identity, 0, broker.Engine.NowMs, BatchAttributes.Transactional, "r2");
 
         if (betweenValidationAndAppend)
             target.Append(header, batch, AppendOrigin.Client, broker.Engine.NowMs).NeedsEnrolment.Should().BeTrue();

@@ -250,7 +250,7 @@ public sealed class LateBatchMuseumTests
         public async Task StepAsync(int step)
         {
             var (partition, nowMs) = (broker.Engine.Partitions.Find(First)!, broker.Engine.NowMs);
-            var batch = SignedProducer.Encode(identity, 0, BatchAttributes.Transactional, nowMs, ["racing"], out var header);
+            var (header, batch) = SignedProducer.Batch(identity, 0, nowMs, BatchAttributes.Transactional, "racing");
             if (step == 0)
             {
                 _look = partition.Append(header, batch, AppendOrigin.Client, nowMs);

@@ -36,7 +36,7 @@ internal sealed class NetworkProducer(BrokerEngine engine, string id, Transactio
     public AppendReceipt Append(TopicPartition partition, int sequence, params string[] values)
     {
         var target = engine.Partitions.Find(partition)!;
-        var batch = SignedProducer.Encode(Identity, sequence, BatchAttributes.Transactional, engine.NowMs, values, out var header);
+        var (header, batch) = SignedProducer.Batch(Identity, sequence, engine.NowMs, BatchAttributes.Transactional, values);
         var receipt = target.Append(header, batch, AppendOrigin.Client, engine.NowMs);
         if (receipt.NeedsEnrolment)
             receipt = engine.Transactions.EnrolAndAppend(target, id, _client, header, batch, engine.NowMs, out _);

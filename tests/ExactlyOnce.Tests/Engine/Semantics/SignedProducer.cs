@@ -44,8 +44,8 @@ internal sealed class SignedProducer
     public async Task<AppendOutcome> AppendAsync(TopicPartition partition, int sequence, BatchAttributes attributes, params string[] values)
     {
         var operation = new Operation { Session = Session };
-        operation.Batch = Encode(Identity, sequence, attributes, Backend.Engine.NowMs, values, out var header);
-        operation.Header = header;
+        var (header, bytes) = Batch(Identity, sequence, Backend.Engine.NowMs, attributes, values);
+        operation.Sign(header, bytes);
         if (Backend.GetPartition(partition).Append(operation) != AppendStatus.Completed)
             await operation.Completed.WaitAsync(TestBroker.Soon);
         return operation.Outcome;
@@ -66,17 +66,16 @@ internal sealed class SignedProducer
         new(connect, await connect().InitProducerAsync(
             new ProducerRequest { TransactionalId = transactionalId, TransactionTimeout = timeout ?? TimeSpan.FromSeconds(60) }, CancellationToken.None));
 
-    /// <summary>A batch as the producer of that identity sends it.</summary>
-    public static byte[] Encode(ProducerIdentity identity, int sequence, BatchAttributes attributes, long nowMs, string[] values, out BatchHeader header)
+    /// <summary>A batch as that producer would send it.</summary>
+    public static (BatchHeader Header, byte[] Bytes) Batch(ProducerIdentity identity, int sequence, long timestampMs, BatchAttributes attributes, params string[] values)
     {
         var writer = new BatchWriter();
         foreach (var value in values)
-            writer.TryAppend(nowMs, [], hasKey: false, Encoding.UTF8.GetBytes(value), hasValue: true, null, int.MaxValue).Should().BeTrue();
+            writer.TryAppend(timestampMs, [], hasKey: false, Encoding.UTF8.GetBytes(value), hasValue: true, null, int.MaxValue).Should().BeTrue();
         writer.Seal(identity, sequence, attributes & BatchAttributes.Transactional, null);
         var bytes = writer.Bytes.ToArray();
         // Again, because no honest writer sets the other attributes.
-        header = BatchHeader.WriteWithCrc(bytes, BatchHeader.Read(bytes) with { Attributes = attributes });
-        return bytes;
+        return (BatchHeader.WriteWithCrc(bytes, BatchHeader.Read(bytes) with { Attributes = attributes }), bytes);
     }
 
     private sealed class Operation : AppendOperation
