@@ -6,8 +6,8 @@ using Microsoft.Win32.SafeHandles;
 namespace ExactlyOnce.Tests.Museum;
 
 /// <summary>
-/// What an exhibit does in a process of its own, because a limit or an environment variable holds for a whole process: this assembly, started as a program. Each line it prints is a name and
-/// what was seen.
+/// What an exhibit does in a process of its own, because a limit or an environment variable holds for a whole process: this assembly, started as a program.
+/// Each line it prints is a name and what was seen.
 /// </summary>
 internal static partial class ChildProcess
 {

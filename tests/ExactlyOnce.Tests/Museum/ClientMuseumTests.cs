@@ -16,8 +16,8 @@ namespace ExactlyOnce.Tests.Museum;
 /// <summary>What producers got wrong on their own side: errors that nobody looked at, numbers given out twice, buffers used again too soon.</summary>
 public sealed class ClientMuseumTests
 {
-    // librdkafka 1.5.2, KAFKA-5385. A record that failed did not fail its transaction, and the commit left it out without a word. One of three sends fails in each of the ways there
-    // are; nobody awaits it.
+    // librdkafka 1.5.2, KAFKA-5385. A record that failed did not fail its transaction, and the commit left it out without a word. One of three sends fails in
+    // each of the ways there are; nobody awaits it.
     [Theory]
     [InlineData("too large")]
     [InlineData("serializer")]
@@ -45,7 +45,8 @@ public sealed class ClientMuseumTests
         (await broker.ReadAsync()).Should().BeEmpty();
     }
 
-    // A send that its caller takes back before it has a place in the transaction is told as cancelled and was never part of it; what failed later, on its way to the disk, is.
+    // A send that its caller takes back before it has a place in the transaction is told as cancelled and was never part of it; what failed later, on its way
+    // to the disk, is.
     [Fact]
     public async Task Museum_T30_ProducerErrorIgnored_CancelledOrFailedLater()
     {
@@ -67,8 +68,8 @@ public sealed class ClientMuseumTests
         backend["orders"].Values.Should().NotContain("cancelled");
     }
 
-    // librdkafka 1.8.2. An out-of-order error led to a new epoch in the middle; the coordinator began another transaction, the client thought it was the old one, and half was committed.
-    // Record 5 of 10 is out of order.
+    // librdkafka 1.8.2. An out-of-order error led to a new epoch in the middle; the coordinator began another transaction, the client thought it was the old
+    // one, and half was committed. Record 5 of 10 is out of order.
     [Fact]
     public async Task Museum_T32_ReinitialisedInTheMiddle()
     {
@@ -99,8 +100,8 @@ public sealed class ClientMuseumTests
         backend["orders"].Records.Count.Should().BeLessThan(5, "and nothing was sent behind the gap");
     }
 
-    // KAFKA-19012, CVE-2026-35554. A pooled buffer was filled again while it was still being sent; records landed in another topic, and the checksum did not cover which. Every buffer is
-    // poisoned as soon as the append has returned, and used for another partition, while the disk has written nothing of it.
+    // KAFKA-19012, CVE-2026-35554. A pooled buffer was filled again while it was still being sent; records landed in another topic, and the checksum did not
+    // cover which. Every buffer is poisoned as soon as the append has returned, and used for another partition, while the disk has written nothing of it.
     [Fact]
     public async Task Museum_T33_BufferReusedInFlight()
     {
@@ -126,7 +127,8 @@ public sealed class ClientMuseumTests
             ReadOne(next, partition).Should().Equal(Enumerable.Range(0, 30).Select(round => $"{partition} {round}"));
     }
 
-    // The other half of it: the partition a batch belongs to stands under the journal's checksum. Every byte in front of a batch is changed; no record turns up in another partition.
+    // The other half of it: the partition a batch belongs to stands under the journal's checksum. Every byte in front of a batch is changed; no record turns up
+    // in another partition.
     [Fact]
     public void Museum_T33_BufferReusedInFlight_PartitionUnderTheChecksum()
     {
@@ -157,8 +159,8 @@ public sealed class ClientMuseumTests
         (refused + cut).Should().Be(110);
     }
 
-    // KAFKA-8483. When an identity was reset under several batches in flight they were numbered anew in the order of a heap. Ours are never numbered anew: five in flight, the one behind
-    // any of them fails, what was sent before is acknowledged in order and nothing is sent after.
+    // KAFKA-8483. When an identity was reset under several batches in flight they were numbered anew in the order of a heap. Ours are never numbered anew: five
+    // in flight, the one behind any of them fails, what was sent before is acknowledged in order and nothing is sent after.
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
@@ -186,7 +188,8 @@ public sealed class ClientMuseumTests
         backend.HoldsAnswers = false;
     }
 
-    // KAFKA-13794. A comparator called two batches equal, and a sorted set merged them. What we sort by, the order of partitions in which locks are taken, is a strict total order.
+    // KAFKA-13794. A comparator called two batches equal, and a sorted set merged them. What we sort by, the order of partitions in which locks are taken, is a
+    // strict total order.
     [Fact]
     public void Museum_P14_ComparatorMergesTwo()
     {
@@ -202,8 +205,9 @@ public sealed class ClientMuseumTests
         key.Array[0, 20].Sample(keys => new SortedSet<PartitionKey>(keys).Count == keys.Distinct().Count());
     }
 
-    // KAFKA-14397, KAFKA-14034, franz-go #1217, librdkafka 2.3.0. A request that "timed out" had been stored; the client used its number again or left it out. The power fails at every disk
-    // operation of one record; its sender does not know, goes on after the restart where the broker says, and has everything once.
+    // KAFKA-14397, KAFKA-14034, franz-go #1217, librdkafka 2.3.0. A request that "timed out" had been stored; the client used its number again or left it out.
+    // The power fails at every disk operation of one record; its sender does not know, goes on after the restart where the broker says, and has everything
+    // once.
     [Theory]
     [InlineData(CrashProfile.LostSectors)]
     [InlineData(CrashProfile.AllSurvive)]
@@ -234,8 +238,8 @@ public sealed class ClientMuseumTests
         }
     }
 
-    // librdkafka 1.9.0. A topic that was gone for a moment made the client forget its numbers, and the broker took new records for old ones. A topic is deleted and made again under a
-    // producer that lives on.
+    // librdkafka 1.9.0. A topic that was gone for a moment made the client forget its numbers, and the broker took new records for old ones. A topic is deleted
+    // and made again under a producer that lives on.
     [Fact]
     public async Task Museum_P16_TopicDeletedAndRecreated()
     {
@@ -261,8 +265,8 @@ public sealed class ClientMuseumTests
         (await broker.ReadAsync()).Should().Equal("new 0", "new 1", "new 2", "new 3", "new 4", "new of the other");
     }
 
-    // platformatic/kafka #326, kafkajs #598. Sends at the same time shared one sequence number: all were acknowledged and one was stored. A thousand on one producer, first in the order of
-    // calls, then from many threads.
+    // platformatic/kafka #326, kafkajs #598. Sends at the same time shared one sequence number: all were acknowledged and one was stored. A thousand on one
+    // producer, first in the order of calls, then from many threads.
     [Fact]
     public async Task Museum_P19_ConcurrentSendsShareASequence()
     {
@@ -274,8 +278,8 @@ public sealed class ClientMuseumTests
             partition.Select(at => at.Offset).Should().Equal(Enumerable.Range(0, 500).Select(offset => (long?)offset), "the order of calls");
 
         var offsets = new ConcurrentBag<RecordMetadata>();
-        await Parallel.ForAsync(0, 1_000, async (call, _) =>
-            offsets.Add(await producer.SendAsync(new ProducerRecord<string, string>("k", $"{1_000 + call}") { Partition = call % 2 })));
+        await Parallel.ForAsync(0, 1_000, async (call, token) =>
+            offsets.Add(await producer.SendAsync(new ProducerRecord<string, string>("k", $"{1_000 + call}") { Partition = call % 2 }, token)));
         offsets.Select(at => (at.TopicPartition, at.Offset)).Should().OnlyHaveUniqueItems().And.HaveCount(1_000);
         (await broker.ReadAsync()).Should().BeEquivalentTo(Enumerable.Range(0, 2_000).Select(call => $"{call}"));
     }

@@ -17,8 +17,8 @@ public sealed class ClockMuseumTests
     private static readonly TimeSpan s_hour = TimeSpan.FromHours(1);
     private static readonly TimeSpan s_month = TimeSpan.FromDays(30);
 
-    // KAFKA-5415, KAFKA-8803. A clock that was set back broke an assertion, the transaction never counted as begun and so lived for ever. The wall clock jumps while the transaction
-    // is open; it ends within its timeout by the monotonic clock all the same.
+    // KAFKA-5415, KAFKA-8803. A clock that was set back broke an assertion, the transaction never counted as begun and so lived for ever. The wall clock jumps
+    // while the transaction is open; it ends within its timeout by the monotonic clock all the same.
     [Theory]
     [InlineData("back")]
     [InlineData("back twice")]
@@ -73,7 +73,8 @@ public sealed class ClockMuseumTests
         new NetworkProducer(next.Engine, "first").Init().IsRefused.Should().BeFalse();
     }
 
-    // KAFKA-13099. The records of thousands of expiring ids made one batch above the limit, so nothing expired, for ever. A hundred thousand in one sweep, and no frame above 64 KiB.
+    // KAFKA-13099. The records of thousands of expiring ids made one batch above the limit, so nothing expired, for ever. A hundred thousand in one sweep, and
+    // no frame above 64 KiB.
     [Fact]
     public void Museum_T22_ExpiryBatchTooLarge()
     {
@@ -104,7 +105,8 @@ public sealed class ClockMuseumTests
         broker.Engine.State.Transactions.Entries.Should().BeEmpty();
     }
 
-    // KAFKA-9144. Markers did not count as life, so the state of a producer that only ended transactions vanished, and with it the fence. Eight days of nothing but empty ends.
+    // KAFKA-9144. Markers did not count as life, so the state of a producer that only ended transactions vanished, and with it the fence. Eight days of nothing
+    // but empty ends.
     [Fact]
     public async Task Museum_P09_StateExpiredByDataTimestamps()
     {
@@ -138,7 +140,7 @@ public sealed class ClockMuseumTests
     public async Task Museum_P18_EvictedByTheWallClock()
     {
         var clock = new SteppingClock();
-        await using var broker = await OpenAsync(configure: options => options.TimeProvider = clock);
+        await using var broker = await OpenAsync(topic: options => options.RetainFor = TopicOptions.Forever, configure: options => options.TimeProvider = clock);
         await using var plain = broker.Broker.CreateProducer(Orders).Build();
         await using var named = broker.Broker.CreateProducer(Orders).WithIdentity("import").Build();
         await using var transactional = await broker.TransactionalAsync();
@@ -163,8 +165,8 @@ public sealed class ClockMuseumTests
             Enumerable.Range(0, 3).SelectMany(round => new[] { $"plain {round}", $"named {round}", $"transactional {round}" }));
     }
 
-    // KAFKA-16229. Expiring a hundred thousand ids took seconds, because each removal searched all. A million expire; counted are the frames, which must be small so that appends come in
-    // between, and the producers looked at when nothing is due.
+    // KAFKA-16229. Expiring a hundred thousand ids took seconds, because each removal searched all. A million expire; counted are the frames, which must be
+    // small so that appends come in between, and the producers looked at when nothing is due.
     [Fact]
     public async Task Museum_P20_ExpiryIsQuadratic()
     {

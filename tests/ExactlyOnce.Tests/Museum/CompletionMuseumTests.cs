@@ -14,8 +14,8 @@ namespace ExactlyOnce.Tests.Museum;
 /// <summary>How a decided transaction becomes a complete one: lost, doubled, stale and repeated completions, failed log writes, and loading.</summary>
 public sealed class CompletionMuseumTests
 {
-    // KAFKA-9777, KAFKA-8334. Whoever met a held lock left the completion to somebody else, and nobody did it. Each partition of the transaction is held by a thread of its
-    // own while the commit runs, and let go in every order.
+    // KAFKA-9777, KAFKA-8334. Whoever met a held lock left the completion to somebody else, and nobody did it. Each partition of the transaction is held by a
+    // thread of its own while the commit runs, and let go in every order.
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
@@ -62,8 +62,8 @@ public sealed class CompletionMuseumTests
         live.State.TryGet("t")!.State.Should().Be(TransactionState.CompleteCommit);
     }
 
-    // KAFKA-10080. Two threads completed the same transaction; the second record, behind the begin of the next one, could end it. Threads commit the same transaction at the same
-    // time, and whoever is answered first begins the next.
+    // KAFKA-10080. Two threads completed the same transaction; the second record, behind the begin of the next one, could end it. Threads commit the same
+    // transaction at the same time, and whoever is answered first begins the next.
     [Fact]
     public async Task Museum_T08_CompletedTwice()
     {
@@ -93,8 +93,8 @@ public sealed class CompletionMuseumTests
         (await broker.ReadAsync()).Should().Equal(Enumerable.Range(0, 200).Select(round => $"{round}"));
     }
 
-    // KAFKA-19999. After a crash between the markers and "complete" the same markers were refused as stale, so the transaction was in prepare for ever. In the kernel the crash comes
-    // behind each of three markers; on disk, where decision and markers are one frame, at every operation.
+    // KAFKA-19999. After a crash between the markers and "complete" the same markers were refused as stale, so the transaction was in prepare for ever. In the
+    // kernel the crash comes behind each of three markers; on disk, where decision and markers are one frame, at every operation.
     [Fact]
     public void Museum_T15_MarkerRepeatedAfterACrash()
     {
@@ -150,8 +150,8 @@ public sealed class CompletionMuseumTests
         }
     }
 
-    // KAFKA-18227. After an upgrade partitions were attached to the last old-style transaction. A transaction is begun in one generation, or under one set of rules, and goes
-    // on under the other after a restart.
+    // KAFKA-18227. After an upgrade partitions were attached to the last old-style transaction. A transaction is begun in one generation, or under one set of
+    // rules, and goes on under the other after a restart.
     [Theory]
     [InlineData(1, 2, false)]
     [InlineData(2, 1, false)]
@@ -184,8 +184,8 @@ public sealed class CompletionMuseumTests
         }
     }
 
-    // KAFKA-5351, KAFKA-7519. A failed write of the transaction log left a transition pending, and every later call was told to come back, until the next restart. Each disk
-    // operation of a producer's life fails once.
+    // KAFKA-5351, KAFKA-7519. A failed write of the transaction log left a transition pending, and every later call was told to come back, until the next
+    // restart. Each disk operation of a producer's life fails once.
     [Fact]
     public void Museum_T19_PendingAfterAFailedLogWrite()
     {
@@ -215,8 +215,8 @@ public sealed class CompletionMuseumTests
         stopped.Should().BePositive();
     }
 
-    // KAFKA-9065. With nothing between the last record and the end of the log the loader never arrived. Here the journal ends in empty groups, and a compacted segment in an
-    // aborted transaction of which only the marker is left.
+    // KAFKA-9065. With nothing between the last record and the end of the log the loader never arrived. Here the journal ends in empty groups, and a compacted
+    // segment in an aborted transaction of which only the marker is left.
     [Fact]
     public void Museum_T23_InfiniteLoopWhileLoading()
     {
@@ -246,8 +246,8 @@ public sealed class CompletionMuseumTests
         broker.Read().Should().Equal("first", "next", "next", "next");
     }
 
-    // KAFKA-9307, KAFKA-10614. A coordinator that was loaded again refused what it had in memory, or missed an unload that came late. Here it is loaded once per opening: five
-    // openings in a row, by crash and clean, and a second opening beside the first.
+    // KAFKA-9307, KAFKA-10614. A coordinator that was loaded again refused what it had in memory, or missed an unload that came late. Here it is loaded once
+    // per opening: five openings in a row, by crash and clean, and a second opening beside the first.
     [Fact]
     public void Museum_T24_ReloadOverOldState()
     {

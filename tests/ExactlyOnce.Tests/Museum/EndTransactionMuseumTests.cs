@@ -15,8 +15,8 @@ public sealed class EndTransactionMuseumTests
 {
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(30);
 
-    // KAFKA-17754, KIP-890; Jepsen on Bufstream 2024. EndTxn named the producer and not the transaction, so a delayed copy ended the next one. Here the request is held,
-    // its retry succeeds, one to five transactions later the held one arrives in the middle.
+    // KAFKA-17754, KIP-890; Jepsen on Bufstream 2024. EndTxn named the producer and not the transaction, so a delayed copy ended the next one. Here the request
+    // is held, its retry succeeds, one to five transactions later the held one arrives in the middle.
     [Theory]
     [MemberData(nameof(HeldEnds))]
     public async Task Museum_T01_DelayedEndTxn(bool heldCommit, bool nextCommit, int later)
@@ -44,7 +44,8 @@ public sealed class EndTransactionMuseumTests
         (await broker.ReadAsync()).Should().Equal(expected);
     }
 
-    // The same without a network: CommitAsync is on its way to the disk when its caller gives up. It goes on, and nothing of this producer can begin before it has ended.
+    // The same without a network: CommitAsync is on its way to the disk when its caller gives up. It goes on, and nothing of this producer can begin before it
+    // has ended.
     [Fact]
     public async Task Museum_T01_DelayedEndTxn_CommitWhoseCallerCancelled()
     {
@@ -69,7 +70,8 @@ public sealed class EndTransactionMuseumTests
         (await held.Broker.ReadAsync()).Should().Equal("1");
     }
 
-    // KAFKA-9600. Relaxed checks let a client end a transaction with an epoch it never was given. Every call is tried with every epoch nearby and a stranger's id, in every state.
+    // KAFKA-9600. Relaxed checks let a client end a transaction with an epoch it never was given. Every call is tried with every epoch nearby and a stranger's
+    // id, in every state.
     [Theory]
     [InlineData("Empty")]
     [InlineData("Ongoing")]
@@ -113,8 +115,8 @@ public sealed class EndTransactionMuseumTests
         (await broker.Admin.GetGroupOffsetsAsync("g", "orders")).Should().BeEmpty();
     }
 
-    // KAFKA-6119, and again in Redpanda 2024. A timed-out transaction was aborted, its producer was not fenced, went on, and committed the rest. Also with the timeout
-    // between the first look at the next batch and its append.
+    // KAFKA-6119, and again in Redpanda 2024. A timed-out transaction was aborted, its producer was not fenced, went on, and committed the rest. Also with the
+    // timeout between the first look at the next batch and its append.
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -137,7 +139,8 @@ public sealed class EndTransactionMuseumTests
         (await broker.ReadAsync(isolation: IsolationLevel.ReadUncommitted)).Should().Equal("r1");
     }
 
-    // KAFKA-20785. A commit that came a moment after the coordinator's own abort was told "invalid state", which is fatal, in the place of "fenced", after which one can begin anew.
+    // KAFKA-20785. A commit that came a moment after the coordinator's own abort was told "invalid state", which is fatal, in the place of "fenced", after
+    // which one can begin anew.
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -164,8 +167,8 @@ public sealed class EndTransactionMuseumTests
         (await broker.ReadAsync()).Should().Equal("again", "again too");
     }
 
-    // Redpanda ff95615cdc and 2835bb000c. After a crash in the middle of a commit its retry was refused, or a completed one answered "invalid state". The power fails at
-    // every disk operation of the commit, the client asks three times.
+    // Redpanda ff95615cdc and 2835bb000c. After a crash in the middle of a commit its retry was refused, or a completed one answered "invalid state". The power
+    // fails at every disk operation of the commit, the client asks three times.
     [Theory]
     [InlineData(CrashProfile.Prefix)]
     [InlineData(CrashProfile.LostSectors)]
@@ -205,7 +208,8 @@ public sealed class EndTransactionMuseumTests
             survived.Should().BePositive("some of the commits were on disk when the process died");
     }
 
-    // Redpanda 38970376d0. Abort looked for data only and left a begun transaction alive; a late batch then found it. Also empty commits, empty aborts, and offsets alone.
+    // Redpanda 38970376d0. Abort looked for data only and left a begun transaction alive; a late batch then found it. Also empty commits, empty aborts, and
+    // offsets alone.
     [Fact]
     public async Task Museum_T26_TransactionWithoutData()
     {
@@ -232,7 +236,8 @@ public sealed class EndTransactionMuseumTests
         (broker.Offsets(First).LastStable, broker.Offsets(First).LogEnd).Should().Be((0, 0));
     }
 
-    // librdkafka 1.6.0, franz-go 1.21.4. A refused commit was told as a success, and the consumer's position moved. The disk fails at every operation of a commit, in both ways.
+    // librdkafka 1.6.0, franz-go 1.21.4. A refused commit was told as a success, and the consumer's position moved. The disk fails at every operation of a
+    // commit, in both ways.
     [Theory]
     [InlineData(FaultKind.IoError)]
     [InlineData(FaultKind.NoSpace)]

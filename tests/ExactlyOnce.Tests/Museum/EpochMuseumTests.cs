@@ -12,7 +12,8 @@ namespace ExactlyOnce.Tests.Museum;
 /// <summary>Epochs that are used up, bumped twice or bumped for nothing.</summary>
 public sealed class EpochMuseumTests
 {
-    // KAFKA-9666. Every attempt to fence bumped the epoch in memory although the log could not be written, until none was left. The log fails at the first of forty thousand.
+    // KAFKA-9666. Every attempt to fence bumped the epoch in memory although the log could not be written, until none was left. The log fails at the first of
+    // forty thousand.
     [Theory]
     [InlineData(FaultKind.IoError)]
     [InlineData(FaultKind.NoSpace)]
@@ -40,8 +41,8 @@ public sealed class EpochMuseumTests
         after.Identity.Should().Be(before with { Epoch = (short)(before.Epoch + 1) });
     }
 
-    // KAFKA-18660. At the last epoch the answer paired the old id with the new epoch, and the next transaction fenced itself. A thousand transactions go through the change again
-    // and again, because each few of them begin three below the last epoch.
+    // KAFKA-18660. At the last epoch the answer paired the old id with the new epoch, and the next transaction fenced itself. A thousand transactions go
+    // through the change again and again, because each few of them begin three below the last epoch.
     [Fact]
     public async Task Museum_T12_RotationToANewProducerId()
     {
@@ -73,7 +74,8 @@ public sealed class EpochMuseumTests
             broker.Engine.State.Transactions.AssertInvariants();
     }
 
-    // KAFKA-19367. InitProducerId bumped the epoch, and the abort that it caused bumped it again: 32766, 32767, negative. For every client, with and without its old identity.
+    // KAFKA-19367. InitProducerId bumped the epoch, and the abort that it caused bumped it again: 32766, 32767, negative. For every client, with and without
+    // its old identity.
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -100,7 +102,8 @@ public sealed class EpochMuseumTests
                 }
     }
 
-    // KAFKA-20090. At the last epoch the timeout's abort forgot to rotate, and the client's own late abort was taken for its repetition: the transaction stayed open.
+    // KAFKA-20090. At the last epoch the timeout's abort forgot to rotate, and the client's own late abort was taken for its repetition: the transaction stayed
+    // open.
     [Theory]
     [InlineData(1, 32765)]
     [InlineData(1, 32766)]

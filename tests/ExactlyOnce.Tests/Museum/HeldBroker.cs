@@ -5,7 +5,9 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace ExactlyOnce.Tests.Museum;
 
-/// <summary>A broker with its threads, on a simulated disk that can be held: what is decided and not yet durable can be looked at for as long as one likes.</summary>
+/// <summary>
+/// A broker with its threads, on a simulated disk that can be held: what is decided and not yet durable can be looked at for as long as one likes.
+/// </summary>
 internal sealed class HeldBroker : IAsyncDisposable
 {
     private HeldBroker(SimulatedDisk simulated, HeldDisk disk, TestBroker broker)

@@ -39,7 +39,8 @@ public sealed class LateBatchMuseumTests
         }
     }
 
-    // KAFKA-14884. The transaction was found open, an abort marker slipped in, then the data was appended. Every order of {look, enrol and append, abort} of two producers.
+    // KAFKA-14884. The transaction was found open, an abort marker slipped in, then the data was appended. Every order of {look, enrol and append, abort} of
+    // two producers.
     [Fact]
     public async Task Museum_T03_CheckThenAppendRace()
     {
@@ -60,7 +61,8 @@ public sealed class LateBatchMuseumTests
         (await broker.ReadAsync()).Should().BeEmpty();
     }
 
-    // KAFKA-14904, KAFKA-14920. The second of two pipelined batches was taken as the first of a fresh partition, and the retry of the first was refused for ever.
+    // KAFKA-14904, KAFKA-14920. The second of two pipelined batches was taken as the first of a fresh partition, and the retry of the first was refused for
+    // ever.
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -98,7 +100,8 @@ public sealed class LateBatchMuseumTests
         (await fetching).Should().BeEmpty();
     }
 
-    // KAFKA-18575. The first batch of the next transaction came while the one before was being ended and was attached to it. The end is decided and not yet on disk.
+    // KAFKA-18575. The first batch of the next transaction came while the one before was being ended and was attached to it. The end is decided and not yet on
+    // disk.
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -125,8 +128,8 @@ public sealed class LateBatchMuseumTests
         (await broker.ReadAsync()).Should().Equal(firstCommits ? "1" : "2");
     }
 
-    // Redpanda 1a301657fd. Data was acknowledged before it was durable and a transaction began by itself: after a failover the coordinator began another and committed the second half.
-    // The power fails at every disk operation of the first batch; the client sends it again, then offsets, then commits.
+    // Redpanda 1a301657fd. Data was acknowledged before it was durable and a transaction began by itself: after a failover the coordinator began another and
+    // committed the second half. The power fails at every disk operation of the first batch; the client sends it again, then offsets, then commits.
     [Theory]
     [InlineData(CrashProfile.Prefix)]
     [InlineData(CrashProfile.LostSectors)]

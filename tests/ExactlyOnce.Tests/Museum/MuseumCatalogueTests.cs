@@ -5,8 +5,8 @@ using Xunit.Abstractions;
 namespace ExactlyOnce.Tests.Museum;
 
 /// <summary>
-/// The museum's inventory: bugs that systems like this one really had. Each stands as a test named after it, <c>Museum_T01_DelayedEndTxn</c>, or has a line in CannotHappenHere.*.txt that
-/// says why it has no place here. The family W, of parsers and the wire, belongs to the endpoint and its tests.
+/// The museum's inventory: bugs that systems like this one really had. Each stands as a test named after it, <c>Museum_T01_DelayedEndTxn</c>, or has a line in
+/// CannotHappenHere.*.txt that says why it has no place here. The family W, of parsers and the wire, belongs to the endpoint and its tests.
 /// </summary>
 public sealed partial class MuseumCatalogueTests(ITestOutputHelper output)
 {

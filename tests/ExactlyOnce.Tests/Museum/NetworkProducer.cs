@@ -12,7 +12,9 @@ using ExactlyOnce.Tests.Engine.Semantics;
 
 namespace ExactlyOnce.Tests.Museum;
 
-/// <summary>A Kafka client of one generation, as an endpoint passes its requests on: it outlives the broker's process, repeats requests, and sends them late.</summary>
+/// <summary>
+/// A Kafka client of one generation, as an endpoint passes its requests on: it outlives the broker's process, repeats requests, and sends them late.
+/// </summary>
 internal sealed class NetworkProducer(BrokerEngine engine, string id, TransactionGeneration generation = TransactionGeneration.V2)
 {
     private readonly TransactionClient _client = TransactionClient.Network(generation, $"client of {id}");

@@ -13,8 +13,8 @@ namespace ExactlyOnce.Tests.Museum;
 /// <summary>What a broker remembers of its producers, between memory and disk: snapshots, failed appends, truncation.</summary>
 public sealed class ProducerStateMuseumTests
 {
-    // KAFKA-9892. The snapshot was closed and not synced: after a power cut it was empty or old, and the log had moved on. The power fails at every disk operation of a
-    // checkpoint; what is recovered is what a scan of everything gives, and that is what was in memory.
+    // KAFKA-9892. The snapshot was closed and not synced: after a power cut it was empty or old, and the log had moved on. The power fails at every disk
+    // operation of a checkpoint; what is recovered is what a scan of everything gives, and that is what was in memory.
     [Theory]
     [InlineData(CrashProfile.Prefix)]
     [InlineData(CrashProfile.LostSectors)]
@@ -43,8 +43,8 @@ public sealed class ProducerStateMuseumTests
         }
     }
 
-    // KAFKA-5747, KAFKA-5435. A broken snapshot was met with an exception nobody caught, or believed. Of our checkpoint every byte is flipped, cut off and added to: it is told as
-    // damage and never read as another state. The snapshot files that lie there for Kafka's tools may be anything.
+    // KAFKA-5747, KAFKA-5435. A broken snapshot was met with an exception nobody caught, or believed. Of our checkpoint every byte is flipped, cut off and
+    // added to: it is told as damage and never read as another state. The snapshot files that lie there for Kafka's tools may be anything.
     [Fact]
     public void Museum_P02_CorruptSnapshot()
     {
@@ -82,8 +82,8 @@ public sealed class ProducerStateMuseumTests
         }
     }
 
-    // KAFKA-12964. A deletion that was queued by name removed the new file of that name. The topic is deleted and made again under its name, written to as before, and only then are the
-    // old files removed.
+    // KAFKA-12964. A deletion that was queued by name removed the new file of that name. The topic is deleted and made again under its name, written to as
+    // before, and only then are the old files removed.
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -103,7 +103,8 @@ public sealed class ProducerStateMuseumTests
         next.Run(() => producer.On(next.Backend).AppendAsync(First, 59, "new 59")).IsDuplicate.Should().BeTrue();
     }
 
-    // KAFKA-6683. What was remembered of a batch was changed before its append had succeeded; the retry was called a duplicate of nothing. The append fails at every disk operation.
+    // KAFKA-6683. What was remembered of a batch was changed before its append had succeeded; the retry was called a duplicate of nothing. The append fails at
+    // every disk operation.
     [Theory]
     [InlineData(FaultKind.IoError, CrashProfile.LostSectors)]
     [InlineData(FaultKind.NoSpace, CrashProfile.LostSectors)]
@@ -130,8 +131,8 @@ public sealed class ProducerStateMuseumTests
         }
     }
 
-    // Pulsar #5218. The highest sequence was noted before the write, the write failed, the retry was dropped as a duplicate and acknowledged. Here a whole group commit fails, at each of
-    // its disk operations: one batch is held at the disk and five queue up behind it.
+    // Pulsar #5218. The highest sequence was noted before the write, the write failed, the retry was dropped as a duplicate and acknowledged. Here a whole
+    // group commit fails, at each of its disk operations: one batch is held at the disk and five queue up behind it.
     [Theory]
     [InlineData(FaultKind.IoError, CrashProfile.LostSectors)]
     [InlineData(FaultKind.IoError, CrashProfile.Prefix)]
@@ -170,8 +171,8 @@ public sealed class ProducerStateMuseumTests
         failed.Should().Be(5, "five were one group");
     }
 
-    // Redpanda def3776cdd. The lock was let go between a failed batch and its handling: the next one was appended behind a gap. Each disk operation of a pipelined run fails once;
-    // from the first refusal on all are refused.
+    // Redpanda def3776cdd. The lock was let go between a failed batch and its handling: the next one was appended behind a gap. Each disk operation of a
+    // pipelined run fails once; from the first refusal on all are refused.
     [Fact]
     public void Museum_P17_BatchBehindAFailedOne()
     {
@@ -197,7 +198,8 @@ public sealed class ProducerStateMuseumTests
         }
     }
 
-    // KAFKA-10832. After a truncation batches were judged by the producer state of before. A batch is cut off by a power cut; whoever judges in the next run knows nothing of it.
+    // KAFKA-10832. After a truncation batches were judged by the producer state of before. A batch is cut off by a power cut; whoever judges in the next run
+    // knows nothing of it.
     [Fact]
     public void Museum_P21_StateFromAStaleInstance()
     {

@@ -7,8 +7,8 @@ using Xunit.Abstractions;
 namespace ExactlyOnce.Tests.Museum;
 
 /// <summary>
-/// What .NET's base library has done, or still does, to those who store with it. Each says what the present runtime does, so that we hear on which runtimes our own way carries the load, and
-/// demands that our way is right on every one.
+/// What .NET's base library has done, or still does, to those who store with it. Each says what the present runtime does, so that we hear on which runtimes our
+/// own way carries the load, and demands that our way is right on every one.
 /// </summary>
 public sealed class RuntimeMuseumTests(ITestOutputHelper output) : IDisposable
 {
@@ -17,8 +17,8 @@ public sealed class RuntimeMuseumTests(ITestOutputHelper output) : IDisposable
 
     public void Dispose() => _directory.Dispose();
 
-    // Measured on .NET 10.0.12: a comparison is assigned in the place of a result, and FlushToDisk succeeds whatever the kernel says. Neither a descriptor that does not exist nor a pipe
-    // can be synced.
+    // Measured on .NET 10.0.12: a comparison is assigned in the place of a result, and FlushToDisk succeeds whatever the kernel says. Neither a descriptor that
+    // does not exist nor a pipe can be synced.
     [Fact]
     public unsafe void Museum_N01_FsyncErrorHidden()
     {
@@ -38,7 +38,8 @@ public sealed class RuntimeMuseumTests(ITestOutputHelper output) : IDisposable
         FluentActions.Invoking(() => _disk.VerifySyncErrorsAreSeen(_directory.Path)).Should().NotThrow("a broker proves this at every opening");
     }
 
-    // dotnet/runtime PRs 108380, 109340, 109826. A gathering write that the kernel cut short lost the rest without a word. In a process whose files may have 4,500 bytes, 8,000 are written.
+    // dotnet/runtime PRs 108380, 109340, 109826. A gathering write that the kernel cut short lost the rest without a word. In a process whose files may have
+    // 4,500 bytes, 8,000 are written.
     [Fact]
     public void Museum_N02_ShortWriteLost()
     {
@@ -83,7 +84,8 @@ public sealed class RuntimeMuseumTests(ITestOutputHelper output) : IDisposable
         seen["owner"].Should().Be("the owner");
     }
 
-    // dotnet/runtime #77373, #99445. On .NET 7 the first Flush(true) of a stream did not reach fsync. The first thing that a process does is a sync that cannot succeed.
+    // dotnet/runtime #77373, #99445. On .NET 7 the first Flush(true) of a stream did not reach fsync. The first thing that a process does is a sync that cannot
+    // succeed.
     [Fact]
     public void Museum_N05_FirstFlushSkipsFsync()
     {
@@ -95,7 +97,8 @@ public sealed class RuntimeMuseumTests(ITestOutputHelper output) : IDisposable
         seen["ours"].Should().Be(nameof(StorageException), "it reached the kernel");
     }
 
-    // dotnet/runtime #1816. FileStream kept bytes in memory and hid their failing write when it was disposed. Ours keeps none: the write itself fails, and closing has nothing to say.
+    // dotnet/runtime #1816. FileStream kept bytes in memory and hid their failing write when it was disposed. Ours keeps none: the write itself fails, and
+    // closing has nothing to say.
     [Fact]
     public void Museum_N06_DisposeHidesWriteErrors()
     {

@@ -8,7 +8,10 @@ using ExactlyOnce.Tests.Engine.Semantics;
 
 namespace ExactlyOnce.Tests.Museum;
 
-/// <summary>One run of a broker on one thread and a simulated disk, which can be cut off at any disk operation; <see cref="Revive"/> is the next run. Nothing is closed unless a test says so.</summary>
+/// <summary>
+/// One run of a broker on one thread and a simulated disk, which can be cut off at any disk operation; <see cref="Revive"/> is the next run. Nothing is closed
+/// unless a test says so.
+/// </summary>
 internal sealed class SteppedBroker
 {
     public const string Root = "/data";

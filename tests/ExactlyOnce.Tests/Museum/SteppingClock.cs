@@ -2,7 +2,9 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace ExactlyOnce.Tests.Museum;
 
-/// <summary>A clock whose wall time can be set, forward and back, or made to stand still, while its monotonic time, and with it the timers, goes on as it is told.</summary>
+/// <summary>
+/// A clock whose wall time can be set, forward and back, or made to stand still, while its monotonic time, and with it the timers, goes on as it is told.
+/// </summary>
 internal sealed class SteppingClock : TimeProvider
 {
     private readonly FakeTimeProvider _monotonic = new(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));

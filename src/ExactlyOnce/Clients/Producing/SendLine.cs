@@ -3,8 +3,9 @@ using System.IO.Pipelines;
 namespace ExactlyOnce.Clients.Producing;
 
 /// <summary>
-/// The calls of one producer that found something missing, in their order: the producer's identity and the topic's partitions at first, later room or memory. One at a time is tried again, and
-/// while anybody stands here nobody goes past: else records of calls that did not wait for each other would be written in another order than the calls were made.
+/// The calls of one producer that found something missing, in their order: the producer's identity and the topic's partitions at first, later room or memory.
+/// One at a time is tried again, and while anybody stands here nobody goes past: else records of calls that did not wait for each other would be written in
+/// another order than the calls were made.
 /// </summary>
 internal sealed class SendLine(PipeScheduler completions)
 {

@@ -38,7 +38,10 @@ internal abstract class BrokerEnvironment
     /// <summary>A new random identifier (topic ids, member ids).</summary>
     public abstract Guid NextGuid();
 
-    /// <summary>Broker time, Unix milliseconds: what deadlines and idle times are counted by. The wall clock, except that it does not jump back when that one is set back.</summary>
+    /// <summary>
+    /// Broker time, Unix milliseconds: what deadlines and idle times are counted by. The wall clock, except that it does not jump back when that one is set
+    /// back.
+    /// </summary>
     public long NowMs => _clock.Read(Time);
 
     /// <summary>The wall clock, Unix milliseconds: for what is compared with the timestamps of records.</summary>
