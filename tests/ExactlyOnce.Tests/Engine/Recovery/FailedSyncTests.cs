@@ -26,7 +26,7 @@ public sealed class FailedSyncTests
             partition.Marks.Newest.Lsn.Should().BeGreaterThan(partition.VisibleMark.Lsn, "or there is nothing that a reader could wait for in vain");
 
         var wakes = 0;
-        partition.TryWait(partition.VisibleMark, () => wakes++).Should().BeTrue("there is nothing to read, now or ever");
+        partition.Readers.TryWait(partition.VisibleMark, () => wakes++).Should().BeTrue("there is nothing to read, now or ever");
         life.Run(async now => await now.ReadRecordsAsync());
         wakes.Should().Be(0);
     }
