@@ -60,7 +60,7 @@ internal sealed class BrokerContents
     public string? FindDifference(BrokerEngine engine, Partition partition, IsolationLevel isolation)
     {
         ReadOnlySpan<byte> rest = _batches[(partition.Name, isolation)];
-        using var cursor = new PartitionCursor(partition, engine.Journal, partition.View.LogStart, isolation);
+        using var cursor = new PartitionCursor(partition, partition.View.LogStart, isolation);
         while (cursor.TryRead(RunBytes, out var run) == CursorStatus.Read)
         {
             if (!IsPrefix(run.Span, rest))
@@ -76,7 +76,7 @@ internal sealed class BrokerContents
         ReadOnlySpan<byte> rest = _batches[(partition.Name, isolation)];
         while (!rest.IsEmpty && BatchHeader.Read(rest) is var header && header.LastOffset < offset)
             rest = rest[header.SizeInBytes..];
-        using var cursor = new PartitionCursor(partition, engine.Journal, offset, isolation);
+        using var cursor = new PartitionCursor(partition, offset, isolation);
         var isRead = cursor.TryRead(1, out var run) == CursorStatus.Read;
         return isRead == !rest.IsEmpty && (!isRead || IsPrefix(run.Span, rest)) ? null : $"{partition.Name} ({isolation}): another batch at offset {offset}";
     }
@@ -84,7 +84,7 @@ internal sealed class BrokerContents
     /// <summary>The first offset at or after a time, as a reader of all records finds it.</summary>
     public static long? FindByTime(BrokerEngine engine, Partition partition, long timestampMs)
     {
-        using var cursor = new PartitionCursor(partition, engine.Journal, partition.View.LogStart, IsolationLevel.ReadUncommitted);
+        using var cursor = new PartitionCursor(partition, partition.View.LogStart, IsolationLevel.ReadUncommitted);
         return cursor.FindOffset(timestampMs, engine.Decompressor());
     }
 
@@ -99,7 +99,7 @@ internal sealed class BrokerContents
     private static byte[] ReadAll(BrokerEngine engine, Partition partition, IsolationLevel isolation)
     {
         var batches = new ArrayBufferWriter<byte>();
-        using var cursor = new PartitionCursor(partition, engine.Journal, partition.View.LogStart, isolation);
+        using var cursor = new PartitionCursor(partition, partition.View.LogStart, isolation);
         while (cursor.TryRead(RunBytes, out var run) == CursorStatus.Read)
             batches.Write(run.Span);
         return batches.WrittenSpan.ToArray();

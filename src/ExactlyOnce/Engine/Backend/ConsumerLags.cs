@@ -45,7 +45,7 @@ internal static class ConsumerLags
             return offsets;
         try
         {
-            using var cursor = new PartitionCursor(partition, engine.Journal, from, IsolationLevel.ReadCommitted);
+            using var cursor = new PartitionCursor(partition, from, IsolationLevel.ReadCommitted);
             return cursor.CountDeliverable(engine.Decompressor());
         }
         catch (BrokerException)

@@ -1,3 +1,4 @@
+using ExactlyOnce.Clients;
 using ExactlyOnce.Testing.Disks;
 
 namespace ExactlyOnce.Tests.Engine.Recovery;
@@ -27,7 +28,9 @@ public sealed class FailedSyncTests
 
         var wakes = 0;
         partition.TryWait(partition.VisibleMark, () => wakes++).Should().BeTrue("there is nothing to read, now or ever");
-        life.Run(async now => await now.ReadRecordsAsync());
+        // Whatever was scheduled in front of these has been carried out when they are.
+        for (var i = 0; i < 3; i++)
+            life.Run(async now => await new SchedulerHop(now.Engine.Environment.Completions));
         wakes.Should().Be(0);
     }
 
