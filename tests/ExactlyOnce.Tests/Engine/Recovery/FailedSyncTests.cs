@@ -27,7 +27,7 @@ public sealed class FailedSyncTests
             partition.Marks.Newest.Lsn.Should().BeGreaterThan(partition.VisibleMark.Lsn, "or there is nothing that a reader could wait for in vain");
 
         var wakes = 0;
-        partition.TryWait(partition.VisibleMark, () => wakes++).Should().BeTrue("there is nothing to read, now or ever");
+        partition.Readers.TryWait(partition.VisibleMark, () => wakes++).Should().BeTrue("there is nothing to read, now or ever");
         // Whatever was scheduled in front of these has been carried out when they are.
         for (var i = 0; i < 3; i++)
             life.Run(async now => await new SchedulerHop(now.Engine.Environment.Completions));
