@@ -197,8 +197,9 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     public async ValueTask SeekToTimeAsync(DateTimeOffset time, CancellationToken cancellationToken = default)
     {
         await _session.StartAsync(cancellationToken).ConfigureAwait(false);
-        foreach (var partition in _session.Partitions)
-            partition.SeekTo(StartFrom.Timestamp(time).Resolve(partition.Partition, _options.Isolation, time));
+        // All are announced before the first is looked up, so that a seek that is asked for meanwhile is the later one.
+        foreach (var (partition, number) in _session.Partitions.Select(partition => (partition, partition.BeginSeek())).ToList())
+            partition.SeekTo(StartFrom.Timestamp(time).Resolve(partition.Partition, _options.Isolation, time), number);
         _session.Wake();
     }
 
