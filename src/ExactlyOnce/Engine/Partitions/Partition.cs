@@ -146,7 +146,9 @@ internal sealed class Partition : IPartitionViewSource
     public long StageBatch(JournalFrame? frame, in BatchHeader header, ReadOnlySpan<byte> batch, long nowMs)
     {
         var baseOffset = State.LogEndOffset;
-        var placed = AppendToTail(batch, baseOffset, LeaderEpoch, header, nowMs);
+        // The tail's chunks are searched, and let go, by the times their records will carry.
+        var kept = _options.TimestampType == TimestampType.LogAppendTime ? header with { MaxTimestamp = nowMs } : header;
+        var placed = AppendToTail(batch, baseOffset, LeaderEpoch, kept, nowMs);
         var stagedHeader = header with { BaseOffset = baseOffset, LeaderEpoch = LeaderEpoch };
         if (_options.TimestampType == TimestampType.LogAppendTime)
         {
