@@ -212,6 +212,9 @@ internal sealed class Partition : IPartitionViewSource
         }
         _staged = PartitionPieces.Read(piece, payload, frameTimeMs);
         ApplyStaged(lsn);
+        // What lies in front of it is listed by no checkpoint any more, and its files are left over for the next opening.
+        if (piece == PartitionPiece.LogStart)
+            BeginViewAt(State.LogStartOffset);
     }
 
     /// <summary>Replaces where the bytes are. Under <see cref="Lock"/>.</summary>
@@ -263,7 +266,7 @@ internal sealed class Partition : IPartitionViewSource
                 kept.Add(segment);
         }
         // On disk the tail is the checkpoint's to trim: it may be writing it.
-        if (_journal.Durability == Durability.Memory)
+        if (_journalOrNull?.Durability == Durability.Memory)
             Tail.TrimTo(offset);
         Publish([.. kept], Math.Max(_view.TailBegin, Math.Min(Tail.FirstOffset, offset)), offset);
         return dropped;
