@@ -42,7 +42,7 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
         var attempt = new SendAttempt { IsAwaited = true };
         try
         {
-            return TryOnce(topic, record, ref attempt)
+            return accumulator.Line.IsEmpty && TryOnce(topic, record, ref attempt)
                 ? AnswerAsync(attempt)
                 : SendWhenPossibleAsync(topic, record, attempt, cancellationToken);
         }
@@ -59,7 +59,7 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
         var attempt = new SendAttempt { IsAwaited = false, Scope = scope };
         try
         {
-            return TryOnce(topic, record, ref attempt)
+            return accumulator.Line.IsEmpty && TryOnce(topic, record, ref attempt)
                 ? default
                 : PostWhenPossibleAsync(topic, record, attempt, cancellationToken);
         }
@@ -84,8 +84,11 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
     private async ValueTask<SendAttempt> AcceptWhenPossibleAsync<TKey, TValue>(
         Topic<TKey, TValue> topic, ProducerRecord<TKey, TValue> record, SendAttempt attempt, CancellationToken cancellationToken)
     {
+        var isEntered = false;
         try
         {
+            await accumulator.Line.EnterAsync(cancellationToken).ConfigureAwait(false);
+            isEntered = true;
             do
             {
                 if (attempt.Congested is { } partition)
@@ -103,6 +106,11 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
         {
             accumulator.Memory.Release(attempt.ReservedBytes);
             throw;
+        }
+        finally
+        {
+            if (isEntered)
+                accumulator.Line.Leave();
         }
     }
 
@@ -144,9 +152,11 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
             attempt.Congested = partition.Partition;
             return false;
         }
+        var sealNow = attempt.IsAwaited && settings.Linger == TimeSpan.Zero;
+        if (sealNow && attempt.ReservedBytes == 0 && partition.TrySendAlone(record, ref attempt))
+            return true;
         if (!TryReserve((int)record.SizeBytesMax, ref attempt))
             return false;
-        var sealNow = attempt.IsAwaited && settings.Linger == TimeSpan.Zero;
         var status = partition.Accept(record, attempt.ReservedBytes, attempt.Scope, attempt.IsAwaited, sealNow, out var send);
         attempt.Send = send;
         if (status == AcceptStatus.DuplicateSource)
@@ -174,6 +184,8 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
 
     private ValueTask<RecordMetadata> AnswerAsync(in SendAttempt attempt)
     {
+        if (attempt.IsAnswered)
+            return new ValueTask<RecordMetadata>(attempt.Answer);
         if (attempt.DuplicateAt is { } partition)
             return accumulator.AnswerDuplicateAsync(partition);
         var send = attempt.Send!;

@@ -19,7 +19,7 @@ internal sealed class JournalAppender : IDisposable
 
     private readonly JournalFiles _files;
     private readonly JournalOptions _options;
-    private readonly byte[] _staged = new byte[StagedBytesMax];
+    private readonly byte[] _staged;
     private IDiskFile? _file;
     private JournalFile? _entry;
     private long _position;
@@ -31,10 +31,14 @@ internal sealed class JournalAppender : IDisposable
     {
         _files = files;
         _options = options;
+        _staged = new byte[Math.Min(StagedBytesMax, options.FileBytes)];
     }
 
     /// <summary>Payload bytes that a group in the current file may still have; negative when there is none.</summary>
     public long Room => _file is null ? -1 : _options.FileBytes - _position - JournalFormat.GroupHeaderBytes;
+
+    /// <summary>The same in a file that is just begun.</summary>
+    public long RoomOfNewFile => _options.FileBytes - JournalFormat.GroupHeaderBytes;
 
     /// <summary>Closes the current file, which has been synced to its end, and begins the next.</summary>
     public void Roll(long baseLsn)

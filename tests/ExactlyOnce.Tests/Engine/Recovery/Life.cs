@@ -27,14 +27,14 @@ internal sealed class Life
     private readonly Dictionary<string, Producer<string, string>> _producers = [];
     private TransactionalProducer? _checkout;
 
-    private Life(IDisk disk, Promises promises)
+    private Life(IDisk disk, Promises promises, Durability durability)
     {
         _environment = new StepEnvironment(disk);
         _promises = promises;
         var options = new EngineOptions
         {
             Directory = Root,
-            Durability = Durability.Flushed,
+            Durability = durability,
             // As small as it goes, so that a short script rolls through several files.
             JournalFileBytes = 128 << 10,
             CheckpointBytes = 1 << 20,
@@ -48,7 +48,7 @@ internal sealed class Life
 
     public BrokerEngine Engine { get; }
 
-    public static Life Open(IDisk disk, Promises promises) => new(disk, promises);
+    public static Life Open(IDisk disk, Promises promises, Durability durability = Durability.Flushed) => new(disk, promises, durability);
 
     /// <summary>Runs a piece of the script to its end.</summary>
     public void Run(Func<Life, Task> work) => _environment.Run(() => work(this));

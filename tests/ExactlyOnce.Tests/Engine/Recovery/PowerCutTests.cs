@@ -125,9 +125,9 @@ public sealed class PowerCutTests(ITestOutputHelper output)
     }
 
     /// <summary>Opens, checks, writes on, opens once more: in order, or after another power cut.</summary>
-    internal static void Survive(SimulatedDisk disk, Promises promises, bool cutAgain)
+    internal static void Survive(SimulatedDisk disk, Promises promises, bool cutAgain, Durability durability = Durability.Flushed)
     {
-        var life = Life.Open(disk, promises);
+        var life = Life.Open(disk, promises, durability);
         var found = CheckAndAdopt(life, promises);
         life.Run(Script.GoOnAsync);
         var before = CheckAndAdopt(life, promises);
@@ -136,7 +136,7 @@ public sealed class PowerCutTests(ITestOutputHelper output)
             disk = disk.Crash(CrashProfile.LostSectors, 77);
         else
             life.Run(now => now.CloseAsync());
-        var again = CheckAndAdopt(Life.Open(disk, promises), promises);
+        var again = CheckAndAdopt(Life.Open(disk, promises, durability), promises);
         Promises.Require(again.IsSameAs(before), "The second opening shows something else than there was before.");
     }
 

@@ -43,9 +43,13 @@ internal sealed class Promises
     private readonly HashSet<string> _attempted = [];
     private readonly Dictionary<(string Topic, int Partition, long Offset), string> _acknowledged = [];
     private readonly List<WrittenTransaction> _transactions = [];
+    private List<((string Topic, int Partition, long Offset) At, string Value)> _losable = [];
     private int _count;
 
     public int AcknowledgedCount => _acknowledged.Count;
+
+    /// <summary>How many acknowledged records a power cut took back where it may: see <see cref="Weaken"/>.</summary>
+    public int LostCount { get; private set; }
 
     public static void Require(bool holds, string broken)
     {
@@ -73,6 +77,17 @@ internal sealed class Promises
     public void Acknowledge(RecordMetadata at, string value) =>
         _acknowledged.Add((at.TopicPartition.Topic, at.TopicPartition.Partition, at.Offset!.Value), NameOf(value));
 
+    /// <summary>
+    /// At Written a power cut may take back what was acknowledged, but only the end of the history: whatever is left is there with everything that came before it.
+    /// </summary>
+    public void Weaken()
+    {
+        _losable = [.. _acknowledged.Select(pair => (pair.Key, pair.Value))];
+        _acknowledged.Clear();
+        foreach (var transaction in _transactions)
+            transaction.Fate = transaction.Fate == Fate.Committed ? Fate.Unknown : transaction.Fate;
+    }
+
     /// <summary>The same promises, to be checked and gone on with independently.</summary>
     public Promises Copy()
     {
@@ -93,6 +108,7 @@ internal sealed class Promises
     public void Check(LogImage image, long lastImported)
     {
         CheckAcknowledged(image);
+        CheckLosable(image);
         var seen = new HashSet<string>();
         foreach (var (at, value) in image.Records)
         {
@@ -121,6 +137,16 @@ internal sealed class Promises
         foreach (var transaction in _transactions)
             transaction.Fate = visible.Contains(transaction.Values.FirstOrDefault() ?? "") ? Fate.Committed : Fate.Aborted;
         _attempted.IntersectWith(visible);
+    }
+
+    // Acknowledgements were given one after the other, so their order is that of the history.
+    private void CheckLosable(LogImage image)
+    {
+        var kept = _losable.TakeWhile(record => image.Records.GetValueOrDefault(record.At) == record.Value).Count();
+        foreach (var (at, value) in _losable.Skip(kept))
+            Require(image.Records.GetValueOrDefault(at) != value, $"{value} at {at} is there, and {_losable[kept].Value}, which was acknowledged before it, is not.");
+        LostCount += _losable.Count - kept;
+        _losable = [];
     }
 
     private static void CheckWhole(WrittenTransaction transaction, HashSet<string> seen)
