@@ -153,6 +153,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
     public override async ValueTask EndTransactionAsync(ProducerSession session, bool commit, IReadOnlyList<TransactionOffsets> offsets)
     {
         engine.ThrowIfClosed();
+        // With a journal that has failed before, the outcome is known: nothing of this transaction will be there.
         engine.Journal.ThrowIfFailed();
         var reply = engine.Transactions.End(
             session.TransactionalId!, session.Identity, commit, ToRequests(offsets), Client(session.TransactionalId!), engine.NowMs, out var refusedOffsets);

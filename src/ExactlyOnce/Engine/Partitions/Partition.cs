@@ -155,7 +155,8 @@ internal sealed class Partition : IPartitionViewSource
     public long StageBatch(JournalFrame frame, in BatchHeader header, ReadOnlySpan<byte> batch, long nowMs)
     {
         var baseOffset = State.LogEndOffset;
-        var placed = AppendToTail(batch, baseOffset, LeaderEpoch, header, nowMs);
+        // The tail's chunks are searched, and let go, by the times their records will carry.
+        var placed = AppendToTail(batch, baseOffset, LeaderEpoch, StampsAppendTime ? header with { MaxTimestamp = nowMs } : header, nowMs);
         var stagedHeader = header with { BaseOffset = baseOffset, LeaderEpoch = LeaderEpoch };
         if (StampsAppendTime)
             stagedHeader = Stamp(placed, nowMs);
@@ -217,6 +218,9 @@ internal sealed class Partition : IPartitionViewSource
         }
         _staged = staged;
         ApplyStaged(lsn);
+        // What lies in front of it is listed by no checkpoint any more, and its files are left over for the next opening.
+        if (piece == PartitionPiece.LogStart)
+            BeginViewAt(State.LogStartOffset);
     }
 
     /// <summary>Replaces where the bytes are. Under <see cref="Lock"/>.</summary>
@@ -274,7 +278,7 @@ internal sealed class Partition : IPartitionViewSource
                 kept.Add(segment);
         }
         // On disk the tail is the checkpoint's to trim: it may be writing it.
-        if (Journal.Durability == Durability.Memory)
+        if (_journal?.Durability == Durability.Memory)
             Tail.TrimTo(offset);
         Publish([.. kept], Math.Max(_view.TailBegin, Math.Min(Tail.FirstOffset, offset)), offset);
         return dropped;
@@ -309,7 +313,7 @@ internal sealed class Partition : IPartitionViewSource
     /// <summary>The same without a frame, since nothing is ever replayed, and without staging, since nothing comes between the decision and its application.</summary>
     private long AppendInMemory(in BatchHeader header, ReadOnlySpan<byte> batch, in AppendDecision decision, bool stamps, long nowMs)
     {
-        var placed = AppendToTail(batch, State.LogEndOffset, LeaderEpoch, header, nowMs);
+        var placed = AppendToTail(batch, State.LogEndOffset, LeaderEpoch, stamps ? header with { MaxTimestamp = nowMs } : header, nowMs);
         var lsn = stamps ? ShowBatch(Stamp(placed, nowMs), decision, nowMs) : ShowBatch(header, decision, nowMs);
         TrimMemory(nowMs);
         return lsn;

@@ -94,6 +94,8 @@ internal sealed class StartupRecovery
     {
         _disk.VerifySyncErrorsAreSeen(_root);
         var found = Manifest.Read(_disk, _root);
+        if (found is null && FindTrace() is { } trace)
+            throw new DamagedStorageException(Path.Combine(_root, Manifest.FileName), 0, $"it is missing, and '{trace}' shows that there was one");
         var manifests = new ManifestStore(_disk, _root, found ?? new Manifest());
         var manifest = manifests.Current;
         _factory.LeaderEpoch = manifest.LeaderEpoch + (IsWeakEnd(found) ? 1 : 0);
@@ -113,6 +115,17 @@ internal sealed class StartupRecovery
             partition.Attach(journal);
         return new OpenedStorage(journal, state, _partitions, _factory, _chunks, checkpointer, directoryLock);
     }
+
+    /// <summary>
+    /// What only a folder with a manifest can hold: a journal file, a partition's folder, a second checkpoint. A first opening that died leaves none of these. Without this look a
+    /// lost manifest would pass for a new folder, and everything in it for left over.
+    /// </summary>
+    private string? FindTrace() =>
+        _disk.List(_root).FirstOrDefault(name => Directories.CheckpointNumber(name) > 0)
+        ?? NamesIn(JournalFormat.DirectoryName).FirstOrDefault(name => name.EndsWith(JournalFormat.FileSuffix, StringComparison.Ordinal))
+        ?? NamesIn(Directories.Topics).FirstOrDefault(name => name.EndsWith('/') && char.IsAsciiDigit(name[0]));
+
+    private IReadOnlyList<string> NamesIn(string folder) => _disk.DirectoryExists(Path.Combine(_root, folder)) ? _disk.List(Path.Combine(_root, folder)) : [];
 
     /// <summary>In Written durability a reader may have seen records that an unclean end took back: what comes now is another history.</summary>
     private bool IsWeakEnd(Manifest? found) => found is { IsClean: false, CheckpointFile: not null } && _options.Durability == Durability.Written;

@@ -1,7 +1,7 @@
 using ExactlyOnce.Clients;
 using ExactlyOnce.Engine;
 using ExactlyOnce.Engine.Backend;
-using ExactlyOnce.Testing.Disks;
+using ExactlyOnce.Engine.Disk;
 using ExactlyOnce.Testing.Simulation;
 
 namespace ExactlyOnce.Tests.Engine.Recovery;
@@ -27,7 +27,7 @@ internal sealed class Life
     private readonly Dictionary<string, Producer<string, string>> _producers = [];
     private TransactionalProducer? _checkout;
 
-    private Life(SimulatedDisk disk, Promises promises, Durability durability)
+    private Life(IDisk disk, Promises promises, Durability durability)
     {
         _environment = new StepEnvironment(disk);
         _promises = promises;
@@ -48,7 +48,7 @@ internal sealed class Life
 
     public BrokerEngine Engine { get; }
 
-    public static Life Open(SimulatedDisk disk, Promises promises, Durability durability = Durability.Flushed) => new(disk, promises, durability);
+    public static Life Open(IDisk disk, Promises promises, Durability durability = Durability.Flushed) => new(disk, promises, durability);
 
     /// <summary>Runs a piece of the script to its end.</summary>
     public void Run(Func<Life, Task> work) => _environment.Run(() => work(this));
