@@ -26,11 +26,8 @@ internal sealed class JournalFiles
         _manifests = manifests;
         _spareMax = spareMax;
         _directory = Path.Combine(manifests.Directory, JournalFormat.DirectoryName);
-        if (!_disk.DirectoryExists(_directory))
-        {
-            _disk.CreateDirectory(_directory);
-            _disk.SyncDirectory(manifests.Directory);
-        }
+        if (!_disk.DirectoryExists(_directory) || _disk.List(_directory).Count == 0)
+            DurableDirectory.Create(_disk, _directory);
     }
 
     /// <summary>

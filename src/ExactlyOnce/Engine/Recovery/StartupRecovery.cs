@@ -100,7 +100,7 @@ internal sealed class StartupRecovery
         var state = LoadCheckpoint(manifest);
         var endLsn = Replay(manifest, state);
         RemoveOrphans(manifest);
-        var checkpointer = new Checkpointer(_environment, _root, manifests, state, _partitions, manifest.IsClean);
+        var checkpointer = new Checkpointer(_environment, _root, manifests, state, _partitions, _options.SmallTailBytes, manifest.IsClean);
         if (!manifest.IsClean || found is null)
             checkpointer.RunRecovered(endLsn, _factory.LeaderEpoch);
         else
@@ -221,10 +221,9 @@ internal sealed class StartupRecovery
                 _disk.Delete(Path.Combine(_root, name));
         RemoveUnlistedJournals(manifest);
         var topics = Path.Combine(_root, Directories.Topics);
-        if (!_disk.DirectoryExists(topics))
+        if (!_disk.DirectoryExists(topics) || _disk.List(topics).Count == 0)
         {
-            _disk.CreateDirectory(topics);
-            _disk.SyncDirectory(_root);
+            DurableDirectory.Create(_disk, topics);
             return;
         }
         var live = _partitions.InOrder().Select(partition => Path.GetFileName(Directories.Of(_root, partition))).ToHashSet(StringComparer.Ordinal);
