@@ -148,8 +148,12 @@ internal sealed partial class Life
                 image.Add(record.TopicPartition, record.Offset, Promises.NameOf(record.Value));
         }
         foreach (var partition in Engine.Partitions.InOrder())
-            if (image.Topics.ContainsKey(partition.Name.Topic))
-                image.Starts.Add(partition.Name, partition.View.LogStart);
+        {
+            if (!image.Topics.ContainsKey(partition.Name.Topic))
+                continue;
+            image.Starts.Add(partition.Name, partition.View.LogStart);
+            Promises.Require(partition.View.LogStart == partition.State.LogStartOffset, $"Readers of {partition.Name} see another log start than its state says.");
+        }
         return image;
     }
 

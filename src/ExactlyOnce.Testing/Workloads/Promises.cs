@@ -69,7 +69,8 @@ internal sealed partial class Promises
     public void Acknowledge(TopicPartition partition, long offset, string value)
     {
         Note(isAnswer: true);
-        _acknowledged.Add((partition.Topic, partition.Partition, offset), NameOf(value));
+        var at = (partition.Topic, partition.Partition, offset);
+        Require(_acknowledged.TryAdd(at, NameOf(value)) || _acknowledged[at] == NameOf(value), $"{value} is acknowledged at {at}, as {_acknowledged[at]} was.");
     }
 
     /// <summary>What was acknowledged in a topic that is compacted, but the newest, may be missing from now on.</summary>

@@ -26,7 +26,7 @@ internal sealed class JournalFiles
         _manifests = manifests;
         _spareMax = spareMax;
         _directory = Path.Combine(manifests.Directory, JournalFormat.DirectoryName);
-        if (!_disk.DirectoryExists(_directory) || _disk.List(_directory).Count == 0)
+        if (!_disk.DirectoryExists(_directory))
             DurableDirectory.Create(_disk, _directory);
     }
 
