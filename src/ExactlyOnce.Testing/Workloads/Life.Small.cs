@@ -51,7 +51,7 @@ internal sealed partial class Life
         catch (BrokerException exception) when (exception.Recovery != ErrorRecovery.Stop && exception is not TransactionOutcomeUnknownException)
         {
             await transaction.DisposeAsync();
-            _promises.Note(written, Fate.Aborted, Preparation.None, isAnswer: true);
+            _promises.Note(written, Fate.Aborted, Preparation.None, isAnswer: false);
             return;
         }
         _promises.Note(written, commit ? Fate.Committed : Fate.Aborted, Preparation.None, isAnswer: true);
@@ -71,7 +71,7 @@ internal sealed partial class Life
         }
         catch (BrokerException exception) when (exception.Recovery != ErrorRecovery.Stop)
         {
-            _promises.Note(written, Fate.Aborted, Preparation.None, isAnswer: true);
+            _promises.Note(written, Fate.Aborted, Preparation.None, isAnswer: false);
         }
     }
 
