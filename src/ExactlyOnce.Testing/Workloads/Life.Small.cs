@@ -199,7 +199,8 @@ internal sealed partial class Life
         if (_promises.Signed is not { } batch)
             return;
         _promises.Attempt(batch.Value);
-        var append = new Append { Session = new ProducerSession { Identity = batch.Identity }, Batch = batch.Bytes, Header = batch.Header };
+        var append = new Append { Session = new ProducerSession { Identity = batch.Identity } };
+        append.Sign(batch.Header, batch.Bytes);
         if (Broker.Backend.GetPartition(s_signed).Append(append) != AppendStatus.Completed)
             await append.Completed;
         if (append.Outcome.Exception is { } refused)
