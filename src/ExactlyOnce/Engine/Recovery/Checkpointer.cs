@@ -18,11 +18,8 @@ namespace ExactlyOnce.Engine.Recovery;
 /// </para>
 /// </summary>
 internal sealed class Checkpointer(
-    BrokerEnvironment environment, string root, ManifestStore manifests, CoordinationState state, PartitionTable partitions, bool wasClean)
+    BrokerEnvironment environment, string root, ManifestStore manifests, CoordinationState state, PartitionTable partitions, int smallTailBytes, bool wasClean)
 {
-    /// <summary>A shorter tail goes into the checkpoint file itself: a thousand slow partitions must not cost a thousand syncs.</summary>
-    public const int SmallTailBytes = 64 << 10;
-
     private readonly IDisk _disk = environment.Disk;
     private readonly Dictionary<PartitionKey, SegmentAppender> _appenders = [];
     private readonly Dictionary<PartitionKey, CompactedSegments> _compacted = [];
@@ -167,7 +164,7 @@ internal sealed class Checkpointer(
     private Flushed Flush(PartitionCapture capture)
     {
         var partition = capture.Partition;
-        if (capture.Unflushed.SizeInBytes < SmallTailBytes || partition.IsRetired)
+        if (capture.Unflushed.SizeInBytes < smallTailBytes || partition.IsRetired)
         {
             var tail = new ArrayBufferWriter<byte>();
             capture.Unflushed.CopyTo(tail);

@@ -31,6 +31,9 @@ internal sealed class StartupRecovery
     private readonly ChunkPool _chunks = new(ChunkPoolBytesMax);
     private readonly List<string> _orphans = [];
 
+    /// <summary>Files that the replayed journal has let go of; the manifest of the last checkpoint names them still.</summary>
+    private readonly List<SegmentFile> _dropped = [];
+
     private StartupRecovery(BrokerEnvironment environment, EngineOptions options)
     {
         _environment = environment;
@@ -102,8 +105,11 @@ internal sealed class StartupRecovery
 
         var state = LoadCheckpoint(manifest);
         var endLsn = Replay(manifest, state);
+        CreateMissing(Directories.Topics);
+        CreateMissing(JournalFormat.DirectoryName);
         RemoveOrphans(manifest);
-        var checkpointer = new Checkpointer(_environment, _root, manifests, state, _partitions, manifest.IsClean);
+        var checkpointer = new Checkpointer(_environment, _root, manifests, state, _partitions, _options.SmallTailBytes, manifest.IsClean);
+        checkpointer.UnlinkAfterNext(_dropped);
         if (!manifest.IsClean || found is null)
             checkpointer.RunRecovered(endLsn, _factory.LeaderEpoch);
         else
@@ -244,7 +250,14 @@ internal sealed class StartupRecovery
     {
         if (_partitions.Find(piece.Partition) is not { } partition || frame.Lsn <= partition.AppliedLsn)
             return;
-        partition.Replay((PartitionPiece)piece.Kind, piece.Payload.Span, frame.Lsn, frame.BrokerTimeMs);
+        _dropped.AddRange(partition.Replay((PartitionPiece)piece.Kind, piece.Payload.Span, frame.Lsn, frame.BrokerTimeMs));
+    }
+
+    private void CreateMissing(string name)
+    {
+        var path = Path.Combine(_root, name);
+        if (!_disk.DirectoryExists(path) || _disk.List(path).Count == 0)
+            DurableDirectory.Create(_disk, path);
     }
 
     /// <summary>What no manifest names: half of a checkpoint that never finished, files of topics deleted since. Only files whose names are ours.</summary>
@@ -257,12 +270,6 @@ internal sealed class StartupRecovery
                 _disk.Delete(Path.Combine(_root, name));
         RemoveUnlistedJournals(manifest);
         var topics = Path.Combine(_root, Directories.Topics);
-        if (!_disk.DirectoryExists(topics))
-        {
-            _disk.CreateDirectory(topics);
-            _disk.SyncDirectory(_root);
-            return;
-        }
         var live = _partitions.InOrder().Select(partition => Path.GetFileName(Directories.Of(_root, partition))).ToHashSet(StringComparer.Ordinal);
         foreach (var entry in _disk.List(topics))
         {
@@ -275,8 +282,6 @@ internal sealed class StartupRecovery
     private void RemoveUnlistedJournals(Manifest manifest)
     {
         var journals = Path.Combine(_root, JournalFormat.DirectoryName);
-        if (!_disk.DirectoryExists(journals))
-            return;
         foreach (var name in _disk.List(journals))
             if (name.EndsWith(JournalFormat.FileSuffix, StringComparison.Ordinal) && manifest.JournalFiles.All(file => file.Name != name))
                 _disk.Delete(Path.Combine(journals, name));
