@@ -19,7 +19,7 @@ internal sealed class JournalAppender : IDisposable
 
     private readonly JournalFiles _files;
     private readonly JournalOptions _options;
-    private readonly byte[] _staged = new byte[StagedBytesMax];
+    private readonly byte[] _staged;
     private IDiskFile? _file;
     private JournalFile? _entry;
     private long _position;
@@ -31,6 +31,8 @@ internal sealed class JournalAppender : IDisposable
     {
         _files = files;
         _options = options;
+        // A group never exceeds its file, so a small file needs no large buffer.
+        _staged = new byte[Math.Min(StagedBytesMax, options.FileBytes)];
     }
 
     /// <summary>Payload bytes that a group in the current file may still have; negative when there is none.</summary>

@@ -100,7 +100,7 @@ internal sealed class StartupRecovery
         var state = LoadCheckpoint(manifest);
         var endLsn = Replay(manifest, state);
         RemoveOrphans(manifest);
-        var checkpointer = new Checkpointer(_environment, _root, manifests, state, _partitions, manifest.IsClean);
+        var checkpointer = new Checkpointer(_environment, _options, manifests, state, _partitions, manifest.IsClean);
         if (!manifest.IsClean || found is null)
             checkpointer.RunRecovered(endLsn, _factory.LeaderEpoch);
         else
@@ -152,7 +152,7 @@ internal sealed class StartupRecovery
     private Partition Restore(PartitionSection section, TopicRecord.Put topic)
     {
         var directory = Directories.Of(_root, section.Key, topic.Name);
-        var opened = LogDirectory.Open(_disk, directory, SegmentList.Read(section.Segments.Span, out _), SegmentRules.Of(topic.Options));
+        var opened = LogDirectory.Open(_disk, directory, SegmentList.Read(section.Segments.Span, out _), SegmentRules.Of(topic.Options, _options.IndexIntervalBytes));
         foreach (var orphan in opened.Orphans)
             _disk.Delete(Path.Combine(directory, orphan));
         var name = new TopicPartition(topic.Name, section.Key.Index);
