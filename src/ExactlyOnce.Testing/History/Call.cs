@@ -64,7 +64,8 @@ public sealed record FetchOffsets(string Group, IReadOnlyList<TopicPartition> Pa
 /// <param name="Consumer">The consumer: a number that never stands for two. A new assignment or a seek makes a new consumer of it.</param>
 /// <param name="IsCommitted">read_committed, else read_uncommitted.</param>
 /// <param name="IsSnapshot">True when all partitions were read as of one moment: then transactions are whole in it.</param>
-public sealed record Poll(int Consumer, bool IsCommitted, bool IsSnapshot = false) : Call;
+/// <param name="Transaction">The transaction that this read is an input of; null when it is none.</param>
+public sealed record Poll(int Consumer, bool IsCommitted, bool IsSnapshot = false, long? Transaction = null) : Call;
 
 /// <summary>Partitions are read from their start to their end by a new consumer. Answered with <see cref="RecordsAnswer"/>.</summary>
 /// <param name="Partitions">Which partitions.</param>

@@ -12,7 +12,18 @@ public sealed record BrokerClosed : Fact;
 
 /// <summary>A broker died: process, power or disk. Calls without an answer are unknown from here on.</summary>
 /// <param name="Cause">For people.</param>
-public sealed record BrokerDied(string Cause) : Fact;
+/// <param name="Death">What died: with <see cref="Durability.Written"/> a power cut may take what was not yet synced, the death of a process may not.</param>
+public sealed record BrokerDied(string Cause, Death Death = Death.Process) : Fact;
+
+/// <summary>What died with a broker.</summary>
+public enum Death
+{
+    /// <summary>The process: what the operating system was given is kept.</summary>
+    Process,
+
+    /// <summary>The machine: only what was synced is kept.</summary>
+    Power,
+}
 
 /// <summary>A write or a sync of the broker's log failed: nothing may be acknowledged until it is opened again (I19).</summary>
 /// <param name="Path">The file.</param>
