@@ -1,6 +1,7 @@
 using ExactlyOnce.Clients;
 using ExactlyOnce.Engine.Backend;
 using ExactlyOnce.Engine.Partitions;
+using ExactlyOnce.Kernel.Groups.Offsets;
 using ExactlyOnce.Kernel.Records;
 using ExactlyOnce.Testing.Disks;
 using ExactlyOnce.Testing.History;
@@ -17,6 +18,7 @@ internal sealed class SimulatedBroker
     private readonly ThreadGuard _guard = new();
     private readonly Dictionary<Guid, string> _topicNames = [];
     private readonly Dictionary<string, int> _incarnations = [];
+    private readonly List<object> _kept = [];
     private BatchDecompressor? _decompressor;
     private long _operations;
     private int _numbers;
@@ -61,6 +63,9 @@ internal sealed class SimulatedBroker
     /// <summary>A number that was never given before: for values, transactions, sessions, processes, consumers.</summary>
     public int NewNumber() => ++_numbers;
 
+    /// <summary>Holds something until the process dies.</summary>
+    public void Keep(object held) => _kept.Add(held);
+
     /// <summary>Opens the directory as a new process.</summary>
     public void Open()
     {
@@ -82,9 +87,10 @@ internal sealed class SimulatedBroker
         IsOpen = false;
         Queue.Drop();
         Clock.DropTimers();
+        _kept.Clear();
         Device = Device.Crash(profile, seed);
         Note($"died: {cause}, {profile}");
-        _history.Add(new Observed(Clock.MonotonicMs, 0, new BrokerDied(cause)));
+        _history.Add(new Observed(Clock.MonotonicMs, 0, new BrokerDied(cause, profile == CrashProfile.AllSurvive ? Death.Process : Death.Power)));
     }
 
     /// <summary>Closes in peace, as far as the disk lets it.</summary>
@@ -99,6 +105,9 @@ internal sealed class SimulatedBroker
             throw new SimulationFailedException("close", $"Closing ended as {closing.Status}: {closing.Exception?.InnerException}");
         IsOpen = false;
         Clock.DropTimers();
+        _kept.Clear();
+        // The same machine goes on: nothing is lost, and what was going to happen to the old process does not happen.
+        Device = Device.Crash(CrashProfile.AllSurvive, 0);
         Note("closed");
         _history.Add(new Observed(Clock.MonotonicMs, 0, hasFailed ? new BrokerDied("closed after a storage failure") : new BrokerClosed()));
     }
@@ -187,15 +196,18 @@ internal sealed class SimulatedBroker
             bytes += batches.Length;
             var sequence = new BatchSequence(batches.Span);
             while (sequence.MoveNext())
-                foreach (var record in _decompressor!.Open(sequence.Current, sequence.Batch))
-                    if (record.Offset >= begin)
-                        records.Add(RecordSignature.Read(record));
+            {
+                var batch = _decompressor!.Open(sequence.Current, sequence.Batch);
+                while (batch.MoveNext())
+                    if (batch.Offset >= begin)
+                        records.Add(RecordSignature.Read(batch));
+            }
         }
         return new PartitionRead(NameOf(partition), begin, reader.NextOffset, isCommitted ? offsets.LastStable : offsets.HighWatermark, records);
     }
 
     /// <summary>Everything as of one moment, by a reader that has never been there.</summary>
-    public void Scan(bool isCommitted)
+    public IReadOnlyList<PartitionRead> Scan(bool isCommitted)
     {
         var process = NewNumber();
         var partitions = Partitions();
@@ -205,6 +217,26 @@ internal sealed class SimulatedBroker
             foreach (var record in read.Records)
                 Trace.Mix(record.Offset, record.Value);
         Complete(process, scan, Outcome.Ok, new RecordsAnswer(reads));
+        return reads;
+    }
+
+    /// <summary>A group's positions as of this moment, where no open transaction is about to move them.</summary>
+    public void FetchPositions(string group)
+    {
+        var process = NewNumber();
+        var partitions = Partitions();
+        var (found, _) = Engine.Groups.Fetch(group, Array.ConvertAll(partitions, partition => partition.Key));
+        var asked = new List<TopicPartition>();
+        var positions = new Dictionary<TopicPartition, long>();
+        for (var i = 0; i < found.Length; i++)
+        {
+            if (found[i].Status == FetchStatus.Unstable)
+                continue;
+            asked.Add(NameOf(partitions[i]));
+            if (found[i].Status == FetchStatus.Value)
+                positions.Add(NameOf(partitions[i]), found[i].Stored.Offset);
+        }
+        Complete(process, Invoke(process, new FetchOffsets(group, asked)), Outcome.Ok, new OffsetsAnswer(positions));
     }
 
     /// <summary>The numbers of every partition at this moment.</summary>

@@ -99,12 +99,13 @@ internal sealed class StartupRecovery
 
         var state = LoadCheckpoint(manifest);
         var endLsn = Replay(manifest, state);
-        RemoveOrphans(manifest);
+        CreateTopicsFolder();
         var checkpointer = new Checkpointer(_environment, _options, manifests, state, _partitions, manifest.IsClean);
         if (!manifest.IsClean || found is null)
             checkpointer.RunRecovered(endLsn, _factory.LeaderEpoch);
         else
             checkpointer.NoteClean(manifest.CheckpointLsn);
+        RemoveOrphans(manifests.Current);
 
         var journal = new JournalWriter(_environment, JournalOptionsOf(_options), manifests);
         _factory.Attach(journal);
@@ -213,7 +214,19 @@ internal sealed class StartupRecovery
         partition.Replay((PartitionPiece)piece.Kind, piece.Payload.Span, frame.Lsn, frame.BrokerTimeMs);
     }
 
-    /// <summary>What no manifest names: half of a checkpoint that never finished, files of topics deleted since. Only files whose names are ours.</summary>
+    private void CreateTopicsFolder()
+    {
+        var topics = Path.Combine(_root, Directories.Topics);
+        if (_disk.DirectoryExists(topics))
+            return;
+        _disk.CreateDirectory(topics);
+        _disk.SyncDirectory(_root);
+    }
+
+    /// <summary>
+    /// What no manifest names: half of a checkpoint that never finished, files of topics deleted since. Only files whose names are ours, and only once the new manifest stands: the
+    /// old one names the files of a topic whose deletion was replayed, and would refuse to open without them after the next power cut.
+    /// </summary>
     private void RemoveOrphans(Manifest manifest)
     {
         foreach (var name in _disk.List(_root))
@@ -221,12 +234,6 @@ internal sealed class StartupRecovery
                 _disk.Delete(Path.Combine(_root, name));
         RemoveUnlistedJournals(manifest);
         var topics = Path.Combine(_root, Directories.Topics);
-        if (!_disk.DirectoryExists(topics))
-        {
-            _disk.CreateDirectory(topics);
-            _disk.SyncDirectory(_root);
-            return;
-        }
         var live = _partitions.InOrder().Select(partition => Path.GetFileName(Directories.Of(_root, partition))).ToHashSet(StringComparer.Ordinal);
         foreach (var entry in _disk.List(topics))
         {
