@@ -13,10 +13,11 @@ internal sealed class Simulate : ITorture
 
     private readonly Lock _lock = new();
     private readonly List<string> _failures = [];
+    private readonly List<string> _noted = [];
     private ulong _next;
     private ulong _end;
 
-    public string Summary => "simulated crashes of a whole broker: [--threads T] [--seeds N] [--first S] [--operations STEPS] [--no-shrink]";
+    public string Summary => "simulated crashes of a whole broker: [--threads T] [--seeds N] [--first S] [--operations STEPS] [--no-shrink] [--all]";
 
     public IReadOnlyList<string> Run(TortureOptions options, Progress progress)
     {
@@ -30,7 +31,7 @@ internal sealed class Simulate : ITorture
             worker.Start();
         foreach (var worker in workers)
             worker.Join();
-        return _failures;
+        return [.. _failures, .. _noted];
     }
 
     private void Work(TortureOptions options, Progress progress, long crashes, TimeSpan deadline)
@@ -44,7 +45,11 @@ internal sealed class Simulate : ITorture
             progress.Count("openings", result.Counts.Openings);
             progress.Count("operations", result.Counts.Operations);
             progress.Count("transactions", result.Transactions);
-            if (result.Failure is not null)
+            if (result.Failure is null)
+                continue;
+            if (options.Has("all"))
+                Note(result, progress);
+            else
                 Report(result, shrink: !options.Has("no-shrink"));
         }
     }
@@ -59,6 +64,15 @@ internal sealed class Simulate : ITorture
             _next++;
             return true;
         }
+    }
+
+    /// <summary>Goes on after a failure: for a look at what kinds there are.</summary>
+    private void Note(SimulationResult result, Progress progress)
+    {
+        var line = string.Create(CultureInfo.InvariantCulture, $"failing seed: {result.Seed} {result.Failure!.Message.Split('\n')[0]}");
+        progress.Print(line);
+        lock (_lock)
+            _noted.Add(line);
     }
 
     private void Report(SimulationResult result, bool shrink)

@@ -19,13 +19,15 @@ internal sealed class SimulatedBroker
     private readonly Dictionary<Guid, string> _topicNames = [];
     private readonly Dictionary<string, int> _incarnations = [];
     private readonly List<object> _kept = [];
+    private readonly Dictionary<TopicPartition, long> _logStarts = [];
     private BatchDecompressor? _decompressor;
     private long _operations;
     private int _numbers;
     private bool _isFailureNoted;
 
-    public SimulatedBroker(SimulationPlan plan, IHistory history, SimulationTrace trace)
+    public SimulatedBroker(SimulationPlan plan, IHistory history, SimulationTrace trace, ISet<string> compactedTopics)
     {
+        CompactedTopics = compactedTopics;
         Plan = plan;
         _history = history;
         Trace = trace;
@@ -42,6 +44,9 @@ internal sealed class SimulatedBroker
     public WorkQueue Queue { get; }
 
     public SimulatedDisk Device { get; private set; } = new();
+
+    /// <summary>As the history names them: topics in which a newer record may take the place of an older one.</summary>
+    public ISet<string> CompactedTopics { get; }
 
     /// <summary>Counts openings.</summary>
     public int Life { get; private set; }
@@ -152,7 +157,8 @@ internal sealed class SimulatedBroker
 
     public void NoteFailure()
     {
-        if (_isFailureNoted || !HasFailed)
+        // What was visible before the failure is acknowledged after it, from the queue.
+        if (_isFailureNoted || !HasFailed || Queue.Count > 0)
             return;
         _isFailureNoted = true;
         Observe(new StorageFailed("journal"));
@@ -180,7 +186,10 @@ internal sealed class SimulatedBroker
         if (_topicNames.TryGetValue(id, out var name))
             return name;
         _incarnations[topic] = _incarnations.GetValueOrDefault(topic) + 1;
-        return _topicNames[id] = $"{topic}#{_incarnations[topic]}";
+        name = $"{topic}#{_incarnations[topic]}";
+        if (Engine.State.Topics.Find(topic) is { } put && put.Id == id && (put.Options.Cleanup & CleanupPolicy.Compact) != 0)
+            CompactedTopics.Add(name);
+        return _topicNames[id] = name;
     }
 
     /// <summary>Reads on from an offset, as far as there is something, up to about so many bytes.</summary>
@@ -246,7 +255,10 @@ internal sealed class SimulatedBroker
         {
             var offsets = new EnginePartition(Engine, partition).Offsets;
             Trace.Mix(offsets.HighWatermark, offsets.LastStable);
-            Observe(new Watermarks(NameOf(partition), offsets.LogStart, offsets.LastStable, offsets.HighWatermark, offsets.LogEnd, offsets.HighWatermark));
+            var name = NameOf(partition);
+            if (offsets.LogStart > _logStarts.GetValueOrDefault(name))
+                Observe(new Retained(name, _logStarts[name] = offsets.LogStart));
+            Observe(new Watermarks(name, offsets.LogStart, offsets.LastStable, offsets.HighWatermark, offsets.LogEnd, offsets.HighWatermark));
         }
     }
 }

@@ -11,7 +11,7 @@ internal static class SimulatedUpkeep
         if (broker.HasFailed)
             return;
         var before = broker.Partitions();
-        var ends = Array.ConvertAll(before, partition => (partition.View.LogStart, partition.VisibleMark.LogEnd));
+        var ends = Array.ConvertAll(before, partition => (partition.View.LogStart, partition.State.LogEndOffset));
         try
         {
             Run(kind, broker);
@@ -56,6 +56,6 @@ internal static class SimulatedUpkeep
         if (partition.View.LogStart > before.LogStart)
             broker.Observe(new Retained(broker.NameOf(partition), partition.View.LogStart));
         if ((partition.Options.Cleanup & CleanupPolicy.Compact) != 0)
-            broker.Observe(new Compacted(broker.NameOf(partition), partition.VisibleMark.LastStable, before.LogEnd, partition.VisibleMark.LogEnd));
+            broker.Observe(new Compacted(broker.NameOf(partition), partition.VisibleMark.LastStable, before.LogEnd, partition.State.LogEndOffset));
     }
 }

@@ -115,6 +115,6 @@ internal sealed record SimulationPlan
         TransactionTimeoutMax = TimeSpan.FromMinutes(15),
         ProducerExpiry = TimeSpan.FromMinutes(random.Pick([30, 60, 24 * 60])),
         TransactionalIdExpiry = TimeSpan.FromMinutes(random.Pick([30, 60, 24 * 60])),
-        OffsetsRetention = TimeSpan.FromMinutes(random.Pick([60, 24 * 60])),
+        OffsetsRetention = TimeSpan.FromDays(30),
     };
 }

@@ -16,10 +16,10 @@ internal sealed class SimulationRun
     private readonly List<SimulatedClient> _clients;
     private bool _isLifeOver;
 
-    public SimulationRun(SimulationPlan plan, IHistory history, SimulationTrace trace)
+    public SimulationRun(SimulationPlan plan, IHistory history, SimulationTrace trace, ISet<string> compactedTopics)
     {
         _plan = plan;
-        _broker = new SimulatedBroker(plan, history, trace);
+        _broker = new SimulatedBroker(plan, history, trace, compactedTopics);
         var random = new SimulationRandom(plan.Seed ^ 0xC1137);
         var transactions = new TransactionLedger();
         var sources = new SourceLedger();

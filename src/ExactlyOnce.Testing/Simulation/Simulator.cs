@@ -29,8 +29,14 @@ internal static class Simulator
     private static SimulationResult Run(SimulationPlan plan, IReadOnlyList<SimulationStep> steps, bool keepsLines)
     {
         var trace = new SimulationTrace(keepsLines);
+        var compacted = new HashSet<string>();
+        var checker = new HistoryChecker(new CheckerOptions
+        {
+            Durability = plan.IsWritten ? Durability.Written : Durability.Flushed,
+            CompactedTopics = compacted,
+        });
         var check = new PromiseCheck();
-        var run = new SimulationRun(plan, check, trace);
+        var run = new SimulationRun(plan, new TeeHistory(check, new StrictHistory(checker)), trace, compacted);
         var before = SynchronizationContext.Current;
         // Without a context what is awaited goes on where it is completed, which is on this thread.
         SynchronizationContext.SetSynchronizationContext(null);
@@ -38,6 +44,7 @@ internal static class Simulator
         try
         {
             run.Execute(steps);
+            StrictHistory.Require(checker.Complete());
         }
         catch (SimulationFailedException exception)
         {

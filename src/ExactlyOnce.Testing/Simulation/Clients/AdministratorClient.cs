@@ -39,9 +39,12 @@ internal sealed class AdministratorClient(SimulatedBroker broker) : SimulatedCli
             options.Cleanup = random.OneIn(2) ? CleanupPolicy.Compact : CleanupPolicy.Compact | CleanupPolicy.Delete;
         // Its name in the history is that of the topic that comes of it, which is known at once.
         await broker.Backend.CreateTopicAsync(name, options, CancellationToken.None);
+        if (broker.Device.HasCrashed)
+            return;
         var created = broker.Engine.State.Topics.Find(name);
-        if (created is not null)
-            broker.Complete(process, broker.Invoke(process, new ChangeTopic(broker.NameOf(created.Id, name), TopicChange.Create, created.Partitions)), Outcome.Ok);
+        if (created is null)
+            return;
+        broker.Complete(process, broker.Invoke(process, new ChangeTopic(broker.NameOf(created.Id, name), TopicChange.Create, created.Partitions)), Outcome.Ok);
     }
 
     private static void Draw(TopicOptions options, bool isPipeline, SimulationRandom random)
@@ -92,6 +95,9 @@ internal sealed class AdministratorClient(SimulatedBroker broker) : SimulatedCli
         var chosen = random.Pick(partitions);
         var offsets = new EnginePartition(Broker.Engine, chosen).Offsets;
         var before = offsets.LogStart + random.Below((int)(offsets.HighWatermark - offsets.LogStart) + 1);
+        // Deleting nothing is answered without the journal, also when that has failed.
+        if (before == offsets.LogStart)
+            return;
         await AskAsync(
             new DeleteRecords(Broker.NameOf(chosen), before),
             async () => new OffsetAnswer(await Broker.Backend.DeleteRecordsAsync(chosen.Name, before, CancellationToken.None)),

@@ -5,7 +5,11 @@ using ExactlyOnce.Kernel.Transactions;
 namespace ExactlyOnce.Testing.Simulation.Clients;
 
 /// <summary>Positions of a group that are committed with a transaction.</summary>
-internal sealed record TransactionPositions(string Group, IReadOnlyDictionary<TopicPartition, CommittedOffset> Offsets);
+/// <param name="Group">The group.</param>
+/// <param name="Offsets">As the broker is told.</param>
+/// <param name="Named">As the history names the partitions.</param>
+internal sealed record TransactionPositions(
+    string Group, IReadOnlyDictionary<TopicPartition, CommittedOffset> Offsets, IReadOnlyDictionary<TopicPartition, long> Named);
 
 /// <summary>An identity, boxed: what taking an id is answered.</summary>
 internal sealed record HeldIdentity(long Id, short Epoch);

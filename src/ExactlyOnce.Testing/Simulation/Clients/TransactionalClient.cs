@@ -22,6 +22,7 @@ internal sealed class TransactionalClient(SimulatedBroker broker, TransactionDoo
     private int _turnsAsleep;
     private bool _isEndUnknown;
     private bool _isCommitUnknown;
+    private TransactionPositions? _positions;
 
     public override void OnDeath()
     {
@@ -111,29 +112,36 @@ internal sealed class TransactionalClient(SimulatedBroker broker, TransactionDoo
 
     private async Task EndAsync(bool commit, SimulationRandom random)
     {
-        var (offsets, noted) = commit && !_isEndUnknown && random.OneIn(3) ? AddOffsets(random) : (null, 0);
-        var (process, transaction) = (Process, _transaction!.Value);
-        var ended = door.Identity;
+        var isRepeated = _isEndUnknown;
+        var positions = isRepeated ? _positions : commit && random.OneIn(3) ? PickPositions(random) : null;
+        var (process, transaction, ended) = (Process, _transaction!.Value, door.Identity);
+        var noted = positions is null ? 0 : Broker.Invoke(process, new CommitOffsets(positions.Group, positions.Named, transaction));
         var end = Broker.Invoke(process, new EndTransaction(transaction, commit));
-        var outcome = Outcome.Ok;
-        string? error = null;
+        // Until it is answered; a death may come first, and then only the same end once more can tell.
+        (_isEndUnknown, _isCommitUnknown, _positions) = (true, commit, positions);
+        var (outcome, error) = (Outcome.Ok, (string?)null);
         try
         {
-            await door.EndAsync(Broker, _id, commit, offsets);
+            await door.EndAsync(Broker, _id, commit, positions);
         }
         catch (BrokerException exception)
         {
-            outcome = SimulatedBroker.OutcomeOf(exception);
-            error = exception.Code.ToString();
+            (outcome, error) = (SimulatedBroker.OutcomeOf(exception), exception.Code.ToString());
         }
         if (noted != 0)
             Broker.Complete(process, noted, outcome, error: error);
         Broker.Complete(process, end, outcome, error: error);
+        await SettleAsync(new Ending(transaction, commit, ended, isRepeated), outcome, error, random);
+    }
+
+    private async Task SettleAsync(Ending ending, Outcome outcome, string? error, SimulationRandom random)
+    {
         if (outcome == Outcome.Unknown && door.SurvivesBroker)
-            (_isEndUnknown, _isCommitUnknown) = (true, commit);
-        else if (outcome == Outcome.Ok)
-            Finish(random.OneIn(8) ? ended : null, commit, transaction);
-        else if (commit && error is not (nameof(ErrorCode.ProducerFenced) or nameof(ErrorCode.InvalidProducerEpoch)) && !_isEndUnknown)
+            return;
+        _isEndUnknown = false;
+        if (outcome == Outcome.Ok)
+            Finish(random.OneIn(8) ? ending.Identity : null, ending.IsCommit, ending.Transaction);
+        else if (outcome == Outcome.Failed && ending is { IsCommit: true, IsRepeated: false } && error is not (nameof(ErrorCode.ProducerFenced) or nameof(ErrorCode.InvalidProducerEpoch)))
             await EndAsync(commit: false, random);
         else
             Forget();
@@ -151,17 +159,16 @@ internal sealed class TransactionalClient(SimulatedBroker broker, TransactionDoo
             _sequences.Clear();
     }
 
-    private (TransactionPositions Positions, long Operation) AddOffsets(SimulationRandom random)
+    private TransactionPositions? PickPositions(SimulationRandom random)
     {
         var partitions = Broker.Partitions();
         if (partitions.Length == 0)
-            return default;
-        var group = $"positions-{random.Below(2)}";
+            return null;
         var partition = random.Pick(partitions);
         var offset = random.Below(1000);
-        var positions = new TransactionPositions(group, new Dictionary<TopicPartition, CommittedOffset> { [partition.Name] = new(offset) });
-        var call = new CommitOffsets(group, new Dictionary<TopicPartition, long> { [Broker.NameOf(partition)] = offset }, _transaction);
-        return (positions, Broker.Invoke(Process, call));
+        return new TransactionPositions(
+            $"positions-{random.Below(2)}", new Dictionary<TopicPartition, CommittedOffset> { [partition.Name] = new(offset) },
+            new Dictionary<TopicPartition, long> { [Broker.NameOf(partition)] = offset });
     }
 
     private async Task PrepareAsync(SimulationRandom random)
@@ -190,4 +197,6 @@ internal sealed class TransactionalClient(SimulatedBroker broker, TransactionDoo
         _sequences.Clear();
         _sent.Clear();
     }
+
+    private readonly record struct Ending(long Transaction, bool IsCommit, ProducerIdentity Identity, bool IsRepeated);
 }
