@@ -139,7 +139,6 @@ internal sealed class SimulatedBroker
         // What a dying process answers nobody hears.
         if (!IsOpen || Device.HasCrashed)
             return;
-        NoteFailure();
         Trace.Mix(operation, (long)outcome);
         if (answer is WriteAnswer write)
             Trace.Mix((ulong)write.Offset);

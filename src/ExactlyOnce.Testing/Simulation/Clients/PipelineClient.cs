@@ -33,6 +33,9 @@ internal sealed class PipelineClient(SimulatedBroker broker, TransactionLedger l
     {
         if (_turnsAsleep-- > 0)
             return;
+        // A failed broker still ends a transaction that wrote nothing, which says nothing.
+        if (Broker.HasFailed && !_sent.Exists(batch => batch.Fate == BatchFate.Acknowledged))
+            Forget();
         try
         {
             if (_producer is null)

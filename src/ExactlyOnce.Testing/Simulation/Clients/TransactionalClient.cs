@@ -37,6 +37,9 @@ internal sealed class TransactionalClient(SimulatedBroker broker, TransactionDoo
     {
         if (_turnsAsleep-- > 0)
             return Task.CompletedTask;
+        // A failed broker still ends a transaction that wrote nothing, which says nothing.
+        if (Broker.HasFailed && !_isEndUnknown && !_sent.Exists(batch => batch.Fate == BatchFate.Acknowledged))
+            Forget();
         if (!_hasIdentity)
             return StartAsync(random);
         if (_isEndUnknown)
