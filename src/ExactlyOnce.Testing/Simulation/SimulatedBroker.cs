@@ -33,6 +33,7 @@ internal sealed class SimulatedBroker
         Trace = trace;
         Clock = new VirtualTime(_guard);
         Queue = new WorkQueue(_guard);
+        Device = Attached(new SimulatedDisk());
     }
 
     public SimulationPlan Plan { get; }
@@ -43,7 +44,7 @@ internal sealed class SimulatedBroker
 
     public WorkQueue Queue { get; }
 
-    public SimulatedDisk Device { get; private set; } = new();
+    public SimulatedDisk Device { get; private set; }
 
     /// <summary>As the history names them: topics in which a newer record may take the place of an older one.</summary>
     public ISet<string> CompactedTopics { get; }
@@ -85,7 +86,7 @@ internal sealed class SimulatedBroker
     }
 
     /// <summary>The process is gone; what the device keeps follows from the profile.</summary>
-    public void Die(CrashProfile profile, int seed, string cause)
+    public void Die(PowerLoss loss, string cause)
     {
         if (IsOpen)
             Engine.Meter.Dispose();
@@ -93,9 +94,9 @@ internal sealed class SimulatedBroker
         Queue.Drop();
         Clock.DropTimers();
         _kept.Clear();
-        Device = Device.Crash(profile, seed);
-        Note($"died: {cause}, {profile}");
-        _history.Add(new Observed(Clock.MonotonicMs, 0, new BrokerDied(cause, profile == CrashProfile.AllSurvive ? Death.Process : Death.Power)));
+        Device = Attached(Device.Crash(loss));
+        Note($"died: {cause}, {loss}");
+        _history.Add(new Observed(Clock.MonotonicMs, 0, new BrokerDied(cause, loss.Profile == CrashProfile.AllSurvive ? Death.Process : Death.Power)));
     }
 
     /// <summary>Closes in peace, as far as the disk lets it.</summary>
@@ -112,7 +113,7 @@ internal sealed class SimulatedBroker
         Clock.DropTimers();
         _kept.Clear();
         // The same machine goes on: nothing is lost, and what was going to happen to the old process does not happen.
-        Device = Device.Crash(CrashProfile.AllSurvive, 0);
+        Device = Attached(Device.Crash(CrashProfile.AllSurvive, 0));
         Note("closed");
         _history.Add(new Observed(Clock.MonotonicMs, 0, hasFailed ? new BrokerDied("closed after a storage failure") : new BrokerClosed()));
     }
@@ -191,8 +192,27 @@ internal sealed class SimulatedBroker
         return _topicNames[id] = name;
     }
 
+    private SimulatedDisk Attached(SimulatedDisk disk)
+    {
+        disk.SyncFailure = Plan.SyncFailure;
+        disk.PassTime = by => Clock.Advance(by, Queue);
+        return disk;
+    }
+
     /// <summary>Reads on from an offset, as far as there is something, up to about so many bytes.</summary>
     public PartitionRead Read(Partition partition, long begin, bool isCommitted, int bytesMax = int.MaxValue)
+    {
+        try
+        {
+            return ReadCore(partition, begin, isCommitted, bytesMax);
+        }
+        catch (Exception exception) when (exception is DamagedStorageException or CorruptRecordException)
+        {
+            throw new SimulationFailedException("read", exception.Message, exception);
+        }
+    }
+
+    private PartitionRead ReadCore(Partition partition, long begin, bool isCommitted, int bytesMax)
     {
         var records = new List<ReadRecord>();
         var source = new EnginePartition(Engine, partition);

@@ -18,7 +18,10 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
     /// <summary>The bound of the liveness phase: the longest transaction timeout, the longest wait for a member, and some rounds of housekeeping, twice over.</summary>
     private static readonly TimeSpan s_rest = TimeSpan.FromMinutes(40);
 
-    private static readonly CrashProfile[] s_cuts = [CrashProfile.Prefix, CrashProfile.LostSectors, CrashProfile.LostSectors, CrashProfile.Torn, CrashProfile.AllSurvive];
+    private static readonly CrashProfile[] s_cuts =
+    [
+        CrashProfile.Prefix, CrashProfile.LostSectors, CrashProfile.Torn, CrashProfile.OrderedData, CrashProfile.MetadataFirst, CrashProfile.Adversarial, CrashProfile.AllSurvive,
+    ];
 
     private long _crashes;
     private long _openings;
@@ -42,8 +45,11 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
         Recover(random, mayCrash: true);
         LookAround();
         CreateTopics(random);
-        if (!broker.Device.HasCrashed)
-            broker.Device.CrashAt(broker.Device.Operations + operationsToLive);
+        if (broker.Device.HasCrashed)
+            return;
+        if (broker.Plan.HasDiskFaults && random.OneIn(4))
+            broker.Device.Weaken(DiskFaults.Draw(random.Below(int.MaxValue)) with { SyncFailure = broker.Plan.SyncFailure });
+        broker.Device.CrashAt(broker.Device.Operations + operationsToLive);
     }
 
     /// <summary>Faults are off, all clients are dead. Within the bound everything is at rest, all of it can be read, and every transactional id can be used.</summary>
@@ -90,9 +96,8 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
     private void Kill(SimulationRandom random, string cause)
     {
         var profile = broker.Plan.IsWritten ? CrashProfile.AllSurvive : random.Pick(s_cuts);
-        var seed = random.Below(int.MaxValue);
         _crashes++;
-        broker.Die(profile, seed, cause);
+        broker.Die(new PowerLoss(profile, random.Below(int.MaxValue)) { SectorBytes = random.OneIn(2) ? 512 : 4096 }, cause);
         foreach (var client in clients)
             client.OnDeath();
     }

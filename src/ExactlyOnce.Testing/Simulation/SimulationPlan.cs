@@ -1,4 +1,5 @@
 using ExactlyOnce.Engine;
+using ExactlyOnce.Testing.Disks;
 
 namespace ExactlyOnce.Testing.Simulation;
 
@@ -59,6 +60,9 @@ internal sealed record SimulationPlan
 
     public required bool HasDiskFaults { get; init; }
 
+    /// <summary>What a failed sync leaves behind.</summary>
+    public required SyncFailure SyncFailure { get; init; }
+
     public required bool HasClockJumps { get; init; }
 
     public required int BatchRecordsMax { get; init; }
@@ -82,6 +86,7 @@ internal sealed record SimulationPlan
             IsNearLimits = random.OneIn(8),
             IsWritten = isWritten,
             HasDiskFaults = random.OneIn(3),
+            SyncFailure = random.Pick(Enum.GetValues<SyncFailure>()),
             HasClockJumps = random.OneIn(4),
             BatchRecordsMax = random.LogBetween(1, 10),
             ValueBytesMax = random.LogBetween(1, 300),

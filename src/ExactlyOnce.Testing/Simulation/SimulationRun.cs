@@ -10,6 +10,8 @@ namespace ExactlyOnce.Testing.Simulation;
 /// </summary>
 internal sealed class SimulationRun
 {
+    private static readonly FaultKind[] s_faults = [FaultKind.IoError, FaultKind.IoError, FaultKind.NoSpace, FaultKind.QuotaExceeded, FaultKind.ReadOnly, FaultKind.Stall];
+
     private readonly SimulationPlan _plan;
     private readonly SimulatedBroker _broker;
     private readonly SimulatedLives _lives;
@@ -84,7 +86,7 @@ internal sealed class SimulationRun
                 _broker.Clock.Jump(TimeSpan.FromMilliseconds(step.Argument));
                 break;
             case StepKind.Fault:
-                _broker.Device.FailAt(_broker.Device.Operations + step.Argument, random.OneIn(2) ? FaultKind.IoError : FaultKind.NoSpace);
+                _broker.Device.FailAt(_broker.Device.Operations + step.Argument, random.Pick(s_faults));
                 break;
             case StepKind.Life:
                 _isLifeOver = false;

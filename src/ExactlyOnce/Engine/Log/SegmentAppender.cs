@@ -45,7 +45,7 @@ internal sealed class SegmentAppender
         try
         {
             if (segments.Count == 0)
-                CreateDirectory();
+                DurableDirectory.Create(_disk, _directory);
             using var run = new Run(this, segments, aborted, rules);
             foreach (var piece in slice.Runs)
                 run.Append(piece);
@@ -79,14 +79,6 @@ internal sealed class SegmentAppender
         {
             _mustBeginNewFile |= failed;
         }
-    }
-
-    private void CreateDirectory()
-    {
-        _disk.CreateDirectory(_directory);
-        // Also when it exists: a process that was killed may have created it without getting this far, and then only the page cache knows its name.
-        if (Path.GetDirectoryName(_directory) is { Length: > 0 } parent)
-            _disk.SyncDirectory(parent);
     }
 
     /// <summary>One call of <see cref="SegmentAppender.Append"/>.</summary>

@@ -37,6 +37,9 @@ internal sealed class StartupRecovery
 
     private readonly ChunkPool _chunks = new(ChunkPoolBytesMax);
 
+    /// <summary>Files that the replayed journal has let go of; the manifest of the last checkpoint names them still.</summary>
+    private readonly List<SegmentFile> _dropped = [];
+
     private StartupRecovery(BrokerEnvironment environment, EngineOptions options)
     {
         _environment = environment;
@@ -106,11 +109,19 @@ internal sealed class StartupRecovery
 
         var state = LoadCheckpoint(manifest);
         var endLsn = Replay(manifest, state);
+<<<<<<< HEAD
         CreateTopicsFolder();
         RemoveOrphans(manifests, isManifestSure: found is null, _listedFolders);
         var checkpointer = new Checkpointer(_environment, _options, manifests, state, _partitions, manifest.IsClean);
         foreach (var partition in _partitions.InOrder())
             checkpointer.UnlinkAfterNext(partition.BeginViewAtLogStart());
+=======
+        CreateMissing(Directories.Topics);
+        CreateMissing(JournalFormat.DirectoryName);
+        RemoveOrphans(manifest);
+        var checkpointer = new Checkpointer(_environment, _root, manifests, state, _partitions, _options.SmallTailBytes, manifest.IsClean);
+        checkpointer.UnlinkAfterNext(_dropped);
+>>>>>>> disk
         if (!manifest.IsClean || found is null)
             checkpointer.RunRecovered(endLsn, _factory.LeaderEpoch);
         else
@@ -223,7 +234,14 @@ internal sealed class StartupRecovery
     {
         if (_partitions.Find(piece.Partition) is not { } partition || frame.Lsn <= partition.AppliedLsn)
             return;
-        partition.Replay((PartitionPiece)piece.Kind, piece.Payload.Span, frame.Lsn, frame.BrokerTimeMs);
+        _dropped.AddRange(partition.Replay((PartitionPiece)piece.Kind, piece.Payload.Span, frame.Lsn, frame.BrokerTimeMs));
+    }
+
+    private void CreateMissing(string name)
+    {
+        var path = Path.Combine(_root, name);
+        if (!_disk.DirectoryExists(path) || _disk.List(path).Count == 0)
+            DurableDirectory.Create(_disk, path);
     }
 
     private void CreateTopicsFolder()
@@ -275,6 +293,10 @@ internal sealed class StartupRecovery
     {
         var unlisted = new List<string>();
         var topics = Path.Combine(_root, Directories.Topics);
+<<<<<<< HEAD
+=======
+        var live = _partitions.InOrder().Select(partition => Path.GetFileName(Directories.Of(_root, partition))).ToHashSet(StringComparer.Ordinal);
+>>>>>>> disk
         foreach (var entry in _disk.List(topics))
         {
             var folder = entry.TrimEnd('/');
@@ -284,8 +306,18 @@ internal sealed class StartupRecovery
         return unlisted;
     }
 
+<<<<<<< HEAD
     private HashSet<string> LiveFolders() =>
         _partitions.InOrder().Select(partition => Path.GetFileName(Directories.Of(_root, partition))).ToHashSet(StringComparer.Ordinal);
+=======
+    private void RemoveUnlistedJournals(Manifest manifest)
+    {
+        var journals = Path.Combine(_root, JournalFormat.DirectoryName);
+        foreach (var name in _disk.List(journals))
+            if (name.EndsWith(JournalFormat.FileSuffix, StringComparison.Ordinal) && manifest.JournalFiles.All(file => file.Name != name))
+                _disk.Delete(Path.Combine(journals, name));
+    }
+>>>>>>> disk
 
     private static IDisposable TakeLock(BrokerEnvironment environment, string root)
     {

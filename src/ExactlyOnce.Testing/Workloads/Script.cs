@@ -1,6 +1,6 @@
 using ExactlyOnce.Testing.Disks;
 
-namespace ExactlyOnce.Tests.Engine.Recovery;
+namespace ExactlyOnce.Testing.Workloads;
 
 /// <summary>
 /// What the broker does while the disk is being tormented: every kind of write there is, checkpoints in between, segment and journal rolls, a clean close and opening in the
@@ -41,6 +41,8 @@ internal static class Script
     public static async Task GoOnAsync(Life life)
     {
         await life.CreateTopicsAsync();
+        await life.DecideAsync(commit: true);
+        await life.RetrySignedAsync();
         for (var partition = 0; partition < 3; partition++)
             await life.SendAsync(Life.Plain, partition);
         await life.SendAsync(Life.Input, 0);
