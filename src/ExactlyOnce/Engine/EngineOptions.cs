@@ -16,9 +16,6 @@ internal sealed record EngineOptions
     /// <summary>Unwritten tail bytes at which a checkpoint starts.</summary>
     public long CheckpointBytes { get; init; } = 64L << 20;
 
-    /// <summary>A partition's shorter tail goes into the checkpoint file itself: a thousand slow partitions must not cost a thousand syncs.</summary>
-    public int SmallTailBytes { get; init; } = 64 << 10;
-
     /// <summary>Unwritten tail bytes at which producers are made to wait.</summary>
     public long TailBytesMax { get; init; } = 256L << 20;
 

@@ -31,11 +31,7 @@ internal sealed class JournalAppender : IDisposable
     {
         _files = files;
         _options = options;
-<<<<<<< HEAD
-        // A group never exceeds its file, so a small file needs no large buffer.
-=======
         // A tiny journal, as simulations use it by the million, does not pay for a large one's buffer.
->>>>>>> disk
         _staged = new byte[Math.Min(StagedBytesMax, options.FileBytes)];
     }
 

@@ -233,16 +233,6 @@ internal sealed class Partition : IPartitionViewSource
     }
 
     /// <summary>
-    /// Begins the view where the replayed state begins: else what was deleted could be read again, aborted records too, of which the state knows nothing any more. Answers the files
-    /// that lie wholly in front of it. Only at recovery.
-    /// </summary>
-    public IReadOnlyList<SegmentFile> BeginViewAtLogStart()
-    {
-        lock (Lock)
-            return BeginViewAt(State.LogStartOffset);
-    }
-
-    /// <summary>
     /// Begins the log at <paramref name="offset"/>: a frame of its own. Answers its LSN, or the newest one when the log begins there or later already, and the files that lie wholly in
     /// front of it, which may go once a checkpoint without them stands. In memory the chunks go at once.
     /// </summary>

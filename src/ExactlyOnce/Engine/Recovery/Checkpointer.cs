@@ -18,11 +18,7 @@ namespace ExactlyOnce.Engine.Recovery;
 /// </para>
 /// </summary>
 internal sealed class Checkpointer(
-<<<<<<< HEAD
     BrokerEnvironment environment, EngineOptions options, ManifestStore manifests, CoordinationState state, PartitionTable partitions, bool wasClean)
-=======
-    BrokerEnvironment environment, string root, ManifestStore manifests, CoordinationState state, PartitionTable partitions, int smallTailBytes, bool wasClean)
->>>>>>> disk
 {
     private readonly IDisk _disk = environment.Disk;
     private readonly string _root = options.Directory!;
@@ -168,11 +164,7 @@ internal sealed class Checkpointer(
     private Flushed Flush(PartitionCapture capture)
     {
         var partition = capture.Partition;
-<<<<<<< HEAD
         if (capture.Unflushed.SizeInBytes < options.SmallTailBytes || partition.IsRetired)
-=======
-        if (capture.Unflushed.SizeInBytes < smallTailBytes || partition.IsRetired)
->>>>>>> disk
         {
             var tail = new ArrayBufferWriter<byte>();
             capture.Unflushed.CopyTo(tail);

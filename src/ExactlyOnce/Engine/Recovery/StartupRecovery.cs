@@ -109,19 +109,11 @@ internal sealed class StartupRecovery
 
         var state = LoadCheckpoint(manifest);
         var endLsn = Replay(manifest, state);
-<<<<<<< HEAD
-        CreateTopicsFolder();
-        RemoveOrphans(manifests, isManifestSure: found is null, _listedFolders);
-        var checkpointer = new Checkpointer(_environment, _options, manifests, state, _partitions, manifest.IsClean);
-        foreach (var partition in _partitions.InOrder())
-            checkpointer.UnlinkAfterNext(partition.BeginViewAtLogStart());
-=======
         CreateMissing(Directories.Topics);
         CreateMissing(JournalFormat.DirectoryName);
-        RemoveOrphans(manifest);
-        var checkpointer = new Checkpointer(_environment, _root, manifests, state, _partitions, _options.SmallTailBytes, manifest.IsClean);
+        RemoveOrphans(manifests, isManifestSure: found is null, _listedFolders);
+        var checkpointer = new Checkpointer(_environment, _options, manifests, state, _partitions, manifest.IsClean);
         checkpointer.UnlinkAfterNext(_dropped);
->>>>>>> disk
         if (!manifest.IsClean || found is null)
             checkpointer.RunRecovered(endLsn, _factory.LeaderEpoch);
         else
@@ -244,15 +236,6 @@ internal sealed class StartupRecovery
             DurableDirectory.Create(_disk, path);
     }
 
-    private void CreateTopicsFolder()
-    {
-        var topics = Path.Combine(_root, Directories.Topics);
-        if (_disk.DirectoryExists(topics))
-            return;
-        _disk.CreateDirectory(topics);
-        _disk.SyncDirectory(_root);
-    }
-
     /// <summary>
     /// Removes what no manifest names: half of a checkpoint that never finished, files of topics deleted since. Only files whose names are ours. Twice: before anything is written,
     /// because a name whose directory sync failed in the last process is in the cache and nowhere else, for ever, so that what is written must get a new one; and once the new manifest
@@ -293,10 +276,6 @@ internal sealed class StartupRecovery
     {
         var unlisted = new List<string>();
         var topics = Path.Combine(_root, Directories.Topics);
-<<<<<<< HEAD
-=======
-        var live = _partitions.InOrder().Select(partition => Path.GetFileName(Directories.Of(_root, partition))).ToHashSet(StringComparer.Ordinal);
->>>>>>> disk
         foreach (var entry in _disk.List(topics))
         {
             var folder = entry.TrimEnd('/');
@@ -306,18 +285,8 @@ internal sealed class StartupRecovery
         return unlisted;
     }
 
-<<<<<<< HEAD
     private HashSet<string> LiveFolders() =>
         _partitions.InOrder().Select(partition => Path.GetFileName(Directories.Of(_root, partition))).ToHashSet(StringComparer.Ordinal);
-=======
-    private void RemoveUnlistedJournals(Manifest manifest)
-    {
-        var journals = Path.Combine(_root, JournalFormat.DirectoryName);
-        foreach (var name in _disk.List(journals))
-            if (name.EndsWith(JournalFormat.FileSuffix, StringComparison.Ordinal) && manifest.JournalFiles.All(file => file.Name != name))
-                _disk.Delete(Path.Combine(journals, name));
-    }
->>>>>>> disk
 
     private static IDisposable TakeLock(BrokerEnvironment environment, string root)
     {
