@@ -86,7 +86,8 @@ internal sealed record SimulationPlan
             IsNearLimits = random.OneIn(8),
             IsWritten = isWritten,
             HasDiskFaults = random.OneIn(3),
-            SyncFailure = random.Pick(Enum.GetValues<SyncFailure>()),
+            // A cache that a failed sync reverts is a power cut for what was only written.
+            SyncFailure = isWritten ? SyncFailure.KeepsCache : random.Pick(Enum.GetValues<SyncFailure>()),
             HasClockJumps = random.OneIn(4),
             BatchRecordsMax = random.LogBetween(1, 10),
             ValueBytesMax = random.LogBetween(1, 300),
