@@ -62,7 +62,7 @@ public sealed class Broker : IAsyncDisposable
     public static Task<Broker> OpenAsync(string directoryOrConnectionString, CancellationToken cancellationToken = default)
     {
         var options = new BrokerOptions();
-        ConnectionString.Apply(directoryOrConnectionString, options);
+        ConnectionString.Apply(directoryOrConnectionString, options, nameof(directoryOrConnectionString));
         return OpenAsync(options, cancellationToken);
     }
 
@@ -93,6 +93,7 @@ public sealed class Broker : IAsyncDisposable
         string transactionalId, TransactionalProducerOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
+        cancellationToken.ThrowIfCancellationRequested();
         ThrowIfClosed();
         var producer = new TransactionalProducer(this, transactionalId, options);
         try

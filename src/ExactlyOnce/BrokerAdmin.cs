@@ -37,6 +37,7 @@ public sealed class BrokerAdmin
 
     /// <summary>The topic as it stands; null when there is none.</summary>
     /// <param name="topic">The topic's name.</param>
+    /// <exception cref="BrokerClosedException">The broker is closed.</exception>
     public TopicDescription? DescribeTopic(string topic)
     {
         Topic.ValidateName(topic, nameof(topic));
@@ -66,8 +67,8 @@ public sealed class BrokerAdmin
     /// <exception cref="InvalidRequestException">An option is not valid, or the number of partitions was changed.</exception>
     public async Task AlterTopicAsync(string topic, Action<TopicOptions> configure, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(configure);
         var known = Require(topic);
+        ArgumentNullException.ThrowIfNull(configure);
         var options = known.Options.Clone();
         options.Partitions = known.Partitions;
         configure(options);
@@ -101,10 +102,35 @@ public sealed class BrokerAdmin
 
     // Transactions
 
+    /// <summary>
+    /// The transactions that are open: begun and not ended, oldest first. One that stays here holds back every read_committed reader of its partitions until it ends or its
+    /// timeout comes.
+    /// </summary>
+    /// <param name="cancellationToken">Stops the waiting.</param>
+    public async Task<IReadOnlyList<TransactionDescription>> ListOpenTransactionsAsync(CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return await _backend.ListOpenAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Aborts the open transaction of a transactional id and fences its producer, which is told by whom: for one that hangs. A prepared one is not touched.</summary>
+    /// <param name="transactionalId">The transactional id.</param>
+    /// <param name="cancellationToken">Stops the waiting, not the abort.</param>
+    /// <exception cref="InvalidRequestException">Nothing is open under this id, or it is prepared: then resolve it by its token.</exception>
+    public async Task AbortTransactionAsync(string transactionalId, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(transactionalId);
+        cancellationToken.ThrowIfCancellationRequested();
+        await _backend.AbortOpenAsync(transactionalId, cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>The transactions that are prepared and wait for their decision.</summary>
     /// <param name="cancellationToken">Stops the waiting.</param>
-    public Task<IReadOnlyList<PreparedTransaction>> ListPreparedTransactionsAsync(CancellationToken cancellationToken = default) =>
-        _backend.ListPreparedAsync(cancellationToken).AsTask();
+    public async Task<IReadOnlyList<PreparedTransaction>> ListPreparedTransactionsAsync(CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return await _backend.ListPreparedAsync(cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Commits a prepared transaction. Doing it again succeeds.</summary>
     /// <param name="token">The token that <see cref="Transaction.PrepareAsync"/> answered.</param>
@@ -129,6 +155,7 @@ public sealed class BrokerAdmin
         ArgumentException.ThrowIfNullOrEmpty(transactionalId);
         ArgumentOutOfRangeException.ThrowIfNegative(producerId);
         ArgumentOutOfRangeException.ThrowIfNegative(epoch);
+        cancellationToken.ThrowIfCancellationRequested();
         return await _backend.GetOutcomeAsync(transactionalId, producerId, epoch, cancellationToken).ConfigureAwait(false);
     }
 
@@ -145,6 +172,7 @@ public sealed class BrokerAdmin
         string group, string topic, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(group);
+        cancellationToken.ThrowIfCancellationRequested();
         var partitions = new List<TopicPartition>();
         for (var i = 0; i < Require(topic).Partitions; i++)
             partitions.Add(new TopicPartition(topic, i));

@@ -26,7 +26,7 @@ public sealed class BrokerBuilder
     /// <exception cref="ArgumentException">The string is not understood; the message says where.</exception>
     public BrokerBuilder UseConnectionString(string connectionString)
     {
-        ConnectionString.Apply(connectionString, _options);
+        ConnectionString.Apply(connectionString, _options, nameof(connectionString));
         return this;
     }
 

@@ -24,7 +24,7 @@ public static class BrokerConsuming
     {
         // Room for "-<worker>" in the transactional ids.
         const int LengthMax = 200;
-        ConsumerOptions.ValidateGroup(name);
+        ConsumerOptions.ValidateGroup(name, nameof(name));
         if (name.Length > LengthMax)
             throw new ArgumentException($"The pipeline's name has {name.Length} characters; at most {LengthMax} are allowed.", nameof(name));
         return new PipelineBuilder(Open(broker), name);
@@ -35,6 +35,7 @@ public static class BrokerConsuming
     /// <param name="topic">The topic.</param>
     /// <param name="handler">Called with each record, on the broker's scheduler.</param>
     /// <param name="configure">Sets options.</param>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
     /// <exception cref="ObjectDisposedException">The broker is closed.</exception>
     public static Subscription Subscribe<TKey, TValue>(
         this Broker broker, Topic<TKey, TValue> topic, Action<ConsumerRecord<TKey, TValue>> handler, Action<SubscriptionOptions>? configure = null)
@@ -56,6 +57,7 @@ public static class BrokerConsuming
     /// <param name="topic">The topic.</param>
     /// <param name="handler">Called with each record, on the broker's scheduler.</param>
     /// <param name="configure">Sets options.</param>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
     /// <exception cref="ObjectDisposedException">The broker is closed.</exception>
     public static Subscription Subscribe<TKey, TValue>(
         this Broker broker, Topic<TKey, TValue> topic, Func<ConsumerRecord<TKey, TValue>, ValueTask> handler, Action<SubscriptionOptions>? configure = null)
@@ -64,6 +66,7 @@ public static class BrokerConsuming
         ArgumentNullException.ThrowIfNull(handler);
         var options = new SubscriptionOptions();
         configure?.Invoke(options);
+        options.Validate();
         Open(broker);
         return new Subscription(broker, new Delivery<TKey, TValue>(broker.Backend, topic, broker.Options.AutoCreateTopics, options, handler));
     }
@@ -81,6 +84,7 @@ public static class BrokerConsuming
     {
         ArgumentNullException.ThrowIfNull(transaction);
         ArgumentNullException.ThrowIfNull(consumer);
+        ArgumentNullException.ThrowIfNull(processed);
         transaction.AddOffsets(consumer.OffsetsOf(processed));
     }
 

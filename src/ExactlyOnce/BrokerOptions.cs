@@ -1,3 +1,4 @@
+using ExactlyOnce.Clients.Producing;
 using ExactlyOnce.Engine.Environment;
 using Microsoft.Extensions.Logging;
 
@@ -44,7 +45,7 @@ public sealed class BrokerOptions
     /// <summary>How long the offsets of a group without members are kept. Default 7 days.</summary>
     public TimeSpan OffsetsRetention { get; set; } = TimeSpan.FromDays(7);
 
-    /// <summary>Size of a journal file, in bytes: at least four times the largest batch of any topic. Default 64 MiB.</summary>
+    /// <summary>Size of a journal file, in bytes: 4 MiB to 1 GiB in whole blocks of 4,096. No change that is written in one step, a batch or a commit, can take more than a quarter of it. Default 64 MiB.</summary>
     public long JournalFileBytes { get; set; } = 64 * MiB;
 
     /// <summary>How old the last checkpoint may become while there is something to write; bounds the time of recovery. Default 1 minute.</summary>
@@ -80,8 +81,9 @@ public sealed class BrokerOptions
         ValidatePlace();
         NotNegative(CommitDelay, nameof(CommitDelay));
         Require(CommitDelay <= TimeSpan.FromSeconds(1), nameof(CommitDelay), CommitDelay, "is at most one second: every acknowledgement waits that long");
-        NotNegative(CloseTimeout, nameof(CloseTimeout));
+        Wait(CloseTimeout, nameof(CloseTimeout));
         Positive(MaxTransactionTimeout, nameof(MaxTransactionTimeout));
+        Wait(MaxTransactionTimeout, nameof(MaxTransactionTimeout));
         Positive(ProducerExpiry, nameof(ProducerExpiry));
         Require(
             ProducerExpiry >= MaxTransactionTimeout, nameof(ProducerExpiry), ProducerExpiry,
@@ -89,7 +91,9 @@ public sealed class BrokerOptions
         Positive(TransactionalIdExpiry, nameof(TransactionalIdExpiry));
         Positive(OffsetsRetention, nameof(OffsetsRetention));
         Positive(CheckpointInterval, nameof(CheckpointInterval));
+        Wait(CheckpointInterval, nameof(CheckpointInterval));
         Positive(SyncInterval, nameof(SyncInterval));
+        Wait(SyncInterval, nameof(SyncInterval));
         ValidateSizes();
         ValidateCodecs();
     }
@@ -114,6 +118,8 @@ public sealed class BrokerOptions
     private void ValidateSizes()
     {
         AtLeast(JournalFileBytes, 4 * MiB, nameof(JournalFileBytes));
+        Require(
+            JournalFileBytes <= 1024 * MiB && JournalFileBytes % 4096 == 0, nameof(JournalFileBytes), JournalFileBytes, "is at most 1 GiB, in whole blocks of 4,096 bytes");
         AtLeast(CheckpointBytes, MiB, nameof(CheckpointBytes));
         AtLeast(JournalQueueBytesMax, MiB, nameof(JournalQueueBytesMax));
         Require(
@@ -134,6 +140,9 @@ public sealed class BrokerOptions
     private static void Positive(TimeSpan value, string name) => Require(value > TimeSpan.Zero, name, value, "is above zero");
 
     private static void NotNegative(TimeSpan value, string name) => Require(value >= TimeSpan.Zero, name, value, "is not negative");
+
+    private static void Wait(TimeSpan value, string name) =>
+        Require(value >= TimeSpan.Zero && value <= SettingLimits.WaitMax, name, value, $"is not negative and at most {SettingLimits.WaitMax}");
 
     private static void AtLeast(long value, long least, string name) => Require(value >= least, name, value, $"is at least {least} bytes");
 

@@ -168,6 +168,8 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     public async ValueTask<CommittedOffset?> CommittedAsync(TopicPartition partition, CancellationToken cancellationToken = default)
     {
         var group = Group ?? throw new InvalidOperationException("Only a consumer in a group has committed offsets: name the group with InGroup.");
+        ThrowIfDisposed();
+        cancellationToken.ThrowIfCancellationRequested();
         var committed = await _session.Backend.FetchOffsetsAsync(group, [partition], cancellationToken).ConfigureAwait(false);
         return committed.TryGetValue(partition, out var offset) ? offset : null;
     }
@@ -186,6 +188,7 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     public async ValueTask SeekAsync(TopicPartition partition, long offset, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        cancellationToken.ThrowIfCancellationRequested();
         await _session.StartAsync(cancellationToken).ConfigureAwait(false);
         _session.Find(partition).SeekTo(offset);
         _session.Wake();
@@ -196,6 +199,7 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     /// <param name="cancellationToken">Cancels the start.</param>
     public async ValueTask SeekToTimeAsync(DateTimeOffset time, CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         await _session.StartAsync(cancellationToken).ConfigureAwait(false);
         foreach (var partition in _session.Partitions)
             partition.SeekTo(StartFrom.Timestamp(time).Resolve(partition.Partition, _options.Isolation, time));
@@ -232,6 +236,7 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     /// <param name="cancellationToken">Cancels the start.</param>
     public async ValueTask<long> GetLagAsync(CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         await _session.StartAsync(cancellationToken).ConfigureAwait(false);
         var lag = 0L;
         foreach (var partition in _session.Partitions)
@@ -251,16 +256,28 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     /// <summary>The end of what this consumer may see of a partition: under read_committed the last stable offset.</summary>
     /// <param name="partition">Any partition of the topic.</param>
     /// <exception cref="BrokerException">There is no such partition.</exception>
-    public long GetEndOffset(TopicPartition partition) => _session.Backend.GetPartition(partition).EndOffset(_options.Isolation);
+    /// <exception cref="ObjectDisposedException">The consumer is disposed.</exception>
+    public long GetEndOffset(TopicPartition partition)
+    {
+        ThrowIfDisposed();
+        return _session.Backend.GetPartition(partition).EndOffset(_options.Isolation);
+    }
 
     /// <summary>The oldest offset kept of a partition.</summary>
     /// <param name="partition">Any partition of the topic.</param>
     /// <exception cref="BrokerException">There is no such partition.</exception>
-    public long GetStartOffset(TopicPartition partition) => _session.Backend.GetPartition(partition).Offsets.LogStart;
+    /// <exception cref="ObjectDisposedException">The consumer is disposed.</exception>
+    public long GetStartOffset(TopicPartition partition)
+    {
+        ThrowIfDisposed();
+        return _session.Backend.GetPartition(partition).Offsets.LogStart;
+    }
 
     /// <summary>Ends the loop, leaves the group and lets go of everything. The current batch becomes void.</summary>
     public async ValueTask DisposeAsync()
     {
+        // First, because the memory that a batch's bytes and headers lie in goes back with the session's readers.
+        _contents.BecomeVoid();
         await _session.DisposeAsync().ConfigureAwait(false);
         if (Interlocked.CompareExchange(ref _isLooping, 1, 0) == 0)
             _contents.Invalidate();
@@ -288,12 +305,20 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
         return ReferenceEquals(contents, _contents) ? contents : throw new ArgumentException("The batch was read by another consumer.", nameof(batch));
     }
 
-    // False when the consumer was disposed; a cancelled caller gets its own token back and not the linked one.
-    private async ValueTask<bool> ReadAsync(CancellationToken ending, CancellationToken cancellationToken)
+    // False when the consumer was disposed.
+    private ValueTask<bool> ReadAsync(CancellationToken ending, CancellationToken cancellationToken)
+    {
+        var reading = _session.ReadAsync(_contents, ending);
+        return reading.IsCompletedSuccessfully ? reading : WaitAsync(reading, ending, cancellationToken);
+    }
+
+    // A cancelled caller gets its own token back and not the linked one.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private static async ValueTask<bool> WaitAsync(ValueTask<bool> reading, CancellationToken ending, CancellationToken cancellationToken)
     {
         try
         {
-            return await _session.ReadAsync(_contents, ending).ConfigureAwait(false);
+            return await reading.ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (ending.IsCancellationRequested)
         {
@@ -302,9 +327,11 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
         }
     }
 
+    private void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_session.IsClosing, this);
+
     private void BeginLoop()
     {
-        ObjectDisposedException.ThrowIf(_session.IsClosing, this);
+        ThrowIfDisposed();
         if (Interlocked.Exchange(ref _isLooping, 1) == 1)
             throw new InvalidOperationException("A loop of this consumer is running already; a consumer has one position and so one loop. Create a consumer for each.");
     }

@@ -17,11 +17,19 @@ public sealed class ConsumerBuilder<TKey, TValue>
 
     /// <summary>Shares the topic's partitions with the group's other members and remembers committed offsets under the group's name.</summary>
     /// <param name="group">The group's name, 1 to 249 characters.</param>
-    public ConsumerBuilder<TKey, TValue> InGroup(string group) => With(options => options.Group = group);
+    public ConsumerBuilder<TKey, TValue> InGroup(string group)
+    {
+        ArgumentNullException.ThrowIfNull(group);
+        return With(options => options.Group = group);
+    }
 
     /// <summary>Makes the consumer a static member of its group: coming back under the same id needs no rebalance and fences the former holder.</summary>
     /// <param name="instanceId">The id, unique in the group.</param>
-    public ConsumerBuilder<TKey, TValue> WithInstanceId(string instanceId) => With(options => options.InstanceId = instanceId);
+    public ConsumerBuilder<TKey, TValue> WithInstanceId(string instanceId)
+    {
+        ArgumentNullException.ThrowIfNull(instanceId);
+        return With(options => options.InstanceId = instanceId);
+    }
 
     /// <summary>Reads exactly these partitions. With <see cref="InGroup"/> the group only remembers offsets.</summary>
     /// <param name="partitions">The partitions' indexes.</param>
@@ -63,9 +71,11 @@ public sealed class ConsumerBuilder<TKey, TValue>
 
     /// <summary>Creates the consumer. It joins its group and takes its positions when it is first used.</summary>
     /// <exception cref="ArgumentException">An option is out of its range, or two contradict each other.</exception>
+    /// <exception cref="ObjectDisposedException">The broker is closed.</exception>
     public Consumer<TKey, TValue> Build()
     {
         _options.Validate();
+        _broker.ThrowIfClosed();
         var options = _options.Clone();
         return new Consumer<TKey, TValue>(_broker, _topic, options);
     }

@@ -1,3 +1,5 @@
+using ExactlyOnce.Clients.Producing;
+
 namespace ExactlyOnce;
 
 /// <summary>How a consumer reads. Validated once, when the consumer is built.</summary>
@@ -47,7 +49,7 @@ public sealed class ConsumerOptions
     internal void Validate()
     {
         if (Group is not null)
-            ValidateGroup(Group);
+            ValidateGroup(Group, nameof(Group));
         if (InstanceId is not null && Group is null)
             throw new ArgumentException("An instance id belongs to a member of a group: name the group with InGroup.");
         if (InstanceId is not null && Partitions is not null)
@@ -64,16 +66,15 @@ public sealed class ConsumerOptions
             throw new ArgumentException($"{nameof(MaxBatchBytes)} is {MaxBatchBytes}; at least 1 is needed.");
         if (Assignor is not ("uniform" or "range"))
             throw new ArgumentException($"There is no assignor '{Assignor}'; there are 'uniform' and 'range'.");
-        if (RebalanceTimeout <= TimeSpan.Zero)
-            throw new ArgumentException($"{nameof(RebalanceTimeout)} is {RebalanceTimeout}; it must be positive.");
+        if (RebalanceTimeout <= TimeSpan.Zero || RebalanceTimeout > SettingLimits.WaitMax)
+            throw new ArgumentException($"{nameof(RebalanceTimeout)} is {RebalanceTimeout}; it must be positive and at most {SettingLimits.WaitMax}.");
     }
 
-    internal static void ValidateGroup(string group)
+    internal static void ValidateGroup(string group, string parameter)
     {
-        if (string.IsNullOrWhiteSpace(group))
-            throw new ArgumentException("A group needs a name.");
+        ArgumentException.ThrowIfNullOrWhiteSpace(group, parameter);
         if (group.Length > MaxGroupLength)
-            throw new ArgumentException($"The group name has {group.Length} characters; at most {MaxGroupLength} are allowed.");
+            throw new ArgumentException($"The group name has {group.Length} characters; at most {MaxGroupLength} are allowed.", parameter);
     }
 
     private static void ValidatePartitions(IReadOnlyList<int> partitions)

@@ -100,6 +100,7 @@ public sealed class PipelineBuilder<TKey, TValue>
     /// <summary>Works on batches. What is written to the output, and that the batch is done, become true together.</summary>
     /// <param name="process">Works on a batch; may be called again for the same records. Its effects outside the output are its own affair.</param>
     /// <exception cref="ArgumentException">An option is out of its range, or two contradict each other.</exception>
+    /// <exception cref="ObjectDisposedException">The broker is closed.</exception>
     public Pipeline Process(Func<ConsumerBatch<TKey, TValue>, TransactionWriter, CancellationToken, ValueTask> process)
     {
         ArgumentNullException.ThrowIfNull(process);
@@ -117,6 +118,7 @@ public sealed class PipelineBuilder<TKey, TValue>
     /// <summary>Works on records, one after the other. A batch of them is still one transaction; a record that fails is known at once.</summary>
     /// <param name="process">Works on a record; may be called again for it.</param>
     /// <exception cref="ArgumentException">An option is out of its range, or two contradict each other.</exception>
+    /// <exception cref="ObjectDisposedException">The broker is closed.</exception>
     public Pipeline ProcessEach(Func<ConsumerRecord<TKey, TValue>, TransactionWriter, CancellationToken, ValueTask> process)
     {
         ArgumentNullException.ThrowIfNull(process);
@@ -140,6 +142,7 @@ public sealed class PipelineBuilder<TKey, TValue>
     /// <param name="topic">The topic to write to.</param>
     /// <param name="map">Makes key and value of the record to write.</param>
     /// <exception cref="ArgumentException">An option is out of its range, or two contradict each other.</exception>
+    /// <exception cref="ObjectDisposedException">The broker is closed.</exception>
     public Pipeline To<TOutKey, TOutValue>(
         Topic<TOutKey, TOutValue> topic, Func<ConsumerRecord<TKey, TValue>, (TOutKey Key, TOutValue Value)> map)
     {
@@ -158,6 +161,7 @@ public sealed class PipelineBuilder<TKey, TValue>
     /// </summary>
     /// <param name="sink">The store; must be thread-safe when there are several workers.</param>
     /// <exception cref="ArgumentException">An option is out of its range, or two contradict each other.</exception>
+    /// <exception cref="ObjectDisposedException">The broker is closed.</exception>
     public Pipeline IntoSink(ITransactionalSink<TKey, TValue> sink)
     {
         ArgumentNullException.ThrowIfNull(sink);
@@ -168,7 +172,8 @@ public sealed class PipelineBuilder<TKey, TValue>
 
     private Pipeline Make(Func<PipelineOptions, Func<int, CancellationToken, ValueTask<PipelineOutput<TKey, TValue>>>> open)
     {
-        _options.Validate();
+        _options.Validate(_broker.Options.MaxTransactionTimeout);
+        _broker.ThrowIfClosed();
         var options = _options.Clone();
         var plan = new PipelinePlan<TKey, TValue>(_topic, _name, _broker.Backend, options, _broker.Options.AutoCreateTopics, open(options));
         return new Pipeline(_broker, plan);

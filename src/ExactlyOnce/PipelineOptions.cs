@@ -1,3 +1,5 @@
+using ExactlyOnce.Clients.Producing;
+
 namespace ExactlyOnce;
 
 /// <summary>How a pipeline works. Validated once, when the pipeline is made.</summary>
@@ -44,8 +46,9 @@ public sealed class PipelineOptions
 
     internal PipelineOptions Clone() => (PipelineOptions)MemberwiseClone();
 
+    /// <param name="transactionTimeoutMax">The broker's maximum.</param>
     /// <exception cref="ArgumentException">An option is out of its range, or two contradict each other.</exception>
-    internal void Validate()
+    internal void Validate(TimeSpan transactionTimeoutMax)
     {
         if (Workers < 1)
             throw new ArgumentException($"{nameof(Workers)} is {Workers}; at least 1 is needed.");
@@ -53,6 +56,11 @@ public sealed class PipelineOptions
             throw new ArgumentException($"{nameof(MaxAttempts)} is {MaxAttempts}; at least 1 is needed.");
         if (MaxBatchWait < TimeSpan.Zero || InitialRetryDelay < TimeSpan.Zero || MaxRetryDelay < InitialRetryDelay)
             throw new ArgumentException("Waits are not negative, and the longest retry delay is not below the initial one.");
+        if (MaxBatchWait > SettingLimits.WaitMax || MaxRetryDelay > SettingLimits.WaitMax)
+            throw new ArgumentException($"{nameof(MaxBatchWait)} and {nameof(MaxRetryDelay)} are at most {SettingLimits.WaitMax}.");
+        if (TransactionTimeout <= TimeSpan.Zero || TransactionTimeout > transactionTimeoutMax)
+            throw new ArgumentException(
+                $"{nameof(TransactionTimeout)} is {TransactionTimeout}; it must be positive and at most {transactionTimeoutMax} (BrokerOptions.MaxTransactionTimeout).");
         if (!Enum.IsDefined(WhenRetriesExhausted))
             throw new ArgumentException($"{WhenRetriesExhausted} is not a defined policy.");
         if (WhenRetriesExhausted == WhenRetriesExhausted.DeadLetter != DeadLetterTopic is not null)
@@ -76,7 +84,8 @@ public sealed class PipelineOptions
     /// <summary>The wait after the given number of failures.</summary>
     internal TimeSpan DelayAfter(int failures)
     {
-        var delay = InitialRetryDelay * Math.Pow(2, Math.Min(failures - 1, 30));
-        return delay < MaxRetryDelay ? delay : MaxRetryDelay;
+        // In floating point: the product may be more than a TimeSpan holds.
+        var ticks = InitialRetryDelay.Ticks * Math.Pow(2, Math.Min(failures - 1, 30));
+        return ticks < MaxRetryDelay.Ticks ? TimeSpan.FromTicks((long)ticks) : MaxRetryDelay;
     }
 }

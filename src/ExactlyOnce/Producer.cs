@@ -121,6 +121,7 @@ public sealed class Producer<TKey, TValue> : IAsyncDisposable
     {
         if (Identity is null)
             throw new InvalidOperationException("Only a producer with an identity has a source sequence: build it with WithIdentity(name).");
+        cancellationToken.ThrowIfCancellationRequested();
         await _sender.Accumulator.StartAsync(cancellationToken).ConfigureAwait(false);
         var last = _sender.Accumulator.Source!.LastAcknowledged;
         return last < 0 ? null : last;

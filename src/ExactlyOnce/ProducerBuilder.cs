@@ -73,7 +73,7 @@ public sealed class ProducerBuilder<TKey, TValue>
     /// <param name="timeout">Not negative.</param>
     public ProducerBuilder<TKey, TValue> WithCloseTimeout(TimeSpan timeout)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(timeout, TimeSpan.Zero);
+        SettingLimits.CheckWait(timeout, nameof(timeout));
         return With(_settings with { CloseTimeout = timeout });
     }
 
@@ -90,6 +90,7 @@ public sealed class ProducerBuilder<TKey, TValue>
     /// <exception cref="UnknownTopicException">There is no such topic and it may not be created.</exception>
     public async ValueTask<Producer<TKey, TValue>> BuildAsync(CancellationToken cancellationToken = default)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         var producer = Build();
         try
         {

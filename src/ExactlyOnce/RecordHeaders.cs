@@ -31,8 +31,9 @@ public sealed class RecordHeaders : IReadOnlyList<RecordHeader>
 
     /// <summary>The header at a position.</summary>
     /// <param name="index">The position, from 0.</param>
-    /// <exception cref="IndexOutOfRangeException"><paramref name="index"/> is negative or not below <see cref="Count"/>.</exception>
-    public RecordHeader this[int index] => _headers[index];
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="index"/> is negative or not below <see cref="Count"/>.</exception>
+    public RecordHeader this[int index] =>
+        (uint)index < (uint)_headers.Length ? _headers[index] : throw new ArgumentOutOfRangeException(nameof(index), index, $"There are {_headers.Length} headers.");
 
     /// <summary>These headers and one more behind them; this list stays as it is.</summary>
     /// <param name="header">The header to add.</param>

@@ -57,7 +57,8 @@ public readonly record struct StartFrom
         Kind.Latest => partition.EndOffset(isolation),
         Kind.Offset => _value,
         Kind.Timestamp => FirstNotOlder(partition, isolation, _value),
-        _ => FirstNotOlder(partition, isolation, (now - TimeSpan.FromTicks(_value)).ToUnixTimeMilliseconds()),
+        // Older than the calendar is old enough for everything.
+        _ => FirstNotOlder(partition, isolation, new DateTimeOffset(Math.Max(0, now.UtcTicks - _value), TimeSpan.Zero).ToUnixTimeMilliseconds()),
     };
 
     // The end is taken before the search: a record that arrives in between is found by one or the other.

@@ -14,4 +14,11 @@ public sealed class SubscriptionOptions
     /// disposing it throw.
     /// </summary>
     public Action<HandlerFailedException>? OnError { get; set; }
+
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    internal void Validate()
+    {
+        if (!Enum.IsDefined(Isolation))
+            throw new ArgumentException($"{nameof(Isolation)} is {Isolation}; use ReadCommitted or ReadUncommitted.");
+    }
 }

@@ -15,6 +15,10 @@ public static class Topic
     public static Topic<NoKey, TValue> Create<TValue>(string name, ISerde<TValue> value) => new(name, NoKey.Serde, value);
 
     /// <summary>Throws unless <paramref name="name"/> may name a topic (Kafka: Topic.validate).</summary>
+    /// <summary>Whether <see cref="ValidateName"/> would let it pass.</summary>
+    internal static bool IsValidName(string name) =>
+        name.Length is > 0 and <= MaxNameLength && name is not ("." or "..") && name.All(character => char.IsAsciiLetterOrDigit(character) || character is '.' or '_' or '-');
+
     internal static void ValidateName(string name, string parameter)
     {
         ArgumentException.ThrowIfNullOrEmpty(name, parameter);

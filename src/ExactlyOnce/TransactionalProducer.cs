@@ -247,7 +247,7 @@ public sealed class TransactionalProducer : IAsyncDisposable
 
     private TimeSpan Backoff(int attempt)
     {
-        var backoff = _options.RetryBackoff * Math.Pow(2, Math.Min(attempt - 1, 20));
+        var backoff = _options.RetryBackoff < s_backoffMax ? _options.RetryBackoff * Math.Pow(2, Math.Min(attempt - 1, 20)) : s_backoffMax;
         return backoff < s_backoffMax ? backoff : s_backoffMax;
     }
 

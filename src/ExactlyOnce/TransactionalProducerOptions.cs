@@ -34,7 +34,7 @@ public sealed class TransactionalProducerOptions
         SettingLimits.CheckCompression(Compression, backend);
         ArgumentNullException.ThrowIfNull(Partitioner);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxAttempts, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(RetryBackoff, TimeSpan.Zero);
+        SettingLimits.CheckWait(RetryBackoff, nameof(RetryBackoff));
         if (TransactionTimeout <= TimeSpan.Zero || TransactionTimeout > broker.MaxTransactionTimeout)
             throw new InvalidRequestException(
                 ErrorCode.InvalidTransactionTimeout,

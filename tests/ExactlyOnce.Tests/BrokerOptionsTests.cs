@@ -56,7 +56,7 @@ public sealed class BrokerOptionsTests
     {
         var options = new BrokerOptions();
 
-        ConnectionString.Apply(text, options);
+        ConnectionString.Apply(text, options, "text");
 
         (options.Directory, options.Durability).Should().Be((directory, durability));
     }
@@ -71,5 +71,5 @@ public sealed class BrokerOptionsTests
     [InlineData("mode=durable;path=x;durability=none", "*not a durability*")]
     [InlineData(" ", "*")]
     public void A_connection_string_that_is_not_understood_says_why(string text, string message) =>
-        text.Invoking(t => ConnectionString.Apply(t, new BrokerOptions())).Should().Throw<ArgumentException>().WithMessage(message);
+        text.Invoking(t => ConnectionString.Apply(t, new BrokerOptions(), "text")).Should().Throw<ArgumentException>().WithMessage(message);
 }

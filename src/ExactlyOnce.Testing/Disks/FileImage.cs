@@ -47,7 +47,7 @@ internal sealed class FileImage
             var (page, at) = Locate(position);
             var part = source[..Math.Min(PageBytes - at, source.Length)];
             if (_pages[page] is not null || part.ContainsAnyExcept((byte)0))
-                part.CopyTo(Own(page).AsSpan(at));
+                part.CopyTo(Own(page, isOverwritten: part.Length == PageBytes).AsSpan(at));
             source = source[part.Length..];
             position += part.Length;
         }
@@ -99,13 +99,18 @@ internal sealed class FileImage
             Own(last).AsSpan(at).Clear();
     }
 
-    private byte[] Own(int page)
+    private byte[] Own(int page, bool isOverwritten = false)
     {
         Unshare();
         if (_isOwn[page] && _pages[page] is { } own)
             return own;
         _isOwn[page] = true;
-        return _pages[page] = _pages[page] is { } shared ? (byte[])shared.Clone() : new byte[PageBytes];
+        var bytes = GC.AllocateUninitializedArray<byte>(PageBytes);
+        if (_pages[page] is { } shared)
+            shared.CopyTo(bytes, 0);
+        else if (!isOverwritten)
+            bytes.AsSpan().Clear();
+        return _pages[page] = bytes;
     }
 
     private void Unshare()

@@ -51,7 +51,7 @@ internal sealed partial class Life
         catch (BrokerException exception) when (exception.Recovery != ErrorRecovery.Stop && exception is not TransactionOutcomeUnknownException)
         {
             await transaction.DisposeAsync();
-            _promises.Note(written, Fate.Aborted, Preparation.None, isAnswer: true);
+            _promises.Note(written, Fate.Aborted, Preparation.None, isAnswer: false);
             return;
         }
         _promises.Note(written, commit ? Fate.Committed : Fate.Aborted, Preparation.None, isAnswer: true);
@@ -71,7 +71,7 @@ internal sealed partial class Life
         }
         catch (BrokerException exception) when (exception.Recovery != ErrorRecovery.Stop)
         {
-            _promises.Note(written, Fate.Aborted, Preparation.None, isAnswer: true);
+            _promises.Note(written, Fate.Aborted, Preparation.None, isAnswer: false);
         }
     }
 
@@ -199,7 +199,8 @@ internal sealed partial class Life
         if (_promises.Signed is not { } batch)
             return;
         _promises.Attempt(batch.Value);
-        var append = new Append { Session = new ProducerSession { Identity = batch.Identity }, Batch = batch.Bytes, Header = batch.Header };
+        var append = new Append { Session = new ProducerSession { Identity = batch.Identity } };
+        append.Sign(batch.Header, batch.Bytes);
         if (Broker.Backend.GetPartition(s_signed).Append(append) != AppendStatus.Completed)
             await append.Completed;
         if (append.Outcome.Exception is { } refused)

@@ -92,16 +92,11 @@ internal sealed partial class Life
     public async Task TransactAsync(bool commit)
     {
         var (written, transaction) = await BeginAsync();
-        if (commit)
+        await using (transaction)
         {
-            _promises.Note(written, Fate.Unknown, Preparation.None, isAnswer: false);
-            await transaction.CommitAsync();
-            _promises.Note(written, Fate.Committed, Preparation.None, isAnswer: true);
-        }
-        else
-        {
-            await transaction.AbortAsync();
-            _promises.Note(written, Fate.Aborted, Preparation.None, isAnswer: true);
+            _promises.Note(written, commit ? Fate.Unknown : Fate.Aborted, Preparation.None, isAnswer: false);
+            await (commit ? transaction.CommitAsync() : transaction.AbortAsync());
+            _promises.Note(written, commit ? Fate.Committed : Fate.Aborted, Preparation.None, isAnswer: true);
         }
     }
 
@@ -184,7 +179,16 @@ internal sealed partial class Life
     {
         _checkout ??= await Broker.CreateTransactionalProducerAsync("checkout", new TransactionalProducerOptions { BatchSize = 512 });
         var (written, transaction) = (_promises.NewTransaction(), await _checkout.BeginTransactionAsync());
-        await WriteAsync((written, transaction), (Plain, 0), (Plain, 2), (Output, 1), (Plain, 0));
-        return (written, transaction);
+        try
+        {
+            await WriteAsync((written, transaction), (Plain, 0), (Plain, 2), (Output, 1), (Plain, 0));
+            return (written, transaction);
+        }
+        catch
+        {
+            // One that is left open would stand in the way of the producer's next.
+            await transaction.DisposeAsync();
+            throw;
+        }
     }
 }

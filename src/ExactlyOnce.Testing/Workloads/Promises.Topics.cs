@@ -66,6 +66,14 @@ internal sealed partial class Promises
         Signed = batch;
     }
 
+    /// <summary>A topic's creation may be taken back too.</summary>
+    private void WeakenTopics()
+    {
+        foreach (var (name, topic) in _topics)
+            if (topic.Standing == Standing.There)
+                _topics[name] = topic with { Standing = Standing.Creating };
+    }
+
     private void CopyTopics(Promises copy)
     {
         foreach (var (name, topic) in _topics)

@@ -9,6 +9,7 @@ internal sealed partial class Promises
     private readonly Dictionary<(string Topic, int Partition, long Offset), string> _acknowledged = [];
     private readonly HashSet<string> _mayVanish = [];
     private readonly List<WrittenTransaction> _transactions = [];
+    private List<((string Topic, int Partition, long Offset) At, string Value)> _losable = [];
     private int _count;
 
     public int AcknowledgedCount => _acknowledged.Count;
@@ -24,6 +25,9 @@ internal sealed partial class Promises
 
     /// <summary>The time, which goes on over lives.</summary>
     public DateTimeOffset Now { get; set; } = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    /// <summary>How many acknowledged records a power cut took back where it may: see <see cref="Weaken"/>.</summary>
+    public int LostCount { get; private set; }
 
     public static void Require(bool holds, string broken)
     {
@@ -83,6 +87,18 @@ internal sealed partial class Promises
                 _mayVanish.Add(value);
     }
 
+    /// <summary>
+    /// At Written a power cut may take back what was acknowledged, but only the end of the history: whatever is left is there with everything that came before it.
+    /// </summary>
+    public void Weaken()
+    {
+        _losable = [.. _acknowledged.Select(pair => (pair.Key, pair.Value))];
+        _acknowledged.Clear();
+        foreach (var transaction in _transactions)
+            transaction.Fate = transaction.Fate == Fate.Committed ? Fate.Unknown : transaction.Fate;
+        WeakenTopics();
+    }
+
     /// <summary>The same promises, to be checked and gone on with independently.</summary>
     public Promises Copy()
     {
@@ -102,6 +118,7 @@ internal sealed partial class Promises
     {
         CheckTopics(image);
         CheckAcknowledged(image);
+        CheckLosable(image);
         var seen = new HashSet<string>();
         foreach (var (at, value) in image.Records)
         {
@@ -139,6 +156,16 @@ internal sealed partial class Promises
         visible.UnionWith(_transactions.Where(transaction => transaction.Preparation == Preparation.Prepared).SelectMany(transaction => transaction.Values));
         _attempted.IntersectWith(visible);
         AdoptTopics(image);
+    }
+
+    // Acknowledgements were given one after the other, so their order is that of the history.
+    private void CheckLosable(LogImage image)
+    {
+        var kept = _losable.TakeWhile(record => image.Records.GetValueOrDefault(record.At) == record.Value).Count();
+        foreach (var (at, value) in _losable.Skip(kept))
+            Require(image.Records.GetValueOrDefault(at) != value, $"{value} at {at} is there, and {_losable[kept].Value}, which was acknowledged before it, is not.");
+        LostCount += _losable.Count - kept;
+        _losable = [];
     }
 
     private void Note(bool isAnswer)

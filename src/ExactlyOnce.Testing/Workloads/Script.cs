@@ -12,10 +12,10 @@ internal static class Script
     private const int BulkBytes = 11_000;
 
     /// <summary>Plays it to its end, or until it throws. The broker stays open, as it is when a machine dies.</summary>
-    public static Life Play(SimulatedDisk disk, Promises promises, Action<Life>? opened = null, Func<Life, Task>? checkpoint = null)
+    public static Life Play(SimulatedDisk disk, Promises promises, Action<Life>? opened = null, Func<Life, Task>? checkpoint = null, LifeScale? scale = null)
     {
         var take = checkpoint ?? (static life => { life.Engine.Checkpoint(); return Task.CompletedTask; });
-        var life = Life.Open(disk, promises);
+        var life = Life.Open(disk, promises, scale);
         opened?.Invoke(life);
         life.Run(first => first.CreateTopicsAsync());
         for (var round = 0; round < Rounds; round++)
@@ -24,7 +24,7 @@ internal static class Script
             if (round != Rounds / 2)
                 continue;
             life.Run(now => now.CloseAsync());
-            life = Life.Open(disk, promises);
+            life = Life.Open(disk, promises, scale);
             opened?.Invoke(life);
         }
         life.Run(async last =>

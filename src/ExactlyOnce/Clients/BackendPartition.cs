@@ -19,6 +19,9 @@ internal abstract class BackendPartition
     /// </summary>
     public abstract AppendStatus Append(AppendOperation operation);
 
+    /// <summary>True when <see cref="Append"/> has always answered when it returns, because there is nothing to wait for. Does not change.</summary>
+    public abstract bool AnswersAtOnce { get; }
+
     /// <summary>
     /// True when the backend has more unwritten data than it wants; producers then await <see cref="WaitForRoomAsync"/> before they take any lock.
     /// </summary>

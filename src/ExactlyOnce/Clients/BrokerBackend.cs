@@ -47,6 +47,9 @@ internal abstract class BrokerBackend : IAsyncDisposable
     /// <summary>Allocates or takes over a producer identity. For a name or a transactional id this fences every older holder and aborts what it left open.</summary>
     public abstract ValueTask<ProducerSession> InitProducerAsync(ProducerRequest request, CancellationToken cancellationToken);
 
+    /// <summary>About the most bytes that <see cref="AppendNamed"/> takes in one step.</summary>
+    public virtual long NamedAppendBytesMax => long.MaxValue;
+
     /// <summary>
     /// Appends the batches of a named producer, to any number of partitions, as one atomic step that also records <paramref name="lastSourceSequence"/>
     /// as the producer's last. All operations get the same fate. Completed or pending as in <see cref="BackendPartition.Append"/>: when Pending,
@@ -67,6 +70,12 @@ internal abstract class BrokerBackend : IAsyncDisposable
     public abstract ValueTask ResolvePreparedAsync(string token, bool commit, CancellationToken cancellationToken);
 
     public abstract ValueTask<IReadOnlyList<PreparedTransaction>> ListPreparedAsync(CancellationToken cancellationToken);
+
+    /// <summary>Transactions that are begun and neither ended nor prepared, oldest first.</summary>
+    public virtual ValueTask<IReadOnlyList<TransactionDescription>> ListOpenAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    /// <summary>Aborts an open transaction from outside and fences its producer.</summary>
+    public virtual ValueTask AbortOpenAsync(string transactionalId, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     /// <summary>The remembered outcome of the transaction that (transactional id, producer id, epoch) names.</summary>
     public abstract ValueTask<TransactionOutcome> GetOutcomeAsync(string transactionalId, long producerId, short epoch, CancellationToken cancellationToken);

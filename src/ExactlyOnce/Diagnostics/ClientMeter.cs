@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using ExactlyOnce.Clients.Producing;
 
 namespace ExactlyOnce.Diagnostics;
 
@@ -27,8 +26,11 @@ internal static class ClientMeter
     public static Histogram<double> CreateDuration(string name, string description) => Meter.CreateHistogram(
         name, "s", description, tags: null, new InstrumentAdvice<double> { HistogramBucketBoundaries = TelemetryNames.DurationBuckets });
 
+    /// <summary>Whether it is worth a reading of the clock when a batch begins.</summary>
+    public static bool MeasuresSends => OperationDuration.Enabled;
+
     /// <summary>Counts a finished batch.</summary>
-    public static void RecordSend(TimeProvider time, BatchOperation batch, BrokerException? failure)
+    public static void RecordSend(TimeProvider time, string topic, int recordCount, long? openedAt, bool isDuplicate, BrokerException? failure)
     {
         if (!SentMessages.Enabled && !OperationDuration.Enabled && !DuplicatesRejected.Enabled)
             return;
@@ -36,13 +38,14 @@ internal static class ClientMeter
         {
             { TelemetryNames.SystemName, TelemetryNames.System },
             { TelemetryNames.OperationName, TelemetryNames.Send },
-            { TelemetryNames.DestinationName, batch.Partition!.Id.Topic },
+            { TelemetryNames.DestinationName, topic },
         };
         if (failure is not null)
             tags.Add(TelemetryNames.ErrorType, TelemetryNames.ErrorTypeOf(failure));
-        SentMessages.Add(batch.RecordCount, tags);
-        OperationDuration.Record(time.GetElapsedTime(batch.OpenedAt).TotalSeconds, tags);
-        if (batch.Outcome.IsDuplicate)
+        SentMessages.Add(recordCount, tags);
+        if (openedAt is { } beganAt)
+            OperationDuration.Record(time.GetElapsedTime(beganAt).TotalSeconds, tags);
+        if (isDuplicate)
             DuplicatesRejected.Add(1, tags);
     }
 

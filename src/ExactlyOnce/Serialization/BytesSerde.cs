@@ -8,6 +8,7 @@ internal sealed class BytesSerde : ISerde<byte[]>
     public void Serialize(byte[] value, IBufferWriter<byte> destination)
     {
         ArgumentNullException.ThrowIfNull(value);
+        ArgumentNullException.ThrowIfNull(destination);
         destination.Write(value);
     }
 

@@ -12,6 +12,7 @@ internal abstract class FixedSizeSerde<T> : ISerde<T>
 
     public void Serialize(T value, IBufferWriter<byte> destination)
     {
+        ArgumentNullException.ThrowIfNull(destination);
         Write(value, destination.GetSpan(_sizeInBytes));
         destination.Advance(_sizeInBytes);
     }

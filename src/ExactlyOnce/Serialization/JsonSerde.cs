@@ -26,6 +26,7 @@ internal sealed class JsonSerde<T> : ISerde<T>
 
     public void Serialize(T value, IBufferWriter<byte> destination)
     {
+        ArgumentNullException.ThrowIfNull(destination);
         // Not given back when the value's own code throws: the writer then stands in the middle of a document.
         var writer = JsonWriterPool.Take(_writerOptions, destination);
         JsonSerializer.Serialize(writer, value, _typeInfo);

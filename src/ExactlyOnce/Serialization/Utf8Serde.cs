@@ -14,6 +14,7 @@ internal sealed class Utf8Serde : ISerde<string>
     public void Serialize(string value, IBufferWriter<byte> destination)
     {
         ArgumentNullException.ThrowIfNull(value);
+        ArgumentNullException.ThrowIfNull(destination);
         try
         {
             var room = value.Length <= ShortTextChars ? s_encoding.GetMaxByteCount(value.Length) : s_encoding.GetByteCount(value);

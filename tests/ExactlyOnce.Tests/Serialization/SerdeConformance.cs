@@ -45,6 +45,13 @@ public abstract class SerdeConformance<T>
     }
 
     [Fact]
+    public void No_destination_is_refused()
+    {
+        foreach (var (value, _) in Examples)
+            Serde.Invoking(serde => serde.Serialize(value, null!)).Should().Throw<ArgumentNullException>().WithParameterName("destination");
+    }
+
+    [Fact]
     public void A_destination_that_gives_no_more_than_asked_for_is_enough()
     {
         foreach (var (value, _) in Examples)

@@ -35,6 +35,8 @@ internal sealed class AbsentRecords(HistoryTables tables, CheckList checks) : IR
         ref var write = ref tables.Writes[row];
         if (offset < reading.Log.RemovedBefore || write.Is(WriteTraits.Reported | WriteTraits.Compacted) || !IsDue(reading, offset, row))
             return;
+        if (Array.IndexOf(reading.Rows, row) >= 0)
+            return;     // it was given elsewhere: I2, I5 or I6 has said so
         foreach (var check in checks.Absences)
         {
             if (!check.Judges(reading, offset, row))

@@ -23,13 +23,14 @@ internal sealed class Atomic(HistoryTables tables, Report report) : IAbsenceChec
     {
         if (call.Invoked.Call is not (Scan { IsSnapshot: true, IsCommitted: true } or Poll { IsSnapshot: true, IsCommitted: true }) || readings.Count < 2)
             return;
-        foreach (var reading in readings)
+        TransactionRow? last = null;
+        foreach (var row in readings.SelectMany(reading => reading.Rows))
         {
-            foreach (var row in reading.Rows)
-            {
-                if (row >= 0 && tables.TransactionOfRow(row) is { } transaction && !_reported.Contains(transaction.Index))
-                    FindHidden(transaction, readings);
-            }
+            if (row < 0 || tables.TransactionOfRow(row) is not { } transaction || transaction == last)
+                continue;
+            last = transaction;
+            if (!_reported.Contains(transaction.Index))
+                FindHidden(transaction, readings);
         }
     }
 

@@ -33,9 +33,13 @@ internal sealed class PagedArray<T>
     public T Peek(long index)
     {
         var page = index >> PageBits;
-        if (page == _lastPage)
-            return _last[index & (PageSize - 1)];
-        return _pages.TryGetValue(page, out var elements) ? elements[index & (PageSize - 1)] : default;
+        if (page != _lastPage)
+        {
+            if (!_pages.TryGetValue(page, out var elements))
+                return default;
+            (_lastPage, _last) = (page, elements);
+        }
+        return _last[index & (PageSize - 1)];
     }
 
     public void Clear()

@@ -29,10 +29,16 @@ internal abstract class BatchContents
     /// <summary>Grows when the contents become other ones or void.</summary>
     public int Generation => Volatile.Read(ref _generation);
 
-    /// <summary>Makes every batch and record that was handed out unusable.</summary>
+    /// <summary>
+    /// Makes every batch and record that was handed out unusable and leaves the contents alone, because somebody may be at them: whoever disposes of a consumer inside its
+    /// loop, or beside it.
+    /// </summary>
+    public void BecomeVoid() => Interlocked.Increment(ref _generation);
+
+    /// <summary>Makes every batch and record that was handed out unusable, and lets go of what they held.</summary>
     public void Invalidate()
     {
-        Volatile.Write(ref _generation, _generation + 1);
+        BecomeVoid();
         Forget(Count);
         Count = 0;
         Partition = null;

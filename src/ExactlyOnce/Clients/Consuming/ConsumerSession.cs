@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using ExactlyOnce.Clients.Producing;
 using ExactlyOnce.Diagnostics;
 using Microsoft.Extensions.Logging;
@@ -19,16 +20,16 @@ internal sealed class ConsumerSession : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly ReadSignal _signal;
     private readonly Turn _turn;
+    private readonly BatchFilling _filling;
+    private readonly PartitionRotation _rotation;
     private readonly CancellationTokenSource _closing = new();
 
     private ConsumedPartition[] _partitions = [];
     private GroupSession? _membership;
-    private ITimer? _fillTimer;
     private bool _isStarted;
     private volatile bool _isClosing;
     private bool _isClosed;
     private bool _isSettled;
-    private int _rotation;
 
     /// <param name="backend">The broker.</param>
     /// <param name="topic">The topic to read.</param>
@@ -43,6 +44,8 @@ internal sealed class ConsumerSession : IAsyncDisposable
         _logger = backend.LoggerFactory.CreateLogger("ExactlyOnce.Consumer");
         _signal = new ReadSignal(backend.Completions);
         _turn = new Turn(backend.Completions);
+        _filling = new BatchFilling(options, backend.Time, _signal);
+        _rotation = new PartitionRotation(options, _filling, _logger);
         Closing = _closing.Token;
     }
 
@@ -101,35 +104,10 @@ internal sealed class ConsumerSession : IAsyncDisposable
     /// </summary>
     /// <param name="contents">Receives the records.</param>
     /// <param name="cancellationToken">Ends the wait; includes <see cref="Closing"/>.</param>
-    public async ValueTask<bool> ReadAsync(BatchContents contents, CancellationToken cancellationToken)
+    public ValueTask<bool> ReadAsync(BatchContents contents, CancellationToken cancellationToken)
     {
         contents.Invalidate();
-        if (_isClosing)
-            return false;
-        await _turn.EnterAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            if (_isClosing)
-                return false;
-            await StartInTurnAsync(cancellationToken).ConfigureAwait(false);
-            while (true)
-            {
-                await ReconcileAsync(cancellationToken).ConfigureAwait(false);
-                if (TryRead(contents))
-                {
-                    ProcessMeter.RecordConsumed(_topic, _options.Group, contents.Count);
-                    return true;
-                }
-                if (WhenIdle is not null)
-                    await WhenIdle(cancellationToken).ConfigureAwait(false);
-                if (TryRegister())
-                    await _signal.WaitAsync(cancellationToken).ConfigureAwait(false);
-            }
-        }
-        finally
-        {
-            _turn.Exit();
-        }
+        return TryReadNow(contents, cancellationToken) ? new ValueTask<bool>(true) : WaitAndReadAsync(contents, cancellationToken);
     }
 
     /// <summary>Finds a partition that this session reads now.</summary>
@@ -183,8 +161,7 @@ internal sealed class ConsumerSession : IAsyncDisposable
             Volatile.Write(ref _partitions, []);
             foreach (var partition in partitions)
                 partition.Dispose();
-            if (_fillTimer is not null)
-                await _fillTimer.DisposeAsync().ConfigureAwait(false);
+            await _filling.DisposeAsync().ConfigureAwait(false);
             if (_membership is not null)
                 await _membership.DisposeAsync().ConfigureAwait(false);
         }
@@ -192,6 +169,59 @@ internal sealed class ConsumerSession : IAsyncDisposable
         {
             _turn.Exit();
         }
+    }
+
+    /// <summary>Gives what is there already, without any of the machinery of waiting. False when there is nothing, or when something has to be done first.</summary>
+    private bool TryReadNow(BatchContents contents, CancellationToken cancellationToken)
+    {
+        if (!_isStarted || cancellationToken.IsCancellationRequested || !_turn.TryEnter())
+            return false;
+        try
+        {
+            return !_isClosing && IsReconciled && TryRead(contents);
+        }
+        finally
+        {
+            _turn.Exit();
+        }
+    }
+
+    /// <summary>Whenever the loop waits, the state of this call goes to the heap: from a pool, so that a batch costs no object.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<bool> WaitAndReadAsync(BatchContents contents, CancellationToken cancellationToken)
+    {
+        if (_isClosing)
+            return false;
+        await _turn.EnterAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (_isClosing)
+                return false;
+            await StartInTurnAsync(cancellationToken).ConfigureAwait(false);
+            while (true)
+            {
+                if (!IsReconciled)
+                    await ReconcileAsync(cancellationToken).ConfigureAwait(false);
+                if (TryRead(contents))
+                    return true;
+                if (WhenIdle is not null)
+                    await WhenIdle(cancellationToken).ConfigureAwait(false);
+                if (TryRegister())
+                    await _signal.WaitAsync(cancellationToken).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            _turn.Exit();
+        }
+    }
+
+    private bool TryRead(BatchContents contents)
+    {
+        if (!_rotation.TryRead(_partitions, contents))
+            return false;
+        ProcessMeter.RecordConsumed(_topic, _options.Group, contents.Count);
+        return true;
     }
 
     private async ValueTask StartInTurnAsync(CancellationToken cancellationToken)
@@ -239,12 +269,14 @@ internal sealed class ConsumerSession : IAsyncDisposable
     }
 
     // A change that was reconciled but not carried out to its end (cancelled while the offsets were fetched) is taken up again.
+    private bool IsReconciled => _membership is not { } membership || (_isSettled && !membership.IsChangePending);
+
     private async ValueTask ReconcileAsync(CancellationToken cancellationToken)
     {
-        if (_membership is not { } membership || (_isSettled && !membership.IsChangePending))
+        if (IsReconciled)
             return;
         _isSettled = false;
-        var assignment = await membership.ReconcileAsync(cancellationToken).ConfigureAwait(false);
+        var assignment = await _membership!.ReconcileAsync(cancellationToken).ConfigureAwait(false);
         GiveUpAllBut(assignment.Partitions);
         var gained = assignment.Partitions.Where(id => !Partitions.Any(partition => partition.Id == id)).ToList();
         await AddAsync(gained, _options.StartFrom, cancellationToken).ConfigureAwait(false);
@@ -298,81 +330,6 @@ internal sealed class ConsumerSession : IAsyncDisposable
             ConsumerLog.PartitionGained(_logger, _membership.MemberId, _membership.Group, id, offset);
     }
 
-    // Begins behind the partition that was served last, so that none of them can keep the others waiting.
-    private bool TryRead(BatchContents contents)
-    {
-        var partitions = _partitions;
-        for (var i = 0; i < partitions.Length; i++)
-        {
-            var index = (_rotation + i) % partitions.Length;
-            var partition = partitions[index];
-            if (partition.IsPaused || !IsWorthReading(partition) || !TryRead(partition, contents))
-                continue;
-            _rotation = index + 1;
-            partition.FillsUpUntil = null;
-            return true;
-        }
-        return false;
-    }
-
-    private bool TryRead(ConsumedPartition partition, BatchContents contents)
-    {
-        partition.Align();
-        while (true)
-        {
-            if (partition.Run.IsEmpty && !TryFetch(partition))
-                return false;
-            if (contents.Fill(partition, partition.RecordsMax ?? _options.MaxBatchRecords))
-                return true;
-            // Everything was in front of the position, or an empty shell that compaction left: that counts as given.
-            partition.Give(partition.ReadTo);
-        }
-    }
-
-    private bool TryFetch(ConsumedPartition partition)
-    {
-        try
-        {
-            if (partition.Reader.TryRead(_options.MaxBatchBytes, out var run))
-            {
-                partition.Run.Begin(run);
-                return true;
-            }
-        }
-        catch (BrokerException exception) when (exception.Code == ErrorCode.OffsetOutOfRange && _options.WhenOffsetLost != WhenOffsetLost.Throw)
-        {
-            GoOn(partition);
-            // Now, not at the next look: an empty answer counts as idle, and would end a loop that reads to the end in front of records.
-            return TryFetch(partition);
-        }
-        partition.ReadTo = partition.Reader.NextOffset;
-        partition.Give(partition.ReadTo);
-        partition.FillsUpUntil = null;
-        return false;
-    }
-
-    private void GoOn(ConsumedPartition partition)
-    {
-        var offsets = partition.Partition.Offsets;
-        var lost = partition.Position;
-        var position = _options.WhenOffsetLost == WhenOffsetLost.Earliest ? offsets.LogStart : partition.Partition.EndOffset(_options.Isolation);
-        partition.Rewind(position);
-        ConsumerLog.OffsetLost(_logger, partition.Id, lost, offsets.LogStart, offsets.LogEnd, position);
-    }
-
-    // Small batches cost as much as large ones: a partition may be left alone for a while to fill up.
-    private bool IsWorthReading(ConsumedPartition partition)
-    {
-        if (_options.MaxBatchWait <= TimeSpan.Zero || partition.RecordsMax is not null || !partition.Run.IsEmpty)
-            return true;
-        var count = partition.Partition.CountDeliverable(partition.Position, _options.Isolation);
-        if (count == 0 || count >= _options.MaxBatchRecords)
-            return true;
-        var now = _backend.Time.GetTimestamp();
-        partition.FillsUpUntil ??= now + (long)(_options.MaxBatchWait.TotalSeconds * _backend.Time.TimestampFrequency);
-        return now >= partition.FillsUpUntil;
-    }
-
     // False when there is no need to wait: something has arrived meanwhile.
     private bool TryRegister()
     {
@@ -391,13 +348,16 @@ internal sealed class ConsumerSession : IAsyncDisposable
                 return false;
         }
         if (wakeAt is { } at)
-            WakeAt(at);
+            _filling.WakeAt(at);
         return true;
     }
 
     // What stands in a partition that was added while we read was written after we began: none of it may be left out.
     private bool TryDiscover()
     {
+        // The partitions' own configuration first: a description of the topic is an object, and this is asked before every wait.
+        if (_partitions.Length > 0 && _partitions[0].Partition.TopicOptions.Partitions <= _partitions.Length)
+            return false;
         if (_backend.TryGetTopic(_topic) is not { } topic || topic.Partitions <= _partitions.Length)
             return false;
         for (var index = _partitions.Length; index < topic.Partitions; index++)
@@ -406,14 +366,5 @@ internal sealed class ConsumerSession : IAsyncDisposable
             Add(id, _backend.GetPartition(id).Offsets.LogStart, committed: null);
         }
         return true;
-    }
-
-    private void WakeAt(long timestamp)
-    {
-        var left = _backend.Time.GetElapsedTime(_backend.Time.GetTimestamp(), timestamp);
-        // Rounded up: a timer that fires a little early would find the partition not due yet.
-        var due = TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(left.TotalMilliseconds)));
-        _fillTimer ??= _backend.Time.CreateTimer(static state => ((ReadSignal)state!).Set(), _signal, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        _fillTimer.Change(due, Timeout.InfiniteTimeSpan);
     }
 }

@@ -12,6 +12,13 @@ internal sealed class Turn(PipeScheduler scheduler)
     private readonly LinkedList<TaskCompletionSource> _waiting = new();
     private bool _isTaken;
 
+    /// <summary>Takes the turn when nobody has it.</summary>
+    public bool TryEnter()
+    {
+        lock (_lock)
+            return !_isTaken && (_isTaken = true);
+    }
+
     public ValueTask EnterAsync(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();

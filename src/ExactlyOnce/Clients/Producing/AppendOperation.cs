@@ -20,6 +20,10 @@ internal enum AppendStatus
 /// <summary>One sealed batch on its way to a partition, and what became of it. Pooled by its owner; reusable after completion.</summary>
 internal abstract class AppendOperation
 {
+    public const long UnknownTime = -1;
+
+    private BatchHeader _header;
+
     /// <summary>The producer that signed the batch. Null for batches without one.</summary>
     public ProducerSession? Session { get; set; }
 
@@ -27,10 +31,13 @@ internal abstract class AppendOperation
     public BackendPartition? Partition { get; set; }
 
     /// <summary>The encoded batch: CRC set, base offset 0.</summary>
-    public ReadOnlyMemory<byte> Batch { get; set; }
+    public ReadOnlyMemory<byte> Batch { get; private set; }
 
     /// <summary>The batch's header, decoded.</summary>
-    public BatchHeader Header { get; set; }
+    public ref readonly BatchHeader Header => ref _header;
+
+    /// <summary>The broker's time, when whoever sealed the batch has just read it; else <see cref="UnknownTime"/>, and the backend reads it. Unix milliseconds.</summary>
+    public long NowMs { get; set; } = UnknownTime;
 
     /// <summary>Message ids of the records, by position, for topics that deduplicate by id; null entries have none. Null when no record has one.</summary>
     public IReadOnlyList<string?>? MessageIds { get; set; }
@@ -40,6 +47,13 @@ internal abstract class AppendOperation
 
     /// <summary>Backend-private: the LSN the reply waits for.</summary>
     internal long Lsn { get; set; }
+
+    /// <summary>Gives the operation its bytes.</summary>
+    public void Sign(in BatchHeader header, ReadOnlyMemory<byte> batch)
+    {
+        _header = header;
+        Batch = batch;
+    }
 
     /// <summary>Called once by the backend, with <see cref="Outcome"/> set, when <see cref="AppendStatus.Pending"/> was answered.</summary>
     public abstract void OnCompleted();

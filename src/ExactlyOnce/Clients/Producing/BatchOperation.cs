@@ -23,8 +23,8 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
     /// <summary>Records that were posted: nobody waits for them, so their failure is told at the next flush.</summary>
     public int PostCount { get; private set; }
 
-    /// <summary>The timestamp (<see cref="TimeProvider.GetTimestamp"/>) the batch was opened at.</summary>
-    public long OpenedAt { get; set; }
+    /// <summary>The timestamp (<see cref="TimeProvider.GetTimestamp"/>) the batch was opened at; null when nobody wants to know.</summary>
+    public long? OpenedAt { get; set; }
 
     public FlushEpoch? Epoch { get; set; }
 
@@ -43,6 +43,23 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
         else
             Link(send, timestampMs);
         RecordCount++;
+    }
+
+    /// <summary>
+    /// Makes the batch that of one record which nobody waits for through the batch. What is not named here and in the signing is as a new batch has it, and stays so: a batch is lone for
+    /// good. A record stamped now was stamped by the clock that the broker reads too, a moment ago: once is enough.
+    /// </summary>
+    public void BecomeLone(long timestampMs, bool isStampedNow)
+    {
+        RecordCount = 1;
+        NowMs = isStampedNow ? timestampMs : UnknownTime;
+    }
+
+    /// <summary>The acknowledgement of the record at a position, once the batch has been accepted.</summary>
+    public RecordMetadata ToMetadata(int position, long timestampMs)
+    {
+        var placedMs = Outcome.LogAppendTimeMs > 0 ? Outcome.LogAppendTimeMs : timestampMs;
+        return new RecordMetadata(Partition!.Id, Outcome.BaseOffset + position, ToTime(placedMs), Outcome.IsDuplicate);
     }
 
     /// <summary>Takes the records at these positions out of the books and decides their sends: duplicates, with the offset of the original.</summary>
@@ -67,7 +84,7 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
             if (failure is not null)
                 send.SetOutcome(failure);
             else
-                send.SetOutcome(ToMetadata(send));
+                send.SetOutcome(ToMetadata(send.Position, send.TimestampMs));
         }
         var first = _firstSend;
         _firstSend = _lastSend = null;
@@ -80,8 +97,7 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
         Debug.Assert(_firstSend is null, "A batch is finished before it is used again.");
         Session = null;
         Partition = null;
-        Batch = default;
-        Header = default;
+        Sign(default, default);
         MessageIds = null;
         Outcome = default;
         Lsn = 0;
@@ -89,7 +105,8 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
         RecordCount = 0;
         ReservedBytes = 0;
         PostCount = 0;
-        OpenedAt = 0;
+        OpenedAt = null;
+        NowMs = UnknownTime;
         Epoch = null;
         LastSourceSequence = EncodedRecord.NoSourceSequence;
         _messageIds.Clear();
@@ -141,11 +158,6 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
         _messageIds.RemoveRange(kept, _messageIds.Count - kept);
     }
 
-    private RecordMetadata ToMetadata(SendOperation send)
-    {
-        var timestampMs = Outcome.LogAppendTimeMs > 0 ? Outcome.LogAppendTimeMs : send.TimestampMs;
-        return new RecordMetadata(Partition!.Id, Outcome.BaseOffset + send.Position, ToTime(timestampMs), Outcome.IsDuplicate);
-    }
 
     private static DateTimeOffset ToTime(long timestampMs) => DateTimeOffset.FromUnixTimeMilliseconds(timestampMs);
 }

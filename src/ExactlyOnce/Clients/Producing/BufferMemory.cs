@@ -25,6 +25,8 @@ internal sealed class BufferMemory
 
     public long FreeBytes => Volatile.Read(ref _free);
 
+    public bool HasWaiters => _hasWaiters;
+
     public bool TryReserve(int bytes) => !_hasWaiters && TryTake(bytes);
 
     public ValueTask ReserveAsync(int bytes, CancellationToken cancellationToken)

@@ -7,9 +7,13 @@ namespace ExactlyOnce.Clients.Producing;
 /// </summary>
 internal sealed class NamedSource(BrokerBackend backend, ProducerSession session)
 {
+    /// <summary>What a batch may take beside its records: its header, and room in the step for where it belongs.</summary>
+    private const int BytesBesideBatch = 128;
+
     private readonly List<PartitionAccumulator> _members = [];
     private long _lastAccepted = session.LastSourceSequence;
     private long _lastAcknowledged = session.LastSourceSequence;
+    private long _openBytes;
 
     public Lock Guard { get; } = new();
 
@@ -22,15 +26,22 @@ internal sealed class NamedSource(BrokerBackend backend, ProducerSession session
             _members.Add(partition);
     }
 
-    /// <summary>Moves the sequence on; false when it is not above the last one. Records without one are always accepted. The lock is held.</summary>
-    public bool TryAccept(long sequence)
+    /// <summary>False when the sequence is not above the last one accepted. Records without one are always new. The lock is held.</summary>
+    public bool IsNew(long sequence) => sequence == EncodedRecord.NoSourceSequence || sequence > _lastAccepted;
+
+    /// <summary>False when the open batches must be sent before this record: all that is open goes out in one step, and a step has its limit. The lock is held.</summary>
+    public bool HasRoomFor(in EncodedRecord record) =>
+        _openBytes == 0 || _openBytes + record.SizeBytesMax + ((long)_members.Count * BytesBesideBatch) <= backend.NamedAppendBytesMax;
+
+    /// <summary>
+    /// The record is in an open batch: the sequence moves on. Not earlier, because a step that goes out to make room for the record must not say that it holds it: a crash
+    /// behind that step would lose the record. The lock is held.
+    /// </summary>
+    public void Accept(in EncodedRecord record)
     {
-        if (sequence == EncodedRecord.NoSourceSequence)
-            return true;
-        if (sequence <= _lastAccepted)
-            return false;
-        _lastAccepted = sequence;
-        return true;
+        _openBytes += record.SizeBytesMax;
+        if (record.SourceSequence != EncodedRecord.NoSourceSequence)
+            _lastAccepted = record.SourceSequence;
     }
 
     /// <summary>A batch that carried the sequences up to this one is durable.</summary>
@@ -58,6 +69,7 @@ internal sealed class NamedSource(BrokerBackend backend, ProducerSession session
 
     private List<Closing> Close()
     {
+        _openBytes = 0;
         var closing = new List<Closing>(_members.Count);
         foreach (var member in _members)
             if (member.CloseWithLock() is { } batch)

@@ -1,5 +1,5 @@
-using ExactlyOnce.Kernel.Primitives;
-using ExactlyOnce.Kernel.Records;
+using System.Diagnostics;
+using ExactlyOnce.Diagnostics;
 
 namespace ExactlyOnce.Clients.Producing;
 
@@ -10,17 +10,12 @@ namespace ExactlyOnce.Clients.Producing;
 /// </summary>
 internal sealed class PartitionAccumulator
 {
-    /// <summary>How many records may take over the timestamp of the clock's last reading: a reading per record is too many.</summary>
-    private const int RecordsPerClockReading = 32;
-
     private readonly RecordAccumulator _accumulator;
     private readonly Lock _lock;
-    private BatchWriter _writer;
+    private readonly BatchDraft _draft;
     private BatchOperation? _open;
-    private int _nextSequence;
+    private BatchOperation? _lone;
     private long _deadline;
-    private long _nowMs;
-    private int _recordsSinceClockReading;
     private volatile int _sealCount;
 
     public PartitionAccumulator(RecordAccumulator accumulator, BackendPartition partition, Lock guard)
@@ -28,7 +23,7 @@ internal sealed class PartitionAccumulator
         _accumulator = accumulator;
         _lock = guard;
         Partition = partition;
-        _writer = new BatchWriter();
+        _draft = new BatchDraft(accumulator, partition);
     }
 
     public BackendPartition Partition { get; }
@@ -49,16 +44,20 @@ internal sealed class PartitionAccumulator
             lock (_lock)
             {
                 _accumulator.ThrowIfUnusable(scope);
-                if (_accumulator.Source is { } source && !source.TryAccept(record.SourceSequence))
+                var source = _accumulator.Source;
+                if (source is not null && !source.IsNew(record.SourceSequence))
                     return AcceptStatus.DuplicateSource;
+                if (source is not null && !source.HasRoomFor(record))
+                    finished = _accumulator.SealWithLock(this);
                 if (!TryWrite(record, reservedBytes, isAwaited, waits: !sealNow, out send))
                 {
-                    finished = SealWithLock();
+                    finished = Concatenate(finished, SealWithLock());
                     _accumulator.ThrowIfUnusable(scope);
                     if (!TryWrite(record, reservedBytes, isAwaited, waits: !sealNow, out send))
                         throw new InvalidOperationException("A record that was found to fit into a batch of its own does not.");
                 }
-                if (sealNow || _writer.SizeInBytes >= _accumulator.Settings.BatchBytes)
+                source?.Accept(record);
+                if (sealNow || _draft.SizeInBytes >= _accumulator.Settings.BatchBytes)
                     finished = Concatenate(finished, SealWithLock());
             }
             return AcceptStatus.Accepted;
@@ -67,6 +66,35 @@ internal sealed class PartitionAccumulator
         {
             _accumulator.FinishAll(finished, send);
         }
+    }
+
+    /// <summary>
+    /// The short way of a record that is awaited, sent at once and answered before the append returns. Its batch can be joined by no other record and is over before the lock is released:
+    /// there is no operation to wait on, no memory to hold, nothing for a flush to wait for. The attempt gets the acknowledgement. False, and nothing has happened, when the record must
+    /// go the long way, through <see cref="Accept"/>.
+    /// </summary>
+    public bool TrySendAlone(in EncodedRecord record, ref SendAttempt attempt)
+    {
+        if (!Partition.AnswersAtOnce || _accumulator.Source is not null || record.MessageId is not null || _accumulator.Memory.HasWaiters)
+            return false;
+        BatchOperation? refused;
+        long? beganAt;
+        lock (_lock)
+        {
+            _accumulator.ThrowIfUnusable(attempt.Scope);
+            // Records that were posted go first, and this one with them.
+            if (_open is not null || !_draft.TryAppend(record, Partition.TopicOptions.MaxMessageBytes, out var timestampMs))
+                return false;
+            beganAt = ClientMeter.MeasuresSends ? _accumulator.Time.GetTimestamp() : null;
+            refused = AppendAloneWithLock(timestampMs, record.TimestampMs == EncodedRecord.TimestampNow, ref attempt);
+        }
+        if (refused is not null)
+        {
+            refused.OpenedAt = beganAt;
+            throw _accumulator.Finish(refused, wasPending: false, own: null)!;
+        }
+        ClientMeter.RecordSend(_accumulator.Time, Partition.Id.Topic, recordCount: 1, beganAt, attempt.Answer.IsDuplicate, failure: null);
+        return true;
     }
 
     /// <summary>Sends the open batch, if there is one.</summary>
@@ -102,8 +130,7 @@ internal sealed class PartitionAccumulator
         {
             dropped = _open;
             _open = null;
-            _writer.Reset();
-            _nextSequence = 0;
+            _draft.Restart();
         }
         if (dropped is not null)
             _accumulator.Discard(dropped);
@@ -115,19 +142,16 @@ internal sealed class PartitionAccumulator
         if (_open is not { } batch)
             return null;
         _open = null;
-        _sealCount++;
-        batch.Session = _accumulator.Session;
-        batch.Partition = Partition;
         batch.Epoch = _accumulator.EnterEpoch();
-        Sign(batch);
+        Close(batch);
         return batch;
     }
 
     /// <summary>Takes the sequence numbers of a batch that was appended; the lock is held.</summary>
-    public void Advance(int recordCount) => _nextSequence = Sequence.Add(_nextSequence, recordCount);
+    public void Advance(int recordCount) => _draft.Advance(recordCount);
 
     /// <summary>The backend has copied the batch's bytes: the writer may be used for the next one.</summary>
-    public void ReleaseWriter() => _writer.Reset();
+    public void ReleaseWriter() => _draft.Clear();
 
     /// <summary>Appends a closed batch, without the records whose message ids the topic knows. Unless Completed is answered the batch may be finished already; the lock is held.</summary>
     public AppendStatus AppendWithLock(BatchOperation batch)
@@ -156,9 +180,28 @@ internal sealed class PartitionAccumulator
         batch.Outcome = default;
         if (batch.RecordCount == 0)
             return false;
-        _writer = KnownMessages.Remove(batch, duplicates, _accumulator.Backend);
-        Sign(batch);
+        _draft.Remove(batch, duplicates);
         return true;
+    }
+
+    /// <summary>Answers the batch when it was refused; it is then the caller's to finish.</summary>
+    private BatchOperation? AppendAloneWithLock(long timestampMs, bool isNow, ref SendAttempt attempt)
+    {
+        var batch = _lone ??= _accumulator.Batches.Rent();
+        batch.BecomeLone(timestampMs, isNow);
+        Close(batch);
+        var status = Partition.Append(batch);
+        _draft.Clear();
+        Debug.Assert(status == AppendStatus.Completed, "A partition that answers at once has answered.");
+        if (batch.Outcome.Error != ErrorCode.None)
+        {
+            _lone = null;
+            _accumulator.NoteOutcomeWithLock(batch);
+            return batch;
+        }
+        _draft.Advance(1);
+        attempt.SetAnswer(batch.ToMetadata(position: 0, timestampMs));
+        return null;
     }
 
     private BatchOperation? SealWithLock() => _open is null ? null : _accumulator.SealWithLock(this);
@@ -168,11 +211,10 @@ internal sealed class PartitionAccumulator
         send = null;
         if (_open is not null && record.MessageId is not null && _open.HasMessageId(record.MessageId))
             return false;
-        var timestampMs = record.TimestampMs == EncodedRecord.TimestampNow ? ReadClock() : record.TimestampMs;
         var limit = Partition.TopicOptions.MaxMessageBytes;
         if (_open is not null)
             limit = Math.Min(limit, _accumulator.Settings.BatchBytes);
-        if (!_writer.TryAppend(timestampMs, record.Key, record.HasKey, record.Value, record.HasValue, record.Headers, limit))
+        if (!_draft.TryAppend(record, limit, out var timestampMs))
             return false;
         _open ??= Open(waits);
         send = isAwaited ? _accumulator.Sends.Rent() : null;
@@ -183,45 +225,19 @@ internal sealed class PartitionAccumulator
     private BatchOperation Open(bool waits)
     {
         var batch = _accumulator.Batches.Rent();
-        batch.OpenedAt = _accumulator.Time.GetTimestamp();
+        if (waits || ClientMeter.MeasuresSends)
+            batch.OpenedAt = _accumulator.Time.GetTimestamp();
         if (waits)
-            _deadline = _accumulator.ArmLinger(batch.OpenedAt);
+            _deadline = _accumulator.ArmLinger(batch.OpenedAt!.Value);
         return batch;
     }
 
-    private long ReadClock()
+    private void Close(BatchOperation batch)
     {
-        if (_open is null || ++_recordsSinceClockReading >= RecordsPerClockReading || !_accumulator.MayReuseClockReading)
-        {
-            _nowMs = _accumulator.Time.GetUtcNow().ToUnixTimeMilliseconds();
-            _recordsSinceClockReading = 0;
-        }
-        return _nowMs;
-    }
-
-    private void Sign(BatchOperation batch)
-    {
-        var settings = _accumulator.Settings;
-        var attributes = settings.IsTransactional ? BatchAttributes.Transactional : BatchAttributes.None;
-        batch.Header = Seal(batch.Session!.Identity, attributes, settings.Compression);
-        batch.Batch = _writer.Bytes;
-    }
-
-    private BatchHeader Seal(ProducerIdentity identity, BatchAttributes attributes, CompressionType compression)
-    {
-        if (compression != CompressionType.None)
-        {
-            try
-            {
-                return _writer.Seal(identity, _nextSequence, attributes, _accumulator.Backend.GetCodec(compression));
-            }
-            catch (Exception exception)
-            {
-                // A codec is somebody else's code. Its failure must not lose records that were accepted; uncompressed they are as good.
-                _accumulator.NoteCompressionFailure(Partition.Id, compression, exception);
-            }
-        }
-        return _writer.Seal(identity, _nextSequence, attributes, codec: null);
+        _sealCount++;
+        batch.Session = _accumulator.Session;
+        batch.Partition = Partition;
+        _draft.Sign(batch);
     }
 
     private static BatchOperation? Concatenate(BatchOperation? first, BatchOperation? second)

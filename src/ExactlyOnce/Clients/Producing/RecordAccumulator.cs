@@ -1,41 +1,27 @@
-using System.Collections.Concurrent;
 using System.IO.Pipelines;
 using ExactlyOnce.Diagnostics;
-using ExactlyOnce.Kernel.Records;
 using Microsoft.Extensions.Logging;
 
 namespace ExactlyOnce.Clients.Producing;
 
 /// <summary>
 /// Everything one producer holds: its identity, its open batches, its buffer memory and its linger timer. Created by a producer, started by its first use, closed
-/// once. Thread-safe.
-/// <para>Errors: a refusal told at once, or one that names the batch alone (too large, a bad timestamp), fails the batch's records and nothing else: no sequence number was
-/// used. After an error that asks for a new client or to stop, after any other that is told late, and after any error at all of a producer with a name, the producer stops:
-/// what is still open fails with the same cause and nothing is sent any more, so that nothing can arrive behind a gap or out of order. In a transaction every failure makes
-/// the transaction abortable only.</para>
+/// once. Thread-safe. What errors do to it: <see cref="ProducerFaults"/>.
 /// </summary>
 internal sealed class RecordAccumulator : IAsyncDisposable
 {
-    /// <summary>Up to this linger the records of a batch may share a reading of the clock: the error stays below what anybody can see in milliseconds.</summary>
-    private static readonly TimeSpan s_clockReuseMax = TimeSpan.FromMilliseconds(10);
-
     private static readonly Action<object?> s_complete = static state => ((SendOperation)state!).Complete();
 
-    private readonly ConcurrentDictionary<string, TopicRoute> _routes = new(StringComparer.Ordinal);
-    private readonly Lock _routesLock = new();
-    private readonly Lock _flushLock = new();
+    private readonly Lock _startLock = new();
+    private readonly TopicRoutes _routes;
+    private readonly FlushEpochs _epochs;
+    private readonly ProducerFaults _faults;
     private readonly LingerTimer _timer;
     private readonly ILogger _logger;
     private readonly PipeScheduler _completions;
     private readonly long _lingerTicks;
-    private FlushEpoch _epoch;
-    private TopicRoute? _lastRoute;
     private Task? _starting;
-    private BrokerException? _failure;
-    private BrokerException? _transactionFailure;
-    private BrokerException? _postFailure;
     private object? _scope;
-    private bool _isStopLogged;
     private volatile bool _isClosed;
 
     public RecordAccumulator(BrokerBackend backend, ProducerSettings settings)
@@ -44,9 +30,11 @@ internal sealed class RecordAccumulator : IAsyncDisposable
         Settings = settings;
         _completions = backend.Completions;
         _logger = backend.LoggerFactory.CreateLogger("ExactlyOnce.Producer");
+        _routes = new TopicRoutes(this);
+        _epochs = new FlushEpochs(_completions);
+        _faults = new ProducerFaults(settings, _logger);
         Memory = new BufferMemory(settings.BufferMemoryBytes, _completions);
         Batches = new BatchOperationPool(this);
-        _epoch = new FlushEpoch(_completions);
         _lingerTicks = (long)(settings.PostLinger.TotalSeconds * Time.TimestampFrequency);
         _timer = new LingerTimer(Time, static state => ((RecordAccumulator)state!).SealDue(), this);
     }
@@ -69,15 +57,13 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     /// <summary>The source sequence of a producer with a name; null for others.</summary>
     public NamedSource? Source { get; private set; }
 
-    public bool MayReuseClockReading => Settings.PostLinger <= s_clockReuseMax;
-
     public bool IsClosed => _isClosed;
 
     /// <summary>Why the producer stopped; null while it works.</summary>
-    public BrokerException? Failure => Volatile.Read(ref _failure);
+    public BrokerException? Failure => _faults.Cause;
 
     /// <summary>Why the open transaction can only be aborted; null while it can be committed.</summary>
-    public BrokerException? TransactionFailure => Volatile.Read(ref _transactionFailure);
+    public BrokerException? TransactionFailure => _faults.TransactionFailure;
 
     // Starting
 
@@ -88,7 +74,7 @@ internal sealed class RecordAccumulator : IAsyncDisposable
         if (Session is not null)
             return default;
         Task starting;
-        lock (_routesLock)
+        lock (_startLock)
         {
             // A failed start is not kept: the next call tries again.
             if (_starting is null or { IsFaulted: true })
@@ -119,46 +105,11 @@ internal sealed class RecordAccumulator : IAsyncDisposable
         if (TryGetRoute(topic) is { } known)
             return known;
         var description = await TopicResolution.ResolveAsync(Backend, topic, Settings.AutoCreateTopics, cancellationToken).ConfigureAwait(false);
-        return BuildRoute(description);
+        return _routes.Build(description);
     }
 
     /// <summary>The topic's partitions when they are known and up to date.</summary>
-    public TopicRoute? TryGetRoute(string topic)
-    {
-        var route = Volatile.Read(ref _lastRoute);
-        if (route is null || !string.Equals(route.Topic, topic, StringComparison.Ordinal))
-        {
-            if (!_routes.TryGetValue(topic, out route))
-                return null;
-            Volatile.Write(ref _lastRoute, route);
-        }
-        return route.IsCurrent ? route : null;
-    }
-
-    private TopicRoute BuildRoute(TopicDescription description)
-    {
-        lock (_routesLock)
-        {
-            _routes.TryGetValue(description.Name, out var former);
-            if (former is not null && former.Partitions.Length >= description.Partitions)
-                return former;
-            var partitions = new PartitionAccumulator[description.Partitions];
-            for (var i = 0; i < partitions.Length; i++)
-                partitions[i] = former is not null && i < former.Partitions.Length ? former.Partitions[i] : CreatePartition(description.Name, i);
-            var route = new TopicRoute(description.Name, partitions, firstTurn: (int)(Session!.Identity.Id & int.MaxValue));
-            _routes[description.Name] = route;
-            Volatile.Write(ref _lastRoute, route);
-            return route;
-        }
-    }
-
-    private PartitionAccumulator CreatePartition(string topic, int index)
-    {
-        var partition = Backend.GetPartition(new TopicPartition(topic, index));
-        var accumulator = new PartitionAccumulator(this, partition, Source?.Guard ?? new Lock());
-        Source?.Add(accumulator);
-        return accumulator;
-    }
+    public TopicRoute? TryGetRoute(string topic) => _routes.TryGet(topic);
 
     // Sending
 
@@ -208,41 +159,21 @@ internal sealed class RecordAccumulator : IAsyncDisposable
         return true;
     }
 
-    /// <summary>
-    /// Draws the consequences of a refusal before the partition's lock is released: another thread must not send the next batch, or commit the transaction, in the moment
-    /// before this batch is finished.
-    /// </summary>
-    public void NoteOutcomeWithLock(BatchOperation batch)
-    {
-        if (batch.Outcome.Error != ErrorCode.None)
-            DrawConsequences(batch, ToException(batch), wasPending: false);
-    }
+    /// <summary>Draws the consequences of a refusal, before the partition's lock is released.</summary>
+    public void NoteOutcomeWithLock(BatchOperation batch) => _faults.NoteRefusal(batch);
 
     /// <summary>Sends everything that is open.</summary>
-    public void SealAll()
-    {
-        foreach (var (_, route) in _routes)
-            foreach (var partition in route.Partitions)
-                partition.Seal();
-    }
+    public void SealAll() => _routes.ForEach(static partition => partition.Seal());
 
     /// <summary>Adds a batch to what the next flush waits for.</summary>
-    public FlushEpoch EnterEpoch()
-    {
-        while (true)
-        {
-            var epoch = Volatile.Read(ref _epoch);
-            if (epoch.TryEnter())
-                return epoch;
-        }
-    }
+    public FlushEpoch EnterEpoch() => _epochs.Enter();
 
     /// <summary>Waits until everything accepted so far is acknowledged, and tells the first failure of a posted record.</summary>
     public async ValueTask FlushAsync(CancellationToken cancellationToken)
     {
         ThrowIfClosed();
         await DrainAsync(cancellationToken).ConfigureAwait(false);
-        if (Interlocked.Exchange(ref _postFailure, null) is { } failure)
+        if (_faults.TakePostFailure() is { } failure)
             throw failure;
     }
 
@@ -250,16 +181,7 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         SealAll();
-        FlushEpoch closed;
-        lock (_flushLock)
-        {
-            if (_epoch.IsIdle)
-                return default;
-            closed = _epoch;
-            Volatile.Write(ref _epoch, closed.CreateNext());
-        }
-        closed.Leave();
-        return new ValueTask(closed.Done.WaitAsync(cancellationToken));
+        return _epochs.DrainAsync(cancellationToken);
     }
 
     private void SealDue()
@@ -267,13 +189,7 @@ internal sealed class RecordAccumulator : IAsyncDisposable
         _timer.Disarm();
         if (_isClosed)
             return;
-        var now = Time.GetTimestamp();
-        TimeSpan? soonest = null;
-        foreach (var (_, route) in _routes)
-            foreach (var partition in route.Partitions)
-                if (partition.SealIfDue(now) is { } wait && (soonest is null || wait < soonest))
-                    soonest = wait;
-        if (soonest is { } dueTime)
+        if (_routes.SealDue(Time.GetTimestamp()) is { } dueTime)
             _timer.Arm(dueTime);
     }
 
@@ -306,18 +222,22 @@ internal sealed class RecordAccumulator : IAsyncDisposable
         }
     }
 
-    /// <summary>Books a batch's outcome and wakes its callers. A pending batch is finished on the backend's completions, where its last caller goes on directly.</summary>
-    public void Finish(BatchOperation batch, bool wasPending, SendOperation? own)
+    /// <summary>
+    /// Books a batch's outcome, wakes its callers and answers the failure they are told, null for none. A pending batch is finished on the backend's completions, where its last caller
+    /// goes on directly.
+    /// </summary>
+    public BrokerException? Finish(BatchOperation batch, bool wasPending, SendOperation? own)
     {
         var failure = TakeFailure(batch);
         if (failure is not null)
             NoteFailure(batch, failure, wasPending);
         else if (batch.LastSourceSequence != EncodedRecord.NoSourceSequence)
             Source!.Acknowledge(batch.LastSourceSequence);
-        ClientMeter.RecordSend(Time, batch, failure);
+        ClientMeter.RecordSend(Time, batch.Partition!.Id.Topic, batch.RecordCount, batch.OpenedAt, batch.Outcome.IsDuplicate, failure);
         var send = batch.DecideSends(failure);
         Settle(batch);
         Wake(send, own, wasPending);
+        return failure;
     }
 
     /// <summary>Forgets a batch that was never sent.</summary>
@@ -359,58 +279,18 @@ internal sealed class RecordAccumulator : IAsyncDisposable
         if (batch.Outcome.Error == ErrorCode.None)
             return null;
         if (batch.Outcome.DuplicateMessages is not { } duplicates)
-            return ToException(batch);
+            return ProducerFaults.ToException(batch);
         batch.TakeOut(duplicates);
         return batch.RecordCount == 0
             ? null
             : new TransientException(ErrorCode.DuplicateSequence, "Other records of the batch were known by their message ids, and this one was not written with them; send it again.");
     }
 
-    private static BrokerException ToException(BatchOperation batch) =>
-        batch.Outcome.Exception
-        ?? ErrorTable.ToException(batch.Outcome.Error, $"The batch of {batch.RecordCount} records for {batch.Partition!.Id} was refused: {batch.Outcome.Error}.");
-
     private void NoteFailure(BatchOperation batch, BrokerException failure, bool wasPending)
     {
-        if (batch.PostCount > 0)
-            Interlocked.CompareExchange(ref _postFailure, failure, null);
         if (batch.Outcome.Error == ErrorCode.UnknownTopicOrPartition)
-            Forget(batch.Partition!.Id.Topic);
-        DrawConsequences(batch, failure, wasPending);
-        if (Failure is { } cause && Interlocked.Exchange(ref _isStopLogged, true) == false)
-            ProducerLog.Stopped(_logger, batch.Partition!.Id, cause.Code, cause);
-    }
-
-    private void DrawConsequences(BatchOperation batch, BrokerException failure, bool wasPending)
-    {
-        if (Settings.IsTransactional)
-            FailTransaction(failure);
-        if (StopsProducer(failure, wasPending))
-            Stop(batch, failure);
-    }
-
-    private bool StopsProducer(BrokerException failure, bool wasPending) =>
-        failure.Recovery is ErrorRecovery.RecreateClient or ErrorRecovery.Stop
-        || (!Settings.IsTransactional && (Settings.Name is not null || (wasPending && failure.Recovery != ErrorRecovery.FixRequest)));
-
-    private void Stop(BatchOperation batch, BrokerException failure)
-    {
-        var cause = failure.Recovery is ErrorRecovery.RecreateClient or ErrorRecovery.Stop
-            ? failure
-            : new ClientInvalidatedException(
-                failure.Code,
-                $"The producer stopped, because a batch for {batch.Partition!.Id} failed after later ones may have been sent; nothing is sent behind a gap. Create a new producer. {failure.Message}",
-                failure);
-        StopBy(cause);
-    }
-
-    private void Forget(string topic)
-    {
-        lock (_routesLock)
-        {
-            _routes.TryRemove(topic, out _);
-            Volatile.Write(ref _lastRoute, null);
-        }
+            _routes.Forget(batch.Partition!.Id.Topic);
+        _faults.Note(batch, failure, wasPending);
     }
 
     // Transactions
@@ -418,7 +298,7 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     /// <summary>From here on records of this transaction, and of no other, are taken.</summary>
     public void OpenScope(object scope)
     {
-        Volatile.Write(ref _transactionFailure, null);
+        _faults.ForgetTransaction();
         Volatile.Write(ref _scope, scope);
     }
 
@@ -430,22 +310,21 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     {
         var open = Volatile.Read(ref _scope);
         if (ReferenceEquals(open, scope) || ReferenceEquals(open, this))
-            FailTransaction(exception as BrokerException ?? new TransactionAbortableException($"A record could not be made part of the transaction. {exception.Message}", exception));
+            _faults.FailTransaction(
+                exception as BrokerException ?? new TransactionAbortableException($"A record could not be made part of the transaction. {exception.Message}", exception));
     }
 
-    private void FailTransaction(BrokerException failure) => Interlocked.CompareExchange(ref _transactionFailure, failure, null);
-
     /// <summary>Nothing is sent any more.</summary>
-    public void StopBy(BrokerException failure) => Interlocked.CompareExchange(ref _failure, failure, null);
+    public void StopBy(BrokerException failure) => _faults.StopBy(failure);
 
     /// <summary>Forgets who this was, and why that one stopped: <see cref="StartAsync"/> takes a new identity. Nothing is open.</summary>
     public void DropIdentity()
     {
-        lock (_routesLock)
+        lock (_startLock)
         {
             _starting = null;
             Session = null;
-            Volatile.Write(ref _failure, null);
+            _faults.ForgetCause();
         }
         Restart();
     }
@@ -453,10 +332,8 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     /// <summary>After the end of a transaction the identity is a new one: drops what is open and numbers from 0.</summary>
     public void Restart()
     {
-        foreach (var (_, route) in _routes)
-            foreach (var partition in route.Partitions)
-                partition.Restart();
-        Interlocked.Exchange(ref _postFailure, null);
+        _routes.ForEach(static partition => partition.Restart());
+        _faults.TakePostFailure();
     }
 
     // Closing
@@ -475,7 +352,7 @@ internal sealed class RecordAccumulator : IAsyncDisposable
         _isClosed = true;
         SealAll();
         _timer.Dispose();
-        if (Interlocked.Exchange(ref _postFailure, null) is { } failure)
+        if (_faults.TakePostFailure() is { } failure)
             ProducerLog.PostFailureUnobserved(_logger, failure.Code, failure);
     }
 }

@@ -144,9 +144,11 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
             attempt.Congested = partition.Partition;
             return false;
         }
+        var sealNow = attempt.IsAwaited && settings.Linger == TimeSpan.Zero;
+        if (sealNow && attempt.ReservedBytes == 0 && partition.TrySendAlone(record, ref attempt))
+            return true;
         if (!TryReserve((int)record.SizeBytesMax, ref attempt))
             return false;
-        var sealNow = attempt.IsAwaited && settings.Linger == TimeSpan.Zero;
         var status = partition.Accept(record, attempt.ReservedBytes, attempt.Scope, attempt.IsAwaited, sealNow, out var send);
         attempt.Send = send;
         if (status == AcceptStatus.DuplicateSource)
@@ -174,6 +176,8 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
 
     private ValueTask<RecordMetadata> AnswerAsync(in SendAttempt attempt)
     {
+        if (attempt.IsAnswered)
+            return new ValueTask<RecordMetadata>(attempt.Answer);
         if (attempt.DuplicateAt is { } partition)
             return accumulator.AnswerDuplicateAsync(partition);
         var send = attempt.Send!;

@@ -21,5 +21,17 @@ internal struct SendAttempt
     /// <summary>The record's partition when its source sequence is not new.</summary>
     public BackendPartition? DuplicateAt { get; set; }
 
+    /// <summary>The acknowledgement is there already.</summary>
+    public bool IsAnswered { get; private set; }
+
+    /// <summary>The acknowledgement, once <see cref="IsAnswered"/>.</summary>
+    public RecordMetadata Answer { get; private set; }
+
     public SendOperation? Send { get; set; }
+
+    public void SetAnswer(in RecordMetadata answer)
+    {
+        Answer = answer;
+        IsAnswered = true;
+    }
 }

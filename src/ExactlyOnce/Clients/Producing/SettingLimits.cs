@@ -8,6 +8,9 @@ internal static class SettingLimits
     public const long BufferMemoryMin = 1024;
     public const int IdentityLengthMax = 249;
 
+    /// <summary>The longest that a timer waits: 24 days and some hours.</summary>
+    public static readonly TimeSpan WaitMax = TimeSpan.FromMilliseconds(int.MaxValue);
+
     public static readonly TimeSpan LingerMax = TimeSpan.FromMinutes(1);
 
     public static void CheckLinger(TimeSpan linger)
@@ -26,6 +29,12 @@ internal static class SettingLimits
     {
         if (bytes < BufferMemoryMin)
             throw new ArgumentOutOfRangeException(nameof(bytes), bytes, $"Buffer memory is at least {BufferMemoryMin} bytes.");
+    }
+
+    public static void CheckWait(TimeSpan wait, string parameter)
+    {
+        if (wait < TimeSpan.Zero || wait > WaitMax)
+            throw new ArgumentOutOfRangeException(parameter, wait, $"A wait is not negative and at most {WaitMax}.");
     }
 
     public static void CheckCompression(CompressionType compression, BrokerBackend backend)

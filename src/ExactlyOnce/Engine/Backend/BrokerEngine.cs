@@ -1,7 +1,9 @@
 using ExactlyOnce.Clients.Producing;
+using ExactlyOnce.Diagnostics;
 using ExactlyOnce.Engine.Coordination;
 using ExactlyOnce.Engine.Environment;
 using ExactlyOnce.Engine.Journal;
+using ExactlyOnce.Engine.Partitions;
 using ExactlyOnce.Engine.Recovery;
 using ExactlyOnce.Kernel.Groups.Offsets;
 using ExactlyOnce.Kernel.Primitives;
@@ -46,6 +48,7 @@ internal sealed class BrokerEngine : IJournalListener
         Deadlines = new Deadlines(this);
         Housekeeping = new Housekeeping(this, storage.Checkpointer);
         Meter = new EngineMeter(this);
+        GroupSessions = new GroupSessions(environment.Time) { Rebalanced = Meter.RecordRebalance };
         Journal.Listener = this;
     }
 
@@ -67,7 +70,7 @@ internal sealed class BrokerEngine : IJournalListener
 
     public GroupCoordinator Groups { get; }
 
-    public GroupSessions GroupSessions { get; } = new();
+    public GroupSessions GroupSessions { get; }
 
     public MessageIdAppends MessageIds { get; }
 
@@ -95,9 +98,7 @@ internal sealed class BrokerEngine : IJournalListener
     public static BrokerEngine Open(BrokerEnvironment environment, EngineOptions options)
     {
         var started = environment.Time.GetTimestamp();
-        var storage = options.Durability == Durability.Memory
-            ? StartupRecovery.OpenInMemory(environment, options)
-            : StartupRecovery.Open(environment, options);
+        var storage = OpenStorage(environment, options);
         var engine = new BrokerEngine(environment, options, storage);
         try
         {
@@ -120,6 +121,21 @@ internal sealed class BrokerEngine : IJournalListener
             EngineLog.Opened(
                 engine.Log, directory, options.Durability, engine.Partitions.Count, (long)environment.Time.GetElapsedTime(started).TotalMilliseconds);
         return engine;
+    }
+
+    private static OpenedStorage OpenStorage(BrokerEnvironment environment, EngineOptions options)
+    {
+        try
+        {
+            return options.Durability == Durability.Memory
+                ? StartupRecovery.OpenInMemory(environment, options)
+                : StartupRecovery.Open(environment, options);
+        }
+        catch (DamagedStorageException)
+        {
+            StorageMeter.RecordCorruption();
+            throw;
+        }
     }
 
     /// <summary>Ends the broker; a second call awaits the first.</summary>
@@ -247,9 +263,24 @@ internal sealed class BrokerEngine : IJournalListener
     {
         var isAnyRewritten = false;
         foreach (var partition in Partitions.InOrder())
-            isAnyRewritten |= _compactor.Compact(partition, nowMs);
+            isAnyRewritten |= Compact(partition, nowMs);
         if (isAnyRewritten && _storage.Checkpointer is not null)
             Checkpoint();
+    }
+
+    // A damaged log is left as it is; the others are compacted all the same.
+    private bool Compact(Partition partition, long nowMs)
+    {
+        try
+        {
+            return _compactor.Compact(partition, nowMs);
+        }
+        catch (DamagedStorageException exception)
+        {
+            StorageMeter.RecordCorruption();
+            EngineLog.HousekeepingFailed(Log, exception);
+            return false;
+        }
     }
 
     public void DropFiles(in LogStartReply moved) => _storage.Checkpointer?.UnlinkAfterNext(moved.Dropped);
@@ -286,6 +317,8 @@ internal sealed class BrokerEngine : IJournalListener
             Housekeeping.Wake();
     }
 
+    void IJournalListener.OnSynced(TimeSpan duration) => Meter.RecordSync(duration);
+
     void IJournalListener.OnFailed(StorageException cause)
     {
         EngineLog.JournalFailed(Log, cause);
@@ -321,7 +354,7 @@ internal sealed class BrokerEngine : IJournalListener
     private void WakeEverybody()
     {
         foreach (var partition in Partitions.InOrder())
-            partition.WakeReadersNow();
+            partition.Readers.WakeNow();
         Congestion.Release();
         TransactionEnded.Pulse();
         GroupSessions.WakeAll();

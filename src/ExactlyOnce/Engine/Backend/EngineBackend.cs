@@ -18,6 +18,8 @@ namespace ExactlyOnce.Engine.Backend;
 /// </summary>
 internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
 {
+    private const int NamedAppendBytesBeside = 8192;
+
     private readonly GroupSessions _sessions = engine.GroupSessions;
 
     public override TimeProvider Time => engine.Environment.Time;
@@ -30,10 +32,17 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
 
     public override ICompressionCodec GetCodec(CompressionType type) => engine.Codecs.Get(type);
 
-    public override TopicDescription? TryGetTopic(string topic) => engine.State.Topics.Find(topic) is { } found ? Describe(found) : null;
+    public override TopicDescription? TryGetTopic(string topic)
+    {
+        engine.ThrowIfClosed();
+        return engine.State.Topics.Find(topic) is { } found ? Describe(found) : null;
+    }
 
-    public override IReadOnlyList<TopicDescription> ListTopics() =>
-        [.. engine.State.Topics.Topics.OrderBy(topic => topic.Name, StringComparer.Ordinal).Select(Describe)];
+    public override IReadOnlyList<TopicDescription> ListTopics()
+    {
+        engine.ThrowIfClosed();
+        return [.. engine.State.Topics.Topics.OrderBy(topic => topic.Name, StringComparer.Ordinal).Select(Describe)];
+    }
 
     public override async ValueTask<TopicDescription> CreateTopicAsync(string topic, TopicOptions options, CancellationToken cancellationToken)
     {
@@ -116,6 +125,8 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         return session;
     }
 
+    public override long NamedAppendBytesMax => engine.Journal.FrameBytesMax - NamedAppendBytesBeside;
+
     public override AppendStatus AppendNamed(ProducerSession session, IReadOnlyList<AppendOperation> operations, long lastSourceSequence)
     {
         var batches = new NamedBatch[operations.Count];
@@ -130,6 +141,8 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
             operations[i].Outcome = Refusals.ToOutcome(receipts[deciding], decision, operations[deciding], batches[deciding].Partition, engine);
             lsn = Math.Max(lsn, receipts[deciding].Lsn);
         }
+        if (operations[0].Outcome.Error == ErrorCode.ProducerFenced)
+            engine.Meter.RecordFenced();
         if (engine.IsVisible(lsn))
             return AppendStatus.Completed;
         foreach (var operation in operations)
@@ -177,6 +190,28 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
             return ValueTask.FromResult<IReadOnlyList<PreparedTransaction>>([.. engine.State.Transactions.ListPrepared().Select(prepared =>
                 new PreparedTransaction(
                     prepared.Token, prepared.TransactionalId, DateTimeOffset.FromUnixTimeMilliseconds(prepared.PreparedMs), engine.ToNames(prepared.Partitions)))]);
+    }
+
+    public override ValueTask<IReadOnlyList<TransactionDescription>> ListOpenAsync(CancellationToken cancellationToken)
+    {
+        engine.ThrowIfClosed();
+        lock (engine.State.Lock)
+            return ValueTask.FromResult<IReadOnlyList<TransactionDescription>>([.. engine.State.Transactions.Entries.Values
+                .Where(entry => entry.State == TransactionState.Ongoing)
+                .OrderBy(entry => entry.Current.StartMs)
+                .Select(entry => new TransactionDescription(
+                    entry.TransactionalId, entry.Identity.Id, entry.Identity.Epoch, DateTimeOffset.FromUnixTimeMilliseconds(entry.Current.StartMs), engine.ToNames(entry.Partitions)))]);
+    }
+
+    public override async ValueTask AbortOpenAsync(string transactionalId, CancellationToken cancellationToken)
+    {
+        engine.ThrowIfClosed();
+        cancellationToken.ThrowIfCancellationRequested();
+        var reply = engine.Transactions.AbortOpen(transactionalId, "an operator", engine.NowMs);
+        await VisibilityWait.For(engine, reply.Lsn);
+        engine.TransactionEnded.Pulse();
+        if (reply.Decision.IsRefused)
+            throw Refusals.Of(reply.Decision, transactionalId);
     }
 
     public override async ValueTask<TransactionOutcome> GetOutcomeAsync(
@@ -263,7 +298,11 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
             throw Refusals.Of(reply.Decision.Verdict, group);
     }
 
-    public override IReadOnlyList<string> ListGroups() => engine.Groups.List();
+    public override IReadOnlyList<string> ListGroups()
+    {
+        engine.ThrowIfClosed();
+        return engine.Groups.List();
+    }
 
     public override ValueTask DisposeAsync() => engine.CloseAsync();
 

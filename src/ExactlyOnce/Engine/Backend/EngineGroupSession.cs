@@ -81,9 +81,11 @@ internal sealed class EngineGroupSession(BrokerEngine engine, GroupSessions sess
 
     internal void Wake() => Volatile.Read(ref _signal)?.Set();
 
-    internal void WakeIfPending()
+    internal bool WakeIfPending()
     {
-        if (Volatile.Read(ref _signal) is { } signal && IsChangePending)
-            signal.Set();
+        if (!IsChangePending)
+            return false;
+        Wake();
+        return true;
     }
 }

@@ -16,23 +16,41 @@ internal sealed class EngineMeter : IDisposable
     private readonly Meter _meter = new(new MeterOptions(TelemetryNames.Source) { TelemetrySchemaUrl = TelemetryNames.SchemaUrl });
     private readonly Counter<long> _fenced;
     private readonly Histogram<double> _recovery;
+    private readonly Histogram<double> _sync;
+    private readonly Histogram<double> _rebalance;
 
     public EngineMeter(BrokerEngine engine)
     {
         _engine = engine;
         _fenced = _meter.CreateCounter<long>(TelemetryNames.ProducerFenced, "{producer}", "Calls of producers that a newer one had fenced.");
-        _recovery = _meter.CreateHistogram<double>(TelemetryNames.StorageRecoveryDuration, "s", "How long opening a directory took.");
+        _recovery = CreateDuration(TelemetryNames.StorageRecoveryDuration, "How long opening a directory took.");
+        _sync = CreateDuration(TelemetryNames.StorageSyncDuration, "How long the disk took to make a group of the journal durable.");
+        _rebalance = CreateDuration(TelemetryNames.GroupRebalanceDuration, "From a change in a group to the moment when all its members have followed it.");
+        _meter.CreateObservableGauge(
+            TelemetryNames.ConsumerLag, () => ConsumerLags.Of(_engine), "{message}",
+            "Records that each group has not committed and would be given; above 100,000 offsets their number instead, markers and aborted records included.");
         _meter.CreateObservableGauge(TelemetryNames.LastStableOffsetLag, LastStableOffsetLags, "{offset}", "High watermark less last stable offset, where they differ.");
         _meter.CreateObservableGauge(TelemetryNames.TransactionOldestOpenAge, OldestOpenAge, "s", "How long the oldest open transaction has been open.");
         _meter.CreateObservableGauge(TelemetryNames.GroupMembers, GroupMembers, "{member}", "Members of each consumer group.");
         _meter.CreateObservableGauge(TelemetryNames.StorageSize, StorageSize, "By", "Bytes in segment files and log tails.");
     }
 
+    /// <summary>The meter itself, by which a listener tells brokers of one process apart.</summary>
+    public Meter Meter => _meter;
+
+    public void RecordSync(TimeSpan duration) => _sync.Record(duration.TotalSeconds, s_system);
+
+    public void RecordRebalance(string group, TimeSpan duration) =>
+        _rebalance.Record(duration.TotalSeconds, s_system, new(TelemetryNames.ConsumerGroupName, group));
+
     public void RecordFenced() => _fenced.Add(1, s_system);
 
     public void RecordRecovery(TimeSpan duration) => _recovery.Record(duration.TotalSeconds, s_system);
 
     public void Dispose() => _meter.Dispose();
+
+    private Histogram<double> CreateDuration(string name, string description) => _meter.CreateHistogram(
+        name, "s", description, tags: null, new InstrumentAdvice<double> { HistogramBucketBoundaries = TelemetryNames.DurationBuckets });
 
     private List<Measurement<long>> LastStableOffsetLags()
     {

@@ -16,6 +16,8 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
 
     public override TopicOptions TopicOptions => partition.Options;
 
+    public override bool AnswersAtOnce { get; } = engine.Journal.Durability == Durability.Memory;
+
     public override bool IsCongested => engine.Congestion.IsCongested;
 
     public override PartitionOffsets Offsets
@@ -40,7 +42,7 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
         }
         if (operation.MessageIds is not null)
             return AppendWithMessageIds(operation);
-        var nowMs = engine.NowMs;
+        var nowMs = operation.NowMs != AppendOperation.UnknownTime ? operation.NowMs : engine.NowMs;
         var receipt = partition.Append(operation.Header, operation.Batch.Span, AppendOrigin.Client, nowMs);
         TransactionDecision? enrolment = null;
         if (receipt.NeedsEnrolment)
@@ -53,17 +55,17 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
     }
 
     public override PartitionReader OpenReader(long offset, IsolationLevel isolation) =>
-        new EngineReader(this, new PartitionCursor(partition, engine.Journal, offset, isolation), engine);
+        new EngineReader(this, new PartitionCursor(partition, offset, isolation), engine);
 
     public override long? FindOffset(long timestampMs, IsolationLevel isolation)
     {
-        using var cursor = new PartitionCursor(partition, engine.Journal, 0, isolation);
+        using var cursor = new PartitionCursor(partition, 0, isolation);
         return cursor.FindOffset(timestampMs, engine.Decompressor());
     }
 
     public override long CountDeliverable(long fromOffset, IsolationLevel isolation)
     {
-        using var cursor = new PartitionCursor(partition, engine.Journal, fromOffset, isolation);
+        using var cursor = new PartitionCursor(partition, fromOffset, isolation);
         return cursor.CountDeliverable(engine.Decompressor());
     }
 
@@ -71,6 +73,8 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
     internal AppendStatus Answer(AppendOperation operation, in AppendReceipt receipt, TransactionDecision? decision)
     {
         operation.Outcome = Refusals.ToOutcome(receipt, decision, operation, partition, engine);
+        if (operation.Outcome.Error == ErrorCode.ProducerFenced)
+            engine.Meter.RecordFenced();
         return engine.CompleteWhenVisible(operation, receipt.Lsn);
     }
 

@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients;
 using ExactlyOnce.Clients.Consuming;
+using ExactlyOnce.Diagnostics;
 using ExactlyOnce.Engine.Partitions;
 
 namespace ExactlyOnce.Engine.Backend;
@@ -17,7 +18,7 @@ internal sealed class EngineReader(EnginePartition partition, PartitionCursor cu
     public override bool TryRead(int maxBytes, out ReadOnlyMemory<byte> batches)
     {
         engine.ThrowIfClosed();
-        switch (cursor.TryRead(maxBytes, out batches))
+        switch (TryReadChecked(maxBytes, out batches))
         {
             case CursorStatus.Read:
                 return true;
@@ -30,6 +31,19 @@ internal sealed class EngineReader(EnginePartition partition, PartitionCursor cu
                 throw ErrorTable.ToException(
                     ErrorCode.OffsetOutOfRange,
                     $"Offset {cursor.NextOffset} of {partition.Id} is not in the log, which holds {offsets.LogStart} to {offsets.HighWatermark}.");
+        }
+    }
+
+    private CursorStatus TryReadChecked(int maxBytes, out ReadOnlyMemory<byte> batches)
+    {
+        try
+        {
+            return cursor.TryRead(maxBytes, out batches);
+        }
+        catch (DamagedStorageException)
+        {
+            StorageMeter.RecordCorruption();
+            throw;
         }
     }
 

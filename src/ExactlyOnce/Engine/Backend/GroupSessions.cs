@@ -1,10 +1,14 @@
 namespace ExactlyOnce.Engine.Backend;
 
 /// <summary>The in-process members of all groups: who is to be told when a group has something new for a member.</summary>
-internal sealed class GroupSessions
+internal sealed class GroupSessions(TimeProvider time)
 {
     private readonly Lock _lock = new();
+    private readonly RebalanceClock _clock = new(time);
     private readonly Dictionary<string, List<EngineGroupSession>> _byGroup = new(StringComparer.Ordinal);
+
+    /// <summary>Told of each rebalance that has ended, and how long it took.</summary>
+    public Action<string, TimeSpan>? Rebalanced { get; set; }
 
     public void Add(EngineGroupSession session)
     {
@@ -25,8 +29,14 @@ internal sealed class GroupSessions
 
     public void Notify(string group)
     {
+        var isChangePending = false;
         foreach (var member in Members(group))
-            member.WakeIfPending();
+            isChangePending |= member.WakeIfPending();
+        TimeSpan? duration;
+        lock (_lock)
+            if (!_clock.TryEnd(group, isChangePending, out duration))
+                return;
+        Rebalanced?.Invoke(group, duration.Value);
     }
 
     public void NotifyAll()

@@ -60,7 +60,7 @@ internal static class Refusals
     {
         ErrorCode.UnknownTopicOrPartition => $"Topic '{partition.Name.Topic}' was deleted.",
         ErrorCode.StorageFailure => $"The broker has stopped writing: {engine.Journal.Failure?.Message} Reopen the directory to write again.",
-        ErrorCode.MessageTooLarge => $"A batch of {operation.Header.SizeInBytes:N0} bytes is larger than {partition.Name.Topic} accepts ({partition.Options.MaxMessageBytes:N0} bytes; TopicOptions.MaxMessageBytes), or than a journal frame may be (a quarter of BrokerOptions.JournalFileBytes).",
+        ErrorCode.MessageTooLarge => $"A batch of {operation.Header.SizeInBytes:N0} bytes is larger than {partition.Name.Topic} accepts ({partition.Options.MaxMessageBytes:N0} bytes; TopicOptions.MaxMessageBytes), or than what is written in one step may be (a quarter of BrokerOptions.JournalFileBytes).",
         ErrorCode.InvalidTimestamp => $"A record's timestamp lies more than {partition.Options.TimestampMaxAhead} ahead of the broker's clock (TopicOptions.TimestampMaxAhead).",
         ErrorCode.InvalidRequest => "Message ids cannot be used inside a transaction.",
         _ => Explain(receipt.Decision, operation, partition),
@@ -97,6 +97,7 @@ internal static class Refusals
         GroupVerdict.NonEmptyGroup => "the group has members; dispose them first.",
         GroupVerdict.GroupIdNotFound => "there is no such group.",
         GroupVerdict.OffsetMetadataTooLarge => "the metadata beside an offset may have 4,096 characters at most.",
+        GroupVerdict.PolicyViolation => "these are more offsets than one commit or one transaction may carry (10,000, and what a journal frame holds: a quarter of BrokerOptions.JournalFileBytes).",
         GroupVerdict.InvalidGroupId => "a group id has 1 to 1,024 characters.",
         _ => verdict.ToString(),
     };

@@ -9,7 +9,10 @@ namespace ExactlyOnce.Engine.Coordination;
 /// <summary>
 /// Puts one decision of the coordination, with whatever it changes in partitions, into one journal frame: the reason why a commit is all or nothing. One
 /// instance, used under the coordination lock: <see cref="Open"/>, add records and enter partitions in ascending order, <see cref="Close"/>.
-/// Records are applied as they are added; an exception in between means that memory and journal have parted, so the journal is failed for good.
+/// <para>
+/// Errors: records are applied as they are added, so an exception in between means that memory and journal have parted: the journal is failed for good, and no partition stays
+/// locked. Whoever composes holds a <see cref="Guard"/> for that. Whether a frame has room for what is to come is asked before it is opened (<see cref="HasRoomFor"/>).
+/// </para>
 /// </summary>
 internal sealed class FrameComposer(CoordinationState state, JournalWriter journal)
 {
@@ -17,9 +20,22 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
     private readonly List<Partition> _entered = [];
     private JournalFrame? _frame;
 
+    /// <summary>Records that always have room in a frame, whatever they are.</summary>
+    public const int ManyRecords = 256;
+
+    /// <summary>Room for what travels beside what is counted: headers and a record or two.</summary>
+    private const int BytesBeside = 4096;
+
     public long NowMs { get; private set; }
 
     public JournalFrame Frame => _frame ?? throw new InvalidOperationException("No frame is open.");
+
+    /// <summary>Whether one frame can hold this much; a frame never spans journal files.</summary>
+    public bool HasRoomFor(long payloadBytes, int pieces) =>
+        pieces <= JournalFrame.PiecesMax - 16 && payloadBytes + (pieces * (long)JournalFormat.PieceHeaderBytes) + BytesBeside <= journal.FrameBytesMax;
+
+    /// <summary>Held under the coordination lock while frames are composed: a frame that is still open when it is disposed of was left by an exception.</summary>
+    public Guarded Guard() => new(this);
 
     public void Open(long nowMs)
     {
@@ -87,7 +103,7 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
         _frame = null;
         Leave();
         foreach (var partition in _entered)
-            partition.WakeReaders(lsn);
+            partition.Readers.WakeAt(lsn);
         _entered.Clear();
         return lsn;
     }
@@ -103,12 +119,18 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
     }
 
     /// <summary>Memory has moved and the journal has not: nothing may be acknowledged any more.</summary>
-    public void Fail(Exception cause)
+    public void Fail(Exception? cause)
     {
         journal.Fail(new StorageException("A change could not be journaled; the broker stops writing. Reopen it.", cause));
         _frame = null;
         Leave();
         _entered.Clear();
+    }
+
+    private void FailIfOpen()
+    {
+        if (_frame is not null)
+            Fail(cause: null);
     }
 
     private void Leave()
@@ -124,4 +146,10 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
     }
 
     private void AddPiece(CoordinationPiece kind) => Frame.Add((byte)PieceOwner.Coordination, default, (byte)kind, _payload.WrittenSpan);
+
+    /// <summary>Fails the journal when the frame that was composed under it was neither closed nor given up.</summary>
+    internal readonly ref struct Guarded(FrameComposer composer) : IDisposable
+    {
+        public void Dispose() => composer.FailIfOpen();
+    }
 }

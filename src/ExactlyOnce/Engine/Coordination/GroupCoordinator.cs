@@ -45,7 +45,9 @@ internal sealed class GroupCoordinator(CoordinationState state, FrameComposer co
     public GroupReply<OffsetCommitDecision> Commit(OffsetCommitRequest request, long nowMs)
     {
         lock (state.Lock)
-            return CarryOut(state.Groups.DecideOffsetCommit(request, nowMs), nowMs);
+            return composer.HasRoomFor(OffsetCommits.BytesOf(request), pieces: 1)
+                ? CarryOut(state.Groups.DecideOffsetCommit(request, nowMs), nowMs)
+                : new GroupReply<OffsetCommitDecision>(new OffsetCommitDecision { Verdict = GroupVerdict.PolicyViolation }, state.AppliedLsn);
     }
 
     /// <summary>Committed offsets; unstable where an open transaction is about to move one. The LSN is that of the newest state relied on.</summary>
@@ -78,20 +80,27 @@ internal sealed class GroupCoordinator(CoordinationState state, FrameComposer co
     public void FenceTimedOut(long nowMs)
     {
         lock (state.Lock)
-            CarryOut(state.Groups.DecideTimeouts(_counts, nowMs), nowMs);
+            CarryOutInParts(state.Groups.DecideTimeouts(_counts, nowMs), nowMs);
     }
 
     public void ExpireOffsets(long nowMs)
     {
         lock (state.Lock)
-            CarryOut(state.Groups.DecideExpiry(nowMs), nowMs);
+            CarryOutInParts(state.Groups.DecideExpiry(nowMs), nowMs);
     }
 
     /// <summary>The members that lived in the last process are gone. At recovery, before anybody is let in.</summary>
     public void ForgetMembersAfterRestart(long nowMs)
     {
         lock (state.Lock)
-            CarryOut(state.Groups.DecideRestart(_counts, nowMs), nowMs);
+            CarryOutInParts(state.Groups.DecideRestart(_counts, nowMs), nowMs);
+    }
+
+    /// <summary>Changes that the broker makes by itself in any number of groups: each stands alone, and all of them might be more than a frame holds.</summary>
+    private void CarryOutInParts(GroupDecision decision, long nowMs)
+    {
+        foreach (var some in decision.Records.Chunk(FrameComposer.ManyRecords))
+            CarryOut(new GroupDecision { Records = some }, nowMs);
     }
 
     private GroupReply<TDecision> CarryOut<TDecision>(TDecision decision, long nowMs)
@@ -103,6 +112,7 @@ internal sealed class GroupCoordinator(CoordinationState state, FrameComposer co
                 state.Apply(record);
             return new GroupReply<TDecision>(decision, state.AppliedLsn);
         }
+        using var guard = composer.Guard();
         composer.Open(nowMs);
         foreach (var record in decision.Records)
             composer.Add(record);

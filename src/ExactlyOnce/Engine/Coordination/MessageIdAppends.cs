@@ -16,9 +16,12 @@ internal sealed class MessageIdAppends(CoordinationState state, FrameComposer co
     {
         lock (state.Lock)
         {
+            using var guard = composer.Guard();
             known = FindKnown(partition.Key.Topic, ids, nowMs);
             if (known is not null)
                 return new AppendReceipt { Lsn = state.AppliedLsn };
+            if (!composer.HasRoomFor(batch.Length + MessageIdRecord.BytesMax(ids), pieces: 2))
+                return new AppendReceipt { Error = ErrorCode.MessageTooLarge, Lsn = state.AppliedLsn };
             composer.Open(nowMs);
             composer.Enter(partition);
             var receipt = partition.Decide(header, AppendOrigin.Client, nowMs);

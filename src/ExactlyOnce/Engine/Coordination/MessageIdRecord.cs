@@ -13,6 +13,15 @@ internal sealed record MessageIdRecord(PartitionKey Partition, long BaseOffset, 
 {
     private const byte Version = 1;
 
+    /// <summary>At most what the record of a batch with these ids takes.</summary>
+    public static long BytesMax(IReadOnlyList<string?> ids)
+    {
+        var bytes = 64L;
+        foreach (var id in ids)
+            bytes += 8L + (3L * (id?.Length ?? 0));
+        return bytes;
+    }
+
     public void Write(IBufferWriter<byte> destination)
     {
         var writer = new FieldWriter(destination);

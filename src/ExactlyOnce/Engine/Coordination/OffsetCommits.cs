@@ -23,6 +23,15 @@ internal sealed class OffsetCommits(CoordinationState state)
         return null;
     }
 
+    /// <summary>At most what the offsets take in a frame: group, partition, offset, epoch and metadata, texts in UTF-8.</summary>
+    public static long BytesOf(OffsetCommitRequest commit)
+    {
+        var bytes = 64L + (3L * commit.Group.Length);
+        foreach (var offset in commit.Offsets)
+            bytes += 32L + (3L * offset.Metadata.Length);
+        return bytes;
+    }
+
     public void AddPending(FrameComposer composer, ProducerIdentity producer, OffsetCommitRequest commit, long nowMs)
     {
         foreach (var record in state.Groups.DecideTransactionalOffsetCommit(producer, commit, nowMs).Records)

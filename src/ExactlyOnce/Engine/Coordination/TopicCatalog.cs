@@ -87,13 +87,14 @@ internal sealed class TopicCatalog
         { SegmentBytes: < 1024 } => $"{nameof(TopicOptions.SegmentBytes)} is {options.SegmentBytes}; at least 1,024 are needed.",
         { MaxMessageBytes: < 128 } => $"{nameof(TopicOptions.MaxMessageBytes)} is {options.MaxMessageBytes}; at least 128 are needed.",
         { DuplicateWindowBatches: < 5 or > 1000 } => $"{nameof(TopicOptions.DuplicateWindowBatches)} is {options.DuplicateWindowBatches}; 5 to 1,000 are allowed.",
+        { TimestampType: not (TimestampType.CreateTime or TimestampType.LogAppendTime) } => $"{nameof(TopicOptions.TimestampType)} is {(int)options.TimestampType}; use CreateTime or LogAppendTime.",
         { RetainBytes: < -1 } => $"{nameof(TopicOptions.RetainBytes)} is {options.RetainBytes}; use −1 for no limit.",
         _ when IsNegative(options.RetainFor) => Negative(nameof(TopicOptions.RetainFor)),
         _ when IsNegative(options.SegmentAge) => Negative(nameof(TopicOptions.SegmentAge)),
         _ when IsNegative(options.TimestampMaxAhead) => Negative(nameof(TopicOptions.TimestampMaxAhead)),
-        _ when options.MinCompactionLag < TimeSpan.Zero => Negative(nameof(TopicOptions.MinCompactionLag)),
+        _ when options.MinCompactionLag < TimeSpan.Zero => $"{nameof(TopicOptions.MinCompactionLag)} is negative.",
         _ when IsNegative(options.DeleteRetention) => Negative(nameof(TopicOptions.DeleteRetention)),
-        _ when options.MessageIdWindow < TimeSpan.Zero => Negative(nameof(TopicOptions.MessageIdWindow)),
+        _ when options.MessageIdWindow < TimeSpan.Zero => $"{nameof(TopicOptions.MessageIdWindow)} is negative; zero switches message ids off.",
         _ => null,
     };
 
@@ -113,10 +114,17 @@ internal sealed class TopicCatalog
         var catalog = new TopicCatalog();
         var nextNumber = reader.Int32();
         for (var rest = reader.Count(6); rest > 0; rest--)
-            catalog.Apply(TopicRecord.Read(ref reader));
+            catalog.Restore(TopicRecord.Read(ref reader));
         reader.ExpectEnd();
         catalog._nextNumber = Math.Max(nextNumber, catalog._nextNumber);
         return catalog;
+    }
+
+    private void Restore(TopicRecord record)
+    {
+        if (record is not TopicRecord.Put put || _byNumber.ContainsKey(put.Number) || _byName.ContainsKey(put.Name))
+            throw new InvalidDataException($"Topic {record.Number} stands twice in the catalog, or as deleted.");
+        Apply(put);
     }
 
     private static bool IsNegative(TimeSpan time) => time < TimeSpan.Zero && time != Timeout.InfiniteTimeSpan;

@@ -16,6 +16,7 @@ internal sealed class TopicCoordinator(CoordinationState state, FrameComposer co
     {
         lock (state.Lock)
         {
+            using var guard = composer.Guard();
             var error = state.Topics.DecideCreate(name, options, isInternal, id, nowMs, out var record);
             return error == ErrorCode.None ? Put(record!, nowMs) : new TopicReply(error, state.AppliedLsn, state.Topics.Find(name));
         }
@@ -25,6 +26,7 @@ internal sealed class TopicCoordinator(CoordinationState state, FrameComposer co
     {
         lock (state.Lock)
         {
+            using var guard = composer.Guard();
             var error = state.Topics.DecideAlter(name, options, out var record);
             return error == ErrorCode.None ? Put(record!, nowMs) : new TopicReply(error, state.AppliedLsn);
         }
@@ -34,6 +36,7 @@ internal sealed class TopicCoordinator(CoordinationState state, FrameComposer co
     {
         lock (state.Lock)
         {
+            using var guard = composer.Guard();
             var error = state.Topics.DecideAddPartitions(name, count, out var record);
             return error == ErrorCode.None ? Put(record!, nowMs) : new TopicReply(error, state.AppliedLsn);
         }
@@ -44,6 +47,7 @@ internal sealed class TopicCoordinator(CoordinationState state, FrameComposer co
     {
         lock (state.Lock)
         {
+            using var guard = composer.Guard();
             var topic = state.Topics.Find(name);
             var error = state.Topics.DecideDelete(name, out var record);
             if (error != ErrorCode.None)
@@ -75,10 +79,14 @@ internal sealed class TopicCoordinator(CoordinationState state, FrameComposer co
         composer.Open(nowMs);
         composer.Add(record);
         var lsn = composer.Close();
-        for (var index = 0; index < record.Partitions; index++)
+        // From the last one: whoever learns from an old partition's options that there are new ones must find them.
+        for (var index = record.Partitions - 1; index >= 0; index--)
         {
             if (partitions.Find(new PartitionKey(record.Number, index)) is { } existing)
+            {
                 existing.Configure(record.Options);
+                existing.Readers.WakeNow();
+            }
             else
                 partitions.Add(factory.CreateEmpty(
                     new PartitionKey(record.Number, index), new TopicPartition(record.Name, index), record.Id, record.Options, lsn));
@@ -93,7 +101,7 @@ internal sealed class TopicCoordinator(CoordinationState state, FrameComposer co
         lock (partition.Lock)
             partition.Retire();
         partitions.Remove(partition);
-        partition.WakeReadersNow();
+        partition.Readers.WakeNow();
         _deleted.Add((key, partition.Name.Topic));
     }
 }

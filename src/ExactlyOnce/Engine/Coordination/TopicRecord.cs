@@ -14,6 +14,9 @@ internal abstract record TopicRecord(int Number)
     private const byte PutKind = 1;
     private const byte DeleteKind = 2;
 
+    /// <summary>The longest time there is, in whole milliseconds.</summary>
+    private const long TimeMsMax = long.MaxValue / TimeSpan.TicksPerMillisecond;
+
     /// <summary>The topic exists with exactly these properties.</summary>
     internal sealed record Put(int Number, string Name, Guid Id, int Partitions, bool IsInternal, long CreatedMs, TopicOptions Options) : TopicRecord(Number);
 
@@ -51,6 +54,8 @@ internal abstract record TopicRecord(int Number)
             throw new InvalidDataException($"Topic record of version {version}; this build reads version {Version}.");
         var kind = reader.Byte();
         var number = reader.Int32();
+        if (number is < 1 or int.MaxValue)
+            throw new InvalidDataException($"{number} is no topic's number.");
         return kind switch
         {
             PutKind => ReadPut(ref reader, number),
@@ -68,6 +73,11 @@ internal abstract record TopicRecord(int Number)
         var createdMs = reader.Int64();
         var options = ReadOptions(ref reader);
         options.Partitions = partitions;
+        // The name becomes a folder, the options sizes and counts: what could not have been created is not believed either.
+        if (!Topic.IsValidName(name))
+            throw new InvalidDataException($"Topic {number} has a name that no topic can have.");
+        if (TopicCatalog.DescribeInvalid(options) is { } complaint)
+            throw new InvalidDataException($"Topic {number}: {complaint}");
         return new Put(number, name, id, partitions, isInternal, createdMs, options);
     }
 
@@ -95,7 +105,7 @@ internal abstract record TopicRecord(int Number)
         SegmentBytes = reader.Int32(),
         SegmentAge = Time(reader.Int64()),
         MaxMessageBytes = reader.Int32(),
-        TimestampType = (TimestampType)reader.Byte(),
+        TimestampType = reader.Flag() ? TimestampType.LogAppendTime : TimestampType.CreateTime,
         TimestampMaxAhead = Time(reader.Int64()),
         MinCompactionLag = Time(reader.Int64()),
         DeleteRetention = Time(reader.Int64()),
@@ -105,5 +115,10 @@ internal abstract record TopicRecord(int Number)
 
     private static long Milliseconds(TimeSpan time) => time == Timeout.InfiniteTimeSpan ? -1 : (long)time.TotalMilliseconds;
 
-    private static TimeSpan Time(long milliseconds) => milliseconds < 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromMilliseconds(milliseconds);
+    private static TimeSpan Time(long milliseconds) => milliseconds switch
+    {
+        -1 => Timeout.InfiniteTimeSpan,
+        >= 0 and <= TimeMsMax => TimeSpan.FromMilliseconds(milliseconds),
+        _ => throw new InvalidDataException($"{milliseconds} milliseconds are no time."),
+    };
 }

@@ -48,6 +48,7 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
     {
         lock (state.Lock)
         {
+            using var guard = composer.Guard();
             enrolment = Transactions.DecideEnrol(transactionalId, header.Producer, [partition.Key], client, nowMs);
             if (enrolment.IsRefused)
                 return new AppendReceipt { Error = enrolment.Verdict.ToErrorCode(), Lsn = state.AppliedLsn };
@@ -74,11 +75,17 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
     {
         lock (state.Lock)
         {
+            using var guard = composer.Guard();
             var receipts = new AppendReceipt[batches.Count];
             decision = Transactions.DecideNamedAppend(name, batches[0].Header.Producer, lastSourceSequence);
             if (decision.IsRefused)
             {
                 Array.Fill(receipts, new AppendReceipt { Error = decision.Verdict.ToErrorCode(), Lsn = state.AppliedLsn });
+                return receipts;
+            }
+            if (!HasRoomFor(batches))
+            {
+                Array.Fill(receipts, new AppendReceipt { Error = ErrorCode.MessageTooLarge, Lsn = state.AppliedLsn });
                 return receipts;
             }
             composer.Open(nowMs);
@@ -113,6 +120,7 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
         refusedOffsets = null;
         lock (state.Lock)
         {
+            using var guard = composer.Guard();
             var hasOffsets = commit && commits.Count > 0;
             if (!hasOffsets && IsUntouched(transactionalId, identity))
                 return new CoordinatorReply(new TransactionDecision { Identity = identity }, state.AppliedLsn);
@@ -130,6 +138,7 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
         refusedOffsets = null;
         lock (state.Lock)
         {
+            using var guard = composer.Guard();
             var opened = false;
             if (commits.Count > 0 && !TryAddOffsets(transactionalId, identity, commits, client, nowMs, ref opened, out var refusal, out refusedOffsets))
                 return new CoordinatorReply(refusal, opened ? composer.Close() : state.AppliedLsn);
@@ -142,6 +151,7 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
     {
         lock (state.Lock)
         {
+            using var guard = composer.Guard();
             var id = PreparedToken.TryParse(token, out var transactionalId, out _) ? transactionalId : null;
             return CarryOut(Transactions.DecideResolve(token, commit, client, nowMs), id, nowMs);
         }
@@ -154,11 +164,21 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
             return CarryOut(Transactions.DecideAbort(transactionalId, reason, by, nowMs), transactionalId, nowMs);
     }
 
+    /// <summary>An operator ends a transaction that is neither ended nor prepared.</summary>
+    public CoordinatorReply AbortOpen(string transactionalId, string by, long nowMs)
+    {
+        lock (state.Lock)
+            return Transactions.TryGet(transactionalId)?.State == TransactionState.Prepared
+                ? new CoordinatorReply(new TransactionDecision { Verdict = TransactionVerdict.InvalidTransactionState }, state.AppliedLsn)
+                : CarryOut(Transactions.DecideAbort(transactionalId, AbortReason.Operator, by, nowMs), transactionalId, nowMs);
+    }
+
     /// <summary>Aborts every transaction that is older than its timeout; answers how many.</summary>
     public int AbortTimedOut(long nowMs)
     {
         lock (state.Lock)
         {
+            using var guard = composer.Guard();
             var ids = Transactions.DecideTimeouts(nowMs);
             foreach (var id in ids)
                 CarryOut(Transactions.DecideAbort(id, AbortReason.TimedOut, "the broker", nowMs), id, nowMs);
@@ -178,7 +198,8 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
     public void ExpireIds(IReadOnlySet<string> live, long nowMs)
     {
         lock (state.Lock)
-            CarryOut(Transactions.DecideExpiry(nowMs, live), null, nowMs);
+            foreach (var some in Transactions.DecideExpiry(nowMs, live).Records.Chunk(FrameComposer.ManyRecords))
+                CarryOut(new TransactionDecision { Records = some }, null, nowMs);
     }
 
     // Nothing written, nobody fenced: a commit or abort of it is free. Kafka's clients do not even send it (KAFKA-18401).
@@ -190,7 +211,7 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
         ref bool opened, out TransactionDecision refusal, out GroupRefusal? refusedOffsets)
     {
         refusal = TransactionDecision.Nothing;
-        refusedOffsets = offsets.Judge(identity, commits, nowMs);
+        refusedOffsets = offsets.Judge(identity, commits, nowMs) ?? JudgeRoom(transactionalId, commits);
         if (refusedOffsets is not null)
             return false;
         foreach (var commit in commits)
@@ -209,6 +230,16 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
             offsets.AddPending(composer, identity, commit, nowMs);
         }
         return true;
+    }
+
+    // Offsets, decision and markers are one frame.
+    private GroupRefusal? JudgeRoom(string transactionalId, IReadOnlyList<OffsetCommitRequest> commits)
+    {
+        var markers = Transactions.TryGet(transactionalId)?.Partitions.Count ?? 0;
+        var bytes = (long)markers * ControlBatch.MarkerSize;
+        foreach (var commit in commits)
+            bytes += OffsetCommits.BytesOf(commit);
+        return composer.HasRoomFor(bytes, markers + (3 * commits.Count)) ? null : new GroupRefusal(GroupVerdict.PolicyViolation, commits[0].Group);
     }
 
     private CoordinatorReply CarryOut(TransactionDecision decision, string? transactionalId, long nowMs, bool opened = false)
@@ -245,6 +276,15 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
             composer.Enter(partition);
             partition.StageMarker(composer.Frame, markers.Identity, markers.Commit, coordinatorEpoch: 0, nowMs);
         }
+    }
+
+    // Checked before anything changes: a frame that turns out to be too large at its end would have to stop the broker.
+    private bool HasRoomFor(IReadOnlyList<NamedBatch> batches)
+    {
+        var bytes = 0L;
+        foreach (var batch in batches)
+            bytes += batch.Bytes.Length;
+        return composer.HasRoomFor(bytes, batches.Count);
     }
 
     private static int[] InLockOrder(IReadOnlyList<NamedBatch> batches)

@@ -25,7 +25,7 @@ internal sealed class SystemEnvironment : BrokerEnvironment
 
     public override ILoggerFactory LoggerFactory { get; }
 
-    public override PipeScheduler Completions => PipeScheduler.ThreadPool;
+    public override PipeScheduler Completions { get; } = new ThreadPoolScheduler();
 
     public override bool IsThreaded => true;
 

@@ -51,6 +51,10 @@ internal sealed class JournalReader : IDisposable
         return false;
     }
 
+    /// <summary>A frame of right checksum, read last, that cannot follow what stands in front of it.</summary>
+    public DamagedStorageException Contradiction(in JournalFrameView frame, Exception cause) =>
+        new(_file!.Path, _groupAt, $"the frame at LSN {frame.Lsn} contradicts what stands in front of it ({cause.Message.TrimEnd('.')})", cause);
+
     public void Dispose() => _file?.Dispose();
 
     private bool TryReadAny(out JournalFrameView frame)

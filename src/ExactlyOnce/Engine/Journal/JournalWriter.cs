@@ -193,6 +193,9 @@ internal sealed class JournalWriter : IDisposable
     /// </summary>
     public void Drive()
     {
+        // Whoever linked a frame sees it here, or sees that a stepper has taken it. In memory most changes have none, and pay nothing.
+        if (!HasWork)
+            return;
         // The frame must be seen by whoever looks at the queue after we found nobody parked or stepping.
         Interlocked.MemoryBarrier();
         if (_hasThread)
@@ -264,8 +267,7 @@ internal sealed class JournalWriter : IDisposable
             return;
         try
         {
-            lock (_syncLock)
-                SyncWritten();
+            TellSynced(SyncWritten());
         }
         catch (Exception exception)
         {
@@ -368,36 +370,48 @@ internal sealed class JournalWriter : IDisposable
     /// <summary>The old file is synced to its end before the next one is listed, and under the lock, because the timer may be syncing it.</summary>
     private void Roll()
     {
+        TimeSpan? duration;
         lock (_syncLock)
         {
-            SyncWritten();
+            duration = SyncWritten();
             _appender!.Roll(_group.BaseLsn);
         }
+        TellSynced(duration);
     }
 
     private JournalStep SyncGroup()
     {
-        lock (_syncLock)
-            SyncWritten();
+        TellSynced(SyncWritten());
         return JournalStep.Synced;
     }
 
     /// <summary>
     /// Under the sync lock: of two syncs at once the kernel tells only one of a lost page, so nobody may take the other's success for his own.
-    /// The flag is lowered first: a group written during the sync raises it again.
+    /// The flag is lowered first: a group written during the sync raises it again. Answers how long the disk took; null when there was nothing to sync.
     /// </summary>
-    private void SyncWritten()
+    private TimeSpan? SyncWritten()
     {
-        ThrowIfFailed();
-        if (_syncFailure is not null)
-            throw _syncFailure;
-        if (!Volatile.Read(ref _isUnsynced))
-            return;
-        Volatile.Write(ref _isUnsynced, false);
-        Interlocked.MemoryBarrier();
-        var written = Volatile.Read(ref _writtenLsn);
-        SyncOnce();
-        Volatile.Write(ref _syncedLsn, written);
+        lock (_syncLock)
+        {
+            ThrowIfFailed();
+            if (_syncFailure is not null)
+                throw _syncFailure;
+            if (!Volatile.Read(ref _isUnsynced))
+                return null;
+            Volatile.Write(ref _isUnsynced, false);
+            Interlocked.MemoryBarrier();
+            var written = Volatile.Read(ref _writtenLsn);
+            var started = _environment.Time.GetTimestamp();
+            SyncOnce();
+            Volatile.Write(ref _syncedLsn, written);
+            return _environment.Time.GetElapsedTime(started);
+        }
+    }
+
+    private void TellSynced(TimeSpan? duration)
+    {
+        if (duration is { } took)
+            Listener?.OnSynced(took);
     }
 
     /// <summary>The failure is kept before the lock is left: the next one to enter must not find everything synced.</summary>

@@ -33,6 +33,7 @@ internal sealed record Manifest
     private const uint Magic = 0x464D_4F45;
     private const int CleanFlag = 1;
     private const int SizeMin = 44;
+    private const int JournalFileBytesMin = 24;
     private const int SizeMax = 16 << 20;
 
     private static readonly UTF8Encoding s_strictText = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -139,12 +140,17 @@ internal sealed record Manifest
         for (var index = 0; index < files.Length; index++)
         {
             var isOrdered = index == 0 || (files[index - 1].BaseLsn <= files[index].BaseLsn && files[index - 1].Generation < files[index].Generation);
-            if (!isOrdered || files[index].Generation >= manifest.NextGeneration || files[index].Name.Length == 0)
+            if (!isOrdered || files[index].Generation >= manifest.NextGeneration || !IsFileName(files[index].Name))
                 throw new DamagedStorageException(path, 0, "its journal files contradict each other");
         }
+        if (manifest.CheckpointFile is { } checkpoint && !IsFileName(checkpoint))
+            throw new DamagedStorageException(path, 0, "its checkpoint is no file of the directory");
         if (manifest.CheckpointLsn < 0 || (files.Length > 0 && files[0].BaseLsn > manifest.CheckpointLsn))
             throw new DamagedStorageException(path, 0, "its journal begins behind its checkpoint");
     }
+
+    /// <summary>A name without a way out of its directory.</summary>
+    private static bool IsFileName(string name) => name is not ("" or "." or "..") && name.AsSpan().IndexOfAny('/', '\\', '\0') < 0;
 
     private static void WriteInt32(ArrayBufferWriter<byte> buffer, int value)
     {
@@ -197,7 +203,7 @@ internal sealed record Manifest
         private ImmutableArray<JournalFile> ReadFiles()
         {
             var count = ReadInt32();
-            if (count < 0 || count > _body.Length)
+            if (count < 0 || count > (_body.Length - _at) / JournalFileBytesMin)
                 throw Damaged();
             var files = ImmutableArray.CreateBuilder<JournalFile>(count);
             for (var index = 0; index < count; index++)

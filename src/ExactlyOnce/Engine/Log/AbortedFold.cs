@@ -15,13 +15,13 @@ internal sealed class AbortedFold
 
     /// <summary>Goes on with the valid bytes of the next segment.</summary>
     /// <exception cref="DamagedStorageException">The log itself is damaged.</exception>
-    public void Add(SegmentFile file, long length)
+    public void Add(SegmentFile file, SegmentDescription segment)
     {
         if (!file.TryLease())
             throw new InvalidOperationException("A segment that is being opened is nobody's to retire.");
         try
         {
-            using var scanner = new SegmentScanner(file, 0, length);
+            using var scanner = new SegmentScanner(file, 0, segment.LogLength, segment.HasHoles);
             while (scanner.TryNext(out var header))
             {
                 if (header.HasProducer && header.IsTransactional)
@@ -59,6 +59,13 @@ internal sealed class AbortedFold
         var batch = _marker.AsSpan(0, header.SizeInBytes);
         if (file.Read(position, batch) < batch.Length || !BatchHeader.HasValidCrc(batch))
             throw new DamagedStorageException(file.LogPath, position, $"the marker at offset {header.BaseOffset} does not have the checksum it carries");
-        return ControlBatch.TryReadMarker(batch, out var marker) && marker.IsCommit;
+        try
+        {
+            return ControlBatch.TryReadMarker(batch, out var marker) && marker.IsCommit;
+        }
+        catch (CorruptRecordException exception)
+        {
+            throw new DamagedStorageException(file.LogPath, position, exception.Message.TrimEnd('.'), exception);
+        }
     }
 }

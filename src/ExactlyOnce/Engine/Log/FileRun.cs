@@ -38,6 +38,7 @@ internal sealed class FileRun
         var isFound = false;
         try
         {
+            SegmentOffsets.AssertRight(segment);
             _bufferAt = segment.FindPosition(offset);
             isFound = !IsAtEnd;
         }
@@ -75,7 +76,7 @@ internal sealed class FileRun
         {
             var isFirst = end == _position;
             // Before the limit: an offset that is wrong must not pass for one that is not published yet.
-            var damage = FindMisplacement(header);
+            var damage = FindMisplacement(header, _bufferAt + end);
             if (damage is null && (header.NextOffset > limit || (!isFirst && end - _position + header.SizeInBytes > maxBytes)))
                 break;
             damage ??= FindDamage(header, _buffer.AsSpan(end, header.SizeInBytes));
@@ -135,10 +136,10 @@ internal sealed class FileRun
         BatchHeader.HasValidCrc(batch) ? null : $"the batch at offset {header.BaseOffset} does not have the checksum it carries";
 
     /// <summary>The checksum does not cover the base offset; its neighbours do.</summary>
-    private string? FindMisplacement(in BatchHeader header)
+    private string? FindMisplacement(in BatchHeader header, long position)
     {
         var follows = !_isContinuing
-            ? header.LastOffset >= NextOffset
+            ? header.LastOffset >= NextOffset && (position > 0 || Segment.Description.HasHoles || header.BaseOffset == Segment.BaseOffset)
             : Segment.Description.HasHoles ? header.BaseOffset >= NextOffset : header.BaseOffset == NextOffset;
         return follows && header.LastOffset < Segment.NextOffset
             ? null

@@ -93,7 +93,7 @@ internal sealed class HeaderCursor : IDisposable
         _segment = segment;
         try
         {
-            _scanner = new SegmentScanner(segment.File, segment.FindPosition(NextOffset), segment.LogLength);
+            _scanner = new SegmentScanner(segment.File, segment.FindPosition(NextOffset), segment.LogLength, segment.Description.HasHoles);
         }
         catch
         {

@@ -113,7 +113,7 @@ internal sealed class LogDirectory
             MaxTimestampOffset = -1,
         };
         var indexes = new SegmentIndexes(empty, _rules.IndexIntervalBytes);
-        foreach (var (header, position) in HeadersOf(file, listed.LogLength))
+        foreach (var (header, position) in HeadersOf(file, listed))
             indexes.Add(header, position);
         if (listed.IsSealed)
             indexes.Seal();
@@ -142,9 +142,9 @@ internal sealed class LogDirectory
     {
         var fold = new AbortedFold();
         foreach (var segment in earlier)
-            fold.Add(segment.File, segment.LogLength);
+            fold.Add(segment.File, segment.Description);
         var before = fold.Entries.Count;
-        fold.Add(file, listed.LogLength);
+        fold.Add(file, listed);
         AbortedEntry[] entries = [.. fold.Entries.Skip(before)];
         var bytes = new GrowableBuffer();
         foreach (var entry in entries)
@@ -179,13 +179,13 @@ internal sealed class LogDirectory
         return orphans;
     }
 
-    private static IEnumerable<(BatchHeader Header, long Position)> HeadersOf(SegmentFile file, long length)
+    private static IEnumerable<(BatchHeader Header, long Position)> HeadersOf(SegmentFile file, SegmentDescription listed)
     {
         if (!file.TryLease())
             throw new InvalidOperationException("A segment that is being opened is nobody's to retire.");
         try
         {
-            using var scanner = new SegmentScanner(file, 0, length);
+            using var scanner = new SegmentScanner(file, 0, listed.LogLength, listed.HasHoles);
             while (scanner.TryNext(out var header))
                 yield return (header, scanner.Position);
         }

@@ -42,7 +42,7 @@ internal sealed class LogSegment
             return 0;
         if (FindIndexed(offset) is not { } entry)
             return Scan(offset);
-        using var scanner = new SegmentScanner(File, entry.Position, LogLength, SeekWindowBytes);
+        using var scanner = new SegmentScanner(File, entry.Position, LogLength, Description.HasHoles, SeekWindowBytes);
         // An entry that does not describe the batch it points to is damaged: then from the beginning, slower and right.
         if (!Describes(entry, scanner))
             return Scan(offset);
@@ -99,7 +99,7 @@ internal sealed class LogSegment
 
     private long Scan(long offset)
     {
-        using var scanner = new SegmentScanner(File, 0, LogLength);
+        using var scanner = new SegmentScanner(File, 0, LogLength, Description.HasHoles);
         return Scan(offset, scanner);
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Text;
 using ExactlyOnce.Engine.Disk;
@@ -35,7 +36,8 @@ internal static class PartitionMetadataFile
         if (!text.StartsWith(Prefix, StringComparison.Ordinal))
             return false;
         Span<byte> bytes = stackalloc byte[16];
-        if (!Base64Url.TryDecodeFromChars(text.AsSpan(Prefix.Length).TrimEnd(), bytes, out var written) || written != bytes.Length)
+        // Not TryDecodeFromChars, which throws for characters that are no base64.
+        if (Base64Url.DecodeFromChars(text.AsSpan(Prefix.Length).TrimEnd(), bytes, out _, out var written) != OperationStatus.Done || written != bytes.Length)
             return false;
         topicId = new Guid(bytes, bigEndian: true);
         return true;

@@ -29,6 +29,12 @@ internal sealed record SegmentDescription
     /// <summary>CRC-32C of the valid part of the transaction index: a lost entry would turn aborted data into committed.</summary>
     public uint TransactionIndexCrc { get; init; }
 
+    /// <summary>
+    /// CRC-32C of the base offsets of a segment with holes, i64 each, big-endian; else 0. A batch's own checksum does not cover its offset. Without holes each batch begins where the
+    /// one in front ends, and a wrong offset shows; with holes nothing but this would show it.
+    /// </summary>
+    public uint OffsetsCrc { get; init; }
+
     /// <summary>Position of the batch that the last entry of the offset index points to; −1 without an entry.</summary>
     public int LastIndexedPosition { get; init; } = -1;
 

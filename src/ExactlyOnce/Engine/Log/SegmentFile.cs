@@ -14,6 +14,7 @@ internal sealed class SegmentFile
     private IDiskFile? _log;
     private int _readers;
     private bool _retired;
+    private volatile bool _hasRightOffsets;
 
     public SegmentFile(IDisk disk, string directory, SegmentName name)
     {
@@ -30,6 +31,13 @@ internal sealed class SegmentFile
     public SegmentName Name { get; }
 
     public string LogPath { get; }
+
+    /// <summary>Somebody has proved the offsets of its batches (<see cref="SegmentOffsets"/>).</summary>
+    public bool HasRightOffsets
+    {
+        get => _hasRightOffsets;
+        set => _hasRightOffsets = value;
+    }
 
     public string PathOf(string suffix) => Name.In(Directory, suffix);
 

@@ -4,16 +4,16 @@ using System.Buffers.Binary;
 namespace ExactlyOnce.Engine.Log;
 
 /// <summary>
-/// The segments of a partition as they stand in its checkpoint snapshot. Version i16 = 1, count i32, then 93 bytes for each: base offset i64, generation i32,
+/// The segments of a partition as they stand in its checkpoint snapshot. Version i16 = 1, count i32, then 97 bytes for each: base offset i64, generation i32,
 /// next offset i64, log length i64, lengths of offset, time and transaction index i32 each, CRC of time index u32 and of transaction index u32, last indexed
-/// position i32, last indexed timestamp i64, largest timestamp i64 and its offset i64, first and last append i64 each, flags u8 (1 sealed, 2 holes).
+/// position i32, last indexed timestamp i64, largest timestamp i64 and its offset i64, first and last append i64 each, flags u8 (1 sealed, 2 holes), CRC of offsets u32.
 /// Big-endian. The snapshot around it carries the CRC.
 /// </summary>
 internal static class SegmentList
 {
     private const short Version = 1;
     private const int HeaderSize = 6;
-    private const int EntrySize = 93;
+    private const int EntrySize = 97;
     private const byte SealedFlag = 1;
     private const byte HolesFlag = 2;
 
@@ -50,11 +50,15 @@ internal static class SegmentList
 
     private static void AssertFollows(SegmentDescription? previous, SegmentDescription segment)
     {
-        var isOrdered = segment.BaseOffset >= 0 && segment.NextOffset >= segment.BaseOffset && segment.LogLength >= 0
+        var isOrdered = segment is { BaseOffset: >= 0, LogLength: >= 0, Name.Generation: >= 0 } && segment.NextOffset >= segment.BaseOffset
+            && IsWholeEntries(segment.OffsetIndexLength, OffsetIndex.EntrySize) && IsWholeEntries(segment.TimeIndexLength, TimeIndex.EntrySize)
+            && IsWholeEntries(segment.TransactionIndexLength, TransactionIndex.EntrySize) && segment.LastIndexedPosition >= -1
             && (previous is null || (previous.IsSealed && previous.NextOffset <= segment.BaseOffset));
         if (!isOrdered)
             throw new InvalidDataException($"The segment at offset {segment.BaseOffset} does not follow the one in front of it.");
     }
+
+    private static bool IsWholeEntries(int length, int entrySize) => length >= 0 && length % entrySize == 0;
 
     private static void WriteEntry(Span<byte> span, SegmentDescription segment)
     {
@@ -74,6 +78,7 @@ internal static class SegmentList
         BinaryPrimitives.WriteInt64BigEndian(span[76..], segment.FirstAppendMs);
         BinaryPrimitives.WriteInt64BigEndian(span[84..], segment.LastAppendMs);
         span[92] = (byte)((segment.IsSealed ? SealedFlag : 0) | (segment.HasHoles ? HolesFlag : 0));
+        BinaryPrimitives.WriteUInt32BigEndian(span[93..], segment.OffsetsCrc);
     }
 
     private static SegmentDescription ReadEntry(ReadOnlySpan<byte> span) => new()
@@ -94,5 +99,6 @@ internal static class SegmentList
         LastAppendMs = BinaryPrimitives.ReadInt64BigEndian(span[84..]),
         IsSealed = (span[92] & SealedFlag) != 0,
         HasHoles = (span[92] & HolesFlag) != 0,
+        OffsetsCrc = BinaryPrimitives.ReadUInt32BigEndian(span[93..]),
     };
 }

@@ -14,19 +14,24 @@ internal sealed class SegmentScanner : IDisposable
     private readonly byte[] _window;
     private long _windowAt;
     private int _windowLength;
+    private readonly bool _hasHoles;
     private long _lastOffset;
+    private bool _isFollowing;
 
     /// <param name="file">Leased by the caller for as long as the scanner lives.</param>
     /// <param name="position">Where a batch begins.</param>
     /// <param name="length">How much of the file is valid.</param>
+    /// <param name="hasHoles">Whether offsets may be missing between batches.</param>
     /// <param name="windowBytes">How much is read at a time.</param>
-    public SegmentScanner(SegmentFile file, long position, long length, int windowBytes = 64 * 1024)
+    public SegmentScanner(SegmentFile file, long position, long length, bool hasHoles, int windowBytes = 64 * 1024)
     {
         _file = file;
         _length = length;
         _window = ArrayPool<byte>.Shared.Rent(windowBytes);
         _windowAt = Next = position;
+        _hasHoles = hasHoles;
         _lastOffset = file.Name.BaseOffset - 1;
+        _isFollowing = position == 0;
     }
 
     /// <summary>Where the batch reached begins.</summary>
@@ -46,9 +51,11 @@ internal sealed class SegmentScanner : IDisposable
             throw new DamagedStorageException(_file.LogPath, Next, "not a record batch");
         if (header.SizeInBytes > _length - Next)
             throw new DamagedStorageException(_file.LogPath, Next, $"a batch of {header.SizeInBytes} bytes does not fit into the {_length} valid ones");
-        if (header.BaseOffset <= _lastOffset)
+        // The batch's checksum does not cover its offset: a seek that believed a wrong one would hand out the batch in the place of another.
+        if (header.BaseOffset <= _lastOffset || (_isFollowing && !_hasHoles && header.BaseOffset != _lastOffset + 1))
             throw new DamagedStorageException(_file.LogPath, Next, $"base offset {header.BaseOffset} follows offset {_lastOffset}");
         _lastOffset = header.LastOffset;
+        _isFollowing = true;
         Position = Next;
         Next += header.SizeInBytes;
         return true;

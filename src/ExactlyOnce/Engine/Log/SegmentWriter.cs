@@ -82,6 +82,7 @@ internal sealed class SegmentWriter : IDisposable
             NextOffset = header.NextOffset,
             FirstAppendMs = _segment.LogLength == 0 ? appendedMs : _segment.FirstAppendMs,
             LastAppendMs = Math.Max(_segment.LastAppendMs, appendedMs),
+            OffsetsCrc = _segment.HasHoles ? SegmentOffsets.Append(_segment.OffsetsCrc, header.BaseOffset) : 0,
         };
     }
 

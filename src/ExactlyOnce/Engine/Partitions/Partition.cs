@@ -17,15 +17,13 @@ namespace ExactlyOnce.Engine.Partitions;
 /// </summary>
 internal sealed class Partition : IPartitionViewSource
 {
-    private JournalWriter? _journalOrNull;
     /// <summary>Room in a frame for what travels beside a batch: headers, and an enrolment.</summary>
     private const int FrameBytesBeside = 4096;
 
     // Readers ask the rules' own index, which knows every aborted transaction that is not deleted; the view's is for those who have no rules at hand.
     private static readonly AbortedList s_noAborted = new();
 
-    private readonly ReadWaiters _waiters = new();
-    private readonly WakeOnVisible _wake;
+    private JournalWriter? _journal;
     private PartitionView _view;
     private TopicOptions _options;
     private Staged _staged;
@@ -42,10 +40,11 @@ internal sealed class Partition : IPartitionViewSource
         LeaderEpoch = seed.LeaderEpoch;
         _view = new PartitionView(seed.Segments, seed.Tail.First, seed.TailOffset, State.LogStartOffset, s_noAborted, rewrites: 0);
         Marks = new MarkLog(new Mark(seed.AppliedLsn, State.LogEndOffset, State.LastStableOffset));
-        _wake = new WakeOnVisible(this);
+        Readers = new WakeUp(this);
     }
 
-    private JournalWriter _journal => _journalOrNull ?? throw new InvalidOperationException("The partition has not been attached to its journal.");
+    /// <summary>What the partition writes to, once recovery, which replays without one, has attached it.</summary>
+    public JournalWriter Journal => _journal ?? throw new InvalidOperationException("The partition has not been attached to its journal.");
 
     public Lock Lock { get; } = new();
 
@@ -65,6 +64,9 @@ internal sealed class Partition : IPartitionViewSource
 
     public MarkLog Marks { get; }
 
+    /// <summary>Who sleeps until there is more.</summary>
+    public WakeUp Readers { get; }
+
     /// <summary>Something is staged and waits for its LSN. Only under <see cref="Lock"/>.</summary>
     public bool HasStaged => _staged.Kind != StagedKind.Nothing;
 
@@ -79,35 +81,42 @@ internal sealed class Partition : IPartitionViewSource
     public bool IsRetired => Volatile.Read(ref _isRetired);
 
     /// <summary>The partition as a reader at this moment may see it.</summary>
-    public Mark VisibleMark => Marks.At(_journal.VisibleLsn);
+    public Mark VisibleMark
+    {
+        get
+        {
+            Mark mark;
+            while (!Marks.TryAt(Journal.VisibleLsn, out mark))
+            {
+                // The writer has gone round the ring since the number was taken.
+            }
+            return mark;
+        }
+    }
+
+    private bool StampsAppendTime => _options.TimestampType == TimestampType.LogAppendTime;
 
     /// <summary>Decides and, when the batch is accepted, appends it: one frame of its own.</summary>
     public AppendReceipt Append(in BatchHeader header, ReadOnlySpan<byte> batch, AppendOrigin origin, long nowMs)
     {
-        AppendReceipt receipt;
+        var journal = Journal;
+        var isInMemory = journal.Durability == Durability.Memory;
+        long baseOffset, appendTimeMs, lsn;
         lock (Lock)
         {
-            receipt = Decide(header, origin, nowMs);
-            if (receipt.Error != ErrorCode.None || receipt.NeedsEnrolment || receipt.IsDuplicate)
-                return receipt;
-            if (_journal.Durability == Durability.Memory)
-            {
-                var baseOffset = StageBatch(null, header, batch, nowMs);
-                receipt = receipt with { Lsn = ShowStaged(batch.Length), BaseOffset = baseOffset };
-                TrimMemory(nowMs);
-            }
-            else
-            {
-                var frame = _journal.RentFrame();
-                frame.Begin(nowMs);
-                var baseOffset = StageBatch(frame, header, batch, nowMs);
-                receipt = receipt with { Lsn = Enqueue(frame), BaseOffset = baseOffset };
-            }
+            appendTimeMs = AppendTime(nowMs);
+            if (Refuse(header, nowMs) is var error && error != ErrorCode.None)
+                return new AppendReceipt { Error = error };
+            var decision = State.Decide(header, origin);
+            if (!decision.IsAppend)
+                return AppendVerdicts.ToReceipt(decision, appendTimeMs);
+            baseOffset = State.LogEndOffset;
+            lsn = isInMemory ? AppendInMemory(header, batch, decision, appendTimeMs != BatchHeader.NoTimestamp, nowMs) : AppendFrame(header, batch, nowMs);
         }
-        if (_journal.Durability != Durability.Memory)
-            _journal.Drive();
-        WakeReaders(receipt.Lsn);
-        return receipt;
+        if (!isInMemory)
+            journal.Drive();
+        Readers.WakeAt(lsn);
+        return new AppendReceipt { Lsn = lsn, BaseOffset = baseOffset, LogAppendTimeMs = appendTimeMs };
     }
 
     /// <summary>Forgets producers that have been silent for too long: a frame of its own, when there are any.</summary>
@@ -116,9 +125,9 @@ internal sealed class Partition : IPartitionViewSource
         lock (Lock)
         {
             var expired = State.DecideExpiry(nowMs);
-            if (expired.Count == 0 || _isRetired || _journal.Failure is not null)
+            if (expired.Count == 0 || _isRetired || Journal.Failure is not null)
                 return;
-            var frame = _journal.RentFrame();
+            var frame = Journal.RentFrame();
             frame.Begin(nowMs);
             StageExpiry(frame, expired);
             Enqueue(frame);
@@ -126,35 +135,21 @@ internal sealed class Partition : IPartitionViewSource
     }
 
     /// <summary>What the rules say to a batch; nothing changes. Under <see cref="Lock"/>.</summary>
-    public AppendReceipt Decide(in BatchHeader header, AppendOrigin origin, long nowMs)
-    {
-        if (_isRetired)
-            return new AppendReceipt { Error = ErrorCode.UnknownTopicOrPartition };
-        if (_journal.Failure is not null)
-            return new AppendReceipt { Error = ErrorCode.StorageFailure };
-        var options = _options;
-        // A frame never spans journal files; what it may hold is refused here, where nothing has changed yet.
-        if (header.SizeInBytes > Math.Min(options.MaxMessageBytes, _journal.FrameBytesMax - FrameBytesBeside))
-            return new AppendReceipt { Error = ErrorCode.MessageTooLarge };
-        var stamps = options.TimestampType == TimestampType.LogAppendTime;
-        if (!stamps && IsTooFarAhead(header, options, nowMs))
-            return new AppendReceipt { Error = ErrorCode.InvalidTimestamp };
-        return AppendVerdicts.ToReceipt(State.Decide(header, origin), stamps ? nowMs : BatchHeader.NoTimestamp);
-    }
+    public AppendReceipt Decide(in BatchHeader header, AppendOrigin origin, long nowMs) =>
+        Refuse(header, nowMs) is var error && error != ErrorCode.None
+            ? new AppendReceipt { Error = error }
+            : AppendVerdicts.ToReceipt(State.Decide(header, origin), AppendTime(nowMs));
 
-    /// <summary>Puts an accepted batch into the tail and, where there is a journal, the frame. Answers its base offset. Under <see cref="Lock"/>, after <see cref="Decide"/>.</summary>
-    public long StageBatch(JournalFrame? frame, in BatchHeader header, ReadOnlySpan<byte> batch, long nowMs)
+    /// <summary>Puts an accepted batch into the tail and the frame. Answers its base offset. Under <see cref="Lock"/>, after <see cref="Decide"/>.</summary>
+    public long StageBatch(JournalFrame frame, in BatchHeader header, ReadOnlySpan<byte> batch, long nowMs)
     {
         var baseOffset = State.LogEndOffset;
         var placed = AppendToTail(batch, baseOffset, LeaderEpoch, header, nowMs);
         var stagedHeader = header with { BaseOffset = baseOffset, LeaderEpoch = LeaderEpoch };
-        if (_options.TimestampType == TimestampType.LogAppendTime)
-        {
-            // The copy in the tail is ours alone until its mark is visible.
-            stagedHeader = BatchTimestamps.StampAppendTime(MemoryMarshal.AsMemory(placed).Span, nowMs);
-        }
+        if (StampsAppendTime)
+            stagedHeader = Stamp(placed, nowMs);
         _staged = new Staged(StagedKind.Batch, stagedHeader, default, false, 0, nowMs);
-        frame?.AddReference((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Batch, placed);
+        frame.AddReference((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Batch, placed);
         return baseOffset;
     }
 
@@ -194,8 +189,8 @@ internal sealed class Partition : IPartitionViewSource
     {
         var staged = _staged;
         _staged = default;
-        Apply(staged, lsn);
-        Marks.Add(new Mark(lsn, State.LogEndOffset, State.LastStableOffset), _journalOrNull?.VisibleLsn ?? lsn);
+        staged.ApplyTo(State, lsn);
+        Marks.Add(new Mark(lsn, State.LogEndOffset, State.LastStableOffset), _journal?.VisibleLsn ?? lsn);
     }
 
     /// <summary>
@@ -204,14 +199,15 @@ internal sealed class Partition : IPartitionViewSource
     /// </summary>
     public IReadOnlyList<SegmentFile> Replay(PartitionPiece piece, ReadOnlySpan<byte> payload, long lsn, long frameTimeMs)
     {
+        var staged = PartitionPieces.Read(piece, payload, frameTimeMs);
         if (piece == PartitionPiece.Batch)
         {
-            var header = BatchHeader.Read(payload);
+            var header = staged.Header;
             if (header.BaseOffset != State.LogEndOffset)
                 throw new InvalidDataException($"{Name}: a batch at offset {header.BaseOffset} follows offset {State.LogEndOffset - 1}.");
             AppendToTail(payload, header.BaseOffset, header.LeaderEpoch, header, frameTimeMs);
         }
-        _staged = PartitionPieces.Read(piece, payload, frameTimeMs);
+        _staged = staged;
         ApplyStaged(lsn);
         // Readers go by the view: a start that only the state knew would show them what was deleted.
         return piece == PartitionPiece.LogStart ? BeginViewAt(State.LogStartOffset) : [];
@@ -229,7 +225,13 @@ internal sealed class Partition : IPartitionViewSource
     {
         var sequence = new BatchSequence(batches);
         while (sequence.MoveNext())
+        {
+            if (sequence.Current.BaseOffset != Tail.NextOffset)
+                throw new InvalidDataException($"{Name}: a batch at offset {sequence.Current.BaseOffset} follows offset {Tail.NextOffset - 1}.");
             AppendToTail(sequence.Batch, sequence.Current.BaseOffset, sequence.Current.LeaderEpoch, sequence.Current, nowMs);
+        }
+        if (Tail.NextOffset != State.LogEndOffset)
+            throw new InvalidDataException($"{Name}: the batches end at offset {Tail.NextOffset}, the log at {State.LogEndOffset}.");
     }
 
     /// <summary>
@@ -244,13 +246,13 @@ internal sealed class Partition : IPartitionViewSource
         {
             if (_isRetired || offset <= State.LogStartOffset)
                 return AppliedLsn;
-            var frame = _journal.RentFrame();
+            var frame = Journal.RentFrame();
             frame.Begin(nowMs);
             StageLogStart(frame, offset);
             lsn = Enqueue(frame);
             dropped = BeginViewAt(offset);
         }
-        WakeReadersNow();
+        Readers.WakeNow();
         return lsn;
     }
 
@@ -266,54 +268,19 @@ internal sealed class Partition : IPartitionViewSource
                 kept.Add(segment);
         }
         // On disk the tail is the checkpoint's to trim: it may be writing it.
-        if (_journalOrNull?.Durability == Durability.Memory)
+        if (_journal?.Durability == Durability.Memory)
             Tail.TrimTo(offset);
         Publish([.. kept], Math.Max(_view.TailBegin, Math.Min(Tail.FirstOffset, offset)), offset);
         return dropped;
     }
 
     /// <summary>The journal that the partition writes to from now on; recovery replays without one.</summary>
-    public void Attach(JournalWriter journal) => _journalOrNull = journal;
+    public void Attach(JournalWriter journal) => _journal = journal;
 
     public void Configure(TopicOptions options) => Volatile.Write(ref _options, options);
 
     /// <summary>The topic is deleted: refuse appends from now on, and let sleeping readers find out. Under <see cref="Lock"/>.</summary>
     public void Retire() => Volatile.Write(ref _isRetired, true);
-
-    /// <summary>
-    /// Calls <paramref name="wake"/> once when more than <paramref name="seen"/> is visible; answers false, without registering, when it already is.
-    /// Register, fence, look again: a frame that became visible in between is seen here; one that becomes visible later finds the registration.
-    /// </summary>
-    public bool TryWait(Mark seen, Action wake)
-    {
-        _waiters.Add(wake);
-        Interlocked.MemoryBarrier();
-        if (VisibleMark != seen || IsRetired)
-        {
-            _waiters.Remove(wake);
-            return false;
-        }
-        long newest;
-        lock (Lock)
-            newest = Marks.Newest.Lsn;
-        // What a failed journal has not made visible never will be: a reader that were woken for it would look again without end.
-        if (newest > seen.Lsn && _journal.Failure is null)
-            _wake.At(newest);
-        return true;
-    }
-
-    public void StopWaiting(Action wake) => _waiters.Remove(wake);
-
-    /// <summary>Wakes sleeping readers once <paramref name="lsn"/> is visible. Called after every lock is released.</summary>
-    public void WakeReaders(long lsn)
-    {
-        Interlocked.MemoryBarrier();
-        if (_waiters.HasAny)
-            _wake.At(lsn);
-    }
-
-    /// <summary>Wakes sleeping readers now: the log start moved, the topic went away, the broker closes.</summary>
-    public void WakeReadersNow() => _waiters.WakeAll();
 
     /// <summary>A first chunk must be in the view before any offset in it is published.</summary>
     private ReadOnlyMemory<byte> AppendToTail(ReadOnlySpan<byte> batch, long baseOffset, int leaderEpoch, in BatchHeader header, long nowMs)
@@ -325,14 +292,31 @@ internal sealed class Partition : IPartitionViewSource
         return placed;
     }
 
-    /// <summary>In memory: the same as <see cref="Enqueue"/> without a frame, since nothing is ever replayed.</summary>
-    private long ShowStaged(int bytes)
+    private long AppendFrame(in BatchHeader header, ReadOnlySpan<byte> batch, long nowMs)
     {
-        lock (_journal.QueueLock)
+        var frame = Journal.RentFrame();
+        frame.Begin(nowMs);
+        StageBatch(frame, header, batch, nowMs);
+        return Enqueue(frame);
+    }
+
+    /// <summary>The same without a frame, since nothing is ever replayed, and without staging, since nothing comes between the decision and its application.</summary>
+    private long AppendInMemory(in BatchHeader header, ReadOnlySpan<byte> batch, in AppendDecision decision, bool stamps, long nowMs)
+    {
+        var placed = AppendToTail(batch, State.LogEndOffset, LeaderEpoch, header, nowMs);
+        var lsn = stamps ? ShowBatch(Stamp(placed, nowMs), decision, nowMs) : ShowBatch(header, decision, nowMs);
+        TrimMemory(nowMs);
+        return lsn;
+    }
+
+    private long ShowBatch(in BatchHeader header, in AppendDecision decision, long nowMs)
+    {
+        lock (Journal.QueueLock)
         {
-            var lsn = _journal.ReserveInMemory(bytes);
-            ApplyStaged(lsn);
-            _journal.ShowInMemory(lsn);
+            var lsn = Journal.ReserveInMemory(header.SizeInBytes);
+            State.Apply(header, decision, State.LogEndOffset, nowMs, lsn);
+            Marks.Add(new Mark(lsn, State.LogEndOffset, State.LastStableOffset), Journal.VisibleLsn);
+            Journal.ShowInMemory(lsn);
             return lsn;
         }
     }
@@ -348,69 +332,44 @@ internal sealed class Partition : IPartitionViewSource
             Tail.First?.Next is not { } next || next.BaseOffset > State.LastStableOffset || next.BaseOffset <= State.LogStartOffset)
             return;
         _staged = new Staged(StagedKind.LogStart, new BatchHeader { BaseOffset = next.BaseOffset }, default, false, 0, nowMs);
-        ShowStaged(sizeof(long));
+        lock (Journal.QueueLock)
+        {
+            var lsn = Journal.ReserveInMemory(sizeof(long));
+            ApplyStaged(lsn);
+            Journal.ShowInMemory(lsn);
+        }
         BeginViewAt(next.BaseOffset);
     }
 
     /// <summary>Gives the frame its LSN, applies what was staged, and only then lets the journal see it.</summary>
     private long Enqueue(JournalFrame frame)
     {
-        lock (_journal.QueueLock)
+        lock (Journal.QueueLock)
         {
-            var lsn = _journal.Reserve(frame);
+            var lsn = Journal.Reserve(frame);
             ApplyStaged(lsn);
-            _journal.Link(frame);
+            Journal.Link(frame);
             return lsn;
         }
     }
 
-    private void Apply(in Staged staged, long lsn)
+    private ErrorCode Refuse(in BatchHeader header, long nowMs)
     {
-        switch (staged.Kind)
-        {
-            case StagedKind.Batch:
-                State.Apply(staged.Header, staged.Header.BaseOffset, staged.NowMs, lsn);
-                break;
-            case StagedKind.Marker:
-                State.ApplyMarker(staged.Header, staged.IsCommit, staged.CoordinatorEpoch, staged.Header.BaseOffset, staged.NowMs, lsn);
-                break;
-            case StagedKind.Enrolment:
-                State.Enrol(staged.Producer, staged.NowMs, lsn);
-                break;
-            case StagedKind.LogStart:
-                State.ApplyLogStart(staged.Header.BaseOffset, lsn);
-                break;
-            case StagedKind.Expiry:
-                State.ApplyExpiry(staged.ProducerIds!, lsn);
-                break;
-            default:
-                throw new InvalidOperationException("Nothing was staged.");
-        }
+        if (_isRetired)
+            return ErrorCode.UnknownTopicOrPartition;
+        if (Journal.Failure is not null)
+            return ErrorCode.StorageFailure;
+        // A frame never spans journal files; what it may hold is refused here, where nothing has changed yet.
+        if (header.SizeInBytes > Math.Min(_options.MaxMessageBytes, Journal.FrameBytesMax - FrameBytesBeside))
+            return ErrorCode.MessageTooLarge;
+        return !StampsAppendTime && IsTooFarAhead(header, _options, nowMs) ? ErrorCode.InvalidTimestamp : ErrorCode.None;
     }
+
+    private long AppendTime(long nowMs) => StampsAppendTime ? nowMs : BatchHeader.NoTimestamp;
+
+    /// <summary>The copy in the tail is ours alone until its mark is visible.</summary>
+    private static BatchHeader Stamp(ReadOnlyMemory<byte> placed, long nowMs) => BatchTimestamps.StampAppendTime(MemoryMarshal.AsMemory(placed).Span, nowMs);
 
     private static bool IsTooFarAhead(in BatchHeader header, TopicOptions options, long nowMs) =>
-        options.TimestampMaxAhead != TopicOptions.Forever && header.MaxTimestamp - nowMs > options.TimestampMaxAhead.TotalMilliseconds;
-
-    /// <summary>Wakes the partition's readers when an LSN becomes visible. At most one wake-up is on its way; whoever is woken too early sleeps again and asks anew.</summary>
-    private sealed class WakeOnVisible(Partition partition) : IVisibilityWaiter
-    {
-        private int _isScheduled;
-
-        public void At(long lsn)
-        {
-            if (Interlocked.Exchange(ref _isScheduled, 1) != 0)
-                return;
-            if (partition._journal.IsVisibleOrWait(lsn, this))
-                OnVisible();
-        }
-
-        public void Complete(StorageException? failure) => OnVisible();
-
-        private void OnVisible()
-        {
-            Volatile.Write(ref _isScheduled, 0);
-            Interlocked.MemoryBarrier();
-            partition._waiters.WakeAll();
-        }
-    }
+        header.MaxTimestamp > nowMs && options.TimestampMaxAhead != TopicOptions.Forever && header.MaxTimestamp - nowMs > options.TimestampMaxAhead.TotalMilliseconds;
 }

@@ -1,4 +1,3 @@
-using ExactlyOnce.Engine.Journal;
 using ExactlyOnce.Engine.Log;
 using ExactlyOnce.Kernel.Records;
 
@@ -28,21 +27,17 @@ internal sealed class PartitionCursor : IDisposable
     private const int DefaultReadBytes = 256 << 10;
 
     private readonly Partition _partition;
-    private readonly JournalWriter _journal;
     private readonly bool _isCommitted;
     private readonly LogCursor _log;
-    private MarkLog.Cursor _marks;
     private Mark _seen;
     private ReadOnlyMemory<byte> _unsorted;
 
-    public PartitionCursor(Partition partition, JournalWriter journal, long offset, IsolationLevel isolation)
+    public PartitionCursor(Partition partition, long offset, IsolationLevel isolation)
     {
         _partition = partition;
-        _journal = journal;
         _isCommitted = isolation == IsolationLevel.ReadCommitted;
         _log = new LogCursor(partition, offset);
-        _marks = partition.Marks.OpenCursor();
-        _seen = _marks.MoveTo(journal.VisibleLsn);
+        _seen = partition.VisibleMark;
         NextOffset = offset;
     }
 
@@ -74,10 +69,10 @@ internal sealed class PartitionCursor : IDisposable
     }
 
     /// <summary>Calls <paramref name="wake"/> once when there may be more; answers false when there may be already.</summary>
-    public bool TryWait(Action wake) => _unsorted.IsEmpty && _partition.TryWait(_seen, wake);
+    public bool TryWait(Action wake) => _unsorted.IsEmpty && _partition.Readers.TryWait(_seen, wake);
 
     /// <summary>Takes a registration of <see cref="TryWait"/> back.</summary>
-    public void StopWaiting(Action wake) => _partition.StopWaiting(wake);
+    public void StopWaiting(Action wake) => _partition.Readers.StopWaiting(wake);
 
     /// <summary>The offset of the first deliverable record at or after a time; null when there is none.</summary>
     public long? FindOffset(long timestampMs, BatchDecompressor decompressor) => LogSearch.FindByTimestamp(
@@ -105,7 +100,7 @@ internal sealed class PartitionCursor : IDisposable
     {
         if (_partition.IsRetired)
             return CursorStatus.Retired;
-        _seen = _marks.MoveTo(_journal.VisibleLsn);
+        _seen = _partition.VisibleMark;
         if (NextOffset < _partition.View.LogStart || NextOffset > _seen.LogEnd)
             return CursorStatus.OutOfRange;
         if (NextOffset >= Limit)

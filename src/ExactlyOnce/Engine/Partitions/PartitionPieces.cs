@@ -20,7 +20,7 @@ internal enum PartitionPiece : byte
     Expiry = 4,
 }
 
-/// <summary>The bytes of a partition's pieces, and back.</summary>
+/// <summary>The bytes of a partition's pieces, and back; <see cref="InvalidDataException"/> for bytes that are none.</summary>
 internal static class PartitionPieces
 {
     public static byte[] Enrolment(ProducerIdentity producer)
@@ -49,27 +49,56 @@ internal static class PartitionPieces
     public static Staged Read(PartitionPiece piece, ReadOnlySpan<byte> payload, long frameTimeMs) => piece switch
     {
         PartitionPiece.Batch => ReadBatch(payload, frameTimeMs),
-        PartitionPiece.Enrolment => new Staged(
-            StagedKind.Enrolment, default,
-            new ProducerIdentity(BinaryPrimitives.ReadInt64BigEndian(payload), BinaryPrimitives.ReadInt16BigEndian(payload[sizeof(long)..])), false, 0, frameTimeMs),
-        PartitionPiece.LogStart => new Staged(
-            StagedKind.LogStart, new BatchHeader { BaseOffset = BinaryPrimitives.ReadInt64BigEndian(payload) }, default, false, 0, 0),
+        PartitionPiece.Enrolment => new Staged(StagedKind.Enrolment, default, ReadIdentity(payload), false, 0, frameTimeMs),
+        PartitionPiece.LogStart => new Staged(StagedKind.LogStart, new BatchHeader { BaseOffset = ReadOffset(payload) }, default, false, 0, 0),
         PartitionPiece.Expiry => new Staged(StagedKind.Expiry, default, default, false, 0, 0) { ProducerIds = ReadIds(payload) },
         _ => throw new InvalidDataException($"A partition piece of unknown kind {(byte)piece}."),
     };
 
     private static Staged ReadBatch(ReadOnlySpan<byte> payload, long frameTimeMs)
     {
-        var header = BatchHeader.Read(payload);
+        if (!BatchHeader.TryRead(payload, out var header) || header.SizeInBytes != payload.Length)
+            throw new InvalidDataException("A batch's piece is not one whole batch.");
         if (!header.IsControl)
             return new Staged(StagedKind.Batch, header, default, false, 0, frameTimeMs);
-        if (!ControlBatch.TryReadMarker(payload, out var marker))
-            throw new InvalidDataException($"The control batch at offset {header.BaseOffset} is no marker.");
+        var marker = ReadMarker(payload);
         return new Staged(StagedKind.Marker, header, header.Producer, marker.IsCommit, marker.CoordinatorEpoch, frameTimeMs);
+    }
+
+    private static TransactionMarker ReadMarker(ReadOnlySpan<byte> batch)
+    {
+        try
+        {
+            if (ControlBatch.TryReadMarker(batch, out var marker))
+                return marker;
+        }
+        catch (CorruptRecordException exception)
+        {
+            throw new InvalidDataException(exception.Message, exception);
+        }
+        throw new InvalidDataException($"The control batch at offset {BatchHeader.Read(batch).BaseOffset} is no marker.");
+    }
+
+    private static ProducerIdentity ReadIdentity(ReadOnlySpan<byte> payload)
+    {
+        var reader = new FieldReader(payload);
+        var identity = new ProducerIdentity(reader.Int64(), reader.Int16());
+        reader.ExpectEnd();
+        return identity;
+    }
+
+    private static long ReadOffset(ReadOnlySpan<byte> payload)
+    {
+        var reader = new FieldReader(payload);
+        var offset = reader.Int64();
+        reader.ExpectEnd();
+        return offset;
     }
 
     private static long[] ReadIds(ReadOnlySpan<byte> payload)
     {
+        if (payload.Length % sizeof(long) != 0)
+            throw new InvalidDataException($"{payload.Length} bytes are no list of producers.");
         var ids = new long[payload.Length / sizeof(long)];
         for (var i = 0; i < ids.Length; i++)
             ids[i] = BinaryPrimitives.ReadInt64BigEndian(payload[(i * sizeof(long))..]);

@@ -1,3 +1,4 @@
+using ExactlyOnce.Kernel.Partitions;
 using ExactlyOnce.Kernel.Primitives;
 using ExactlyOnce.Kernel.Records;
 
@@ -18,4 +19,28 @@ internal readonly record struct Staged(
     StagedKind Kind, BatchHeader Header, ProducerIdentity Producer, bool IsCommit, int CoordinatorEpoch, long NowMs)
 {
     public IReadOnlyList<long>? ProducerIds { get; init; }
+
+    public void ApplyTo(PartitionState state, long lsn)
+    {
+        switch (Kind)
+        {
+            case StagedKind.Batch:
+                state.Apply(Header, Header.BaseOffset, NowMs, lsn);
+                break;
+            case StagedKind.Marker:
+                state.ApplyMarker(Header, IsCommit, CoordinatorEpoch, Header.BaseOffset, NowMs, lsn);
+                break;
+            case StagedKind.Enrolment:
+                state.Enrol(Producer, NowMs, lsn);
+                break;
+            case StagedKind.LogStart:
+                state.ApplyLogStart(Header.BaseOffset, lsn);
+                break;
+            case StagedKind.Expiry:
+                state.ApplyExpiry(ProducerIds!, lsn);
+                break;
+            default:
+                throw new InvalidOperationException("Nothing was staged.");
+        }
+    }
 }

@@ -27,6 +27,7 @@ internal sealed class Checkpointer(
     private readonly List<SegmentFile> _unlinkLater = [];
     private readonly List<string> _removeLater = [];
     private readonly Lock _running = new();
+    private long _lastNumber = -1;
 
     /// <summary>LSN of the last frame contained in the last checkpoint; −1 before the first.</summary>
     public long LastLsn { get; private set; } = -1;
@@ -192,7 +193,9 @@ internal sealed class Checkpointer(
 
     private string WriteFile(CoordinationSection coordination, List<Flushed> flushes)
     {
-        var name = Directories.CheckpointName(Directories.CheckpointNumber(manifests.Current.CheckpointFile) + 1);
+        // Never the name of one that failed: what a sync could not make durable, its bytes or its entry in the folder, another sync would only pretend to.
+        _lastNumber = Math.Max(_lastNumber, Directories.CheckpointNumber(manifests.Current.CheckpointFile)) + 1;
+        var name = Directories.CheckpointName(_lastNumber);
         var sections = new List<PartitionSection>(flushes.Count);
         foreach (var flush in flushes)
         {
@@ -202,9 +205,32 @@ internal sealed class Checkpointer(
             SegmentList.Write(segments, flush.Segments);
             sections.Add(new PartitionSection(capture.Partition.Key, capture.AppliedLsn, capture.State, segments.WrittenMemory, flush.TailOffset, flush.SmallTail));
         }
-        new CheckpointFile(coordination, sections).Write(_disk, Path.Combine(_root, name));
-        _disk.SyncDirectory(_root);
+        var path = Path.Combine(_root, name);
+        try
+        {
+            new CheckpointFile(coordination, sections).Write(_disk, path);
+            _disk.SyncDirectory(_root);
+        }
+        catch (StorageException)
+        {
+            RemoveFailed(path);
+            throw;
+        }
         return name;
+    }
+
+    // Or a disk without space would be filled by the attempts.
+    private void RemoveFailed(string path)
+    {
+        try
+        {
+            if (_disk.FileExists(path))
+                _disk.Delete(path);
+        }
+        catch (StorageException)
+        {
+            // Removed at the next opening.
+        }
     }
 
     /// <summary>From now on the flushed bytes are read from files, and their memory is free.</summary>

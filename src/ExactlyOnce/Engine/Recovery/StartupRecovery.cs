@@ -36,6 +36,7 @@ internal sealed class StartupRecovery
     private readonly HashSet<string> _listedFolders = new(StringComparer.Ordinal);
 
     private readonly ChunkPool _chunks = new(ChunkPoolBytesMax);
+    private readonly List<string> _orphans = [];
 
     /// <summary>Files that the replayed journal has let go of; the manifest of the last checkpoint names them still.</summary>
     private readonly List<SegmentFile> _dropped = [];
@@ -142,7 +143,7 @@ internal sealed class StartupRecovery
         {
             return Load(checkpoint);
         }
-        catch (InvalidDataException exception)
+        catch (Exception exception) when (exception is InvalidDataException or CorruptRecordException)
         {
             throw new DamagedStorageException(path, 0, exception.Message.TrimEnd('.'), exception);
         }
@@ -158,8 +159,13 @@ internal sealed class StartupRecovery
             MessageIdWindows.ReadSnapshot(coordination.MessageIds.Span),
             coordination.AppliedLsn);
         foreach (var section in checkpoint.Partitions)
-            if (state.Topics.Find(section.Key.Topic) is { } topic)
-                _partitions.Add(Restore(section, topic));
+        {
+            if (state.Topics.Find(section.Key.Topic) is not { } topic)
+                continue;
+            if (section.Key.Index < 0 || section.Key.Index >= topic.Partitions || _partitions.Find(section.Key) is not null)
+                throw new InvalidDataException($"Topic '{topic.Name}' has no partition {section.Key.Index}, or the checkpoint has it twice.");
+            _partitions.Add(Restore(section, topic));
+        }
         return state;
     }
 
@@ -167,10 +173,12 @@ internal sealed class StartupRecovery
     {
         var directory = Directories.Of(_root, section.Key, topic.Name);
         var opened = LogDirectory.Open(_disk, directory, SegmentList.Read(section.Segments.Span, out _), SegmentRules.Of(topic.Options, _options.IndexIntervalBytes));
+        // Not removed before the whole directory has been read: whoever refuses to open changes nothing.
+        _orphans.AddRange(opened.Orphans.Select(orphan => Path.Combine(directory, orphan)));
+        if (opened.Segments is [.., var last] && last.NextOffset > section.TailOffset)
+            throw new InvalidDataException($"The segments of '{topic.Name}' end at offset {last.NextOffset}, behind the beginning of its tail at {section.TailOffset}.");
         if (opened.Segments.Length > 0)
             _listedFolders.Add(Path.GetFileName(directory));
-        foreach (var orphan in opened.Orphans)
-            _orphans.Add(Path.Combine(directory, orphan));
         var name = new TopicPartition(topic.Name, section.Key.Index);
         var partition = _factory.Restore(section.Key, name, topic.Id, topic.Options, section.State.Span, opened.Segments, section.TailOffset, section.AppliedLsn);
         partition.RestoreTail(section.Tail.Span, _environment.NowMs);
@@ -183,16 +191,29 @@ internal sealed class StartupRecovery
         using var reader = new JournalReader(_disk, _root, manifest);
         while (reader.TryRead(out var frame))
         {
-            var coordinationLsn = state.AppliedLsn;
-            foreach (var piece in frame)
+            try
             {
-                if (piece.OwnerKind == (byte)PieceOwner.Partition)
-                    ReplayPartition(piece, frame);
-                else if (frame.Lsn > coordinationLsn)
-                    ReplayCoordination(state, piece, frame.Lsn);
+                Replay(frame, state);
+            }
+            catch (Exception exception) when (exception is not (BrokerException or OutOfMemoryException))
+            {
+                // Apply refuses nothing that its Decide has allowed: in whatever way it fails here, these bytes do not belong to this state.
+                throw reader.Contradiction(frame, exception);
             }
         }
         return reader.EndLsn;
+    }
+
+    private void Replay(in JournalFrameView frame, CoordinationState state)
+    {
+        var coordinationLsn = state.AppliedLsn;
+        foreach (var piece in frame)
+        {
+            if (piece.OwnerKind == (byte)PieceOwner.Partition)
+                ReplayPartition(piece, frame);
+            else if (frame.Lsn > coordinationLsn)
+                ReplayCoordination(state, piece, frame.Lsn);
+        }
     }
 
     private void ReplayCoordination(CoordinationState state, in JournalPiece piece, long lsn)
@@ -305,6 +326,9 @@ internal sealed class StartupRecovery
     private static TransactionRules RulesOf(EngineOptions options) => new()
     {
         StrictKafka = options.StrictKafka,
+        // The markers of all its partitions are one frame, with as much room again for its offsets.
+        PartitionsPerTransactionMax = (int)Math.Clamp(
+            JournalOptionsOf(options).FrameBytesMax / 2 / (ControlBatch.MarkerSize + JournalFormat.PieceHeaderBytes), 1, new TransactionRules().PartitionsPerTransactionMax),
         TimeoutMaxMs = (int)Math.Min(options.TransactionTimeoutMax.TotalMilliseconds, int.MaxValue - 1),
         ExpiryMs = (long)options.TransactionalIdExpiry.TotalMilliseconds,
     };

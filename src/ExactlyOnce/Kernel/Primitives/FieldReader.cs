@@ -6,6 +6,9 @@ namespace ExactlyOnce.Kernel.Primitives;
 /// <summary>Reads what <see cref="FieldWriter"/> wrote. Every read checks what is left, so that damaged input ends in <see cref="InvalidDataException"/> and in nothing else.</summary>
 internal ref struct FieldReader(ReadOnlySpan<byte> source)
 {
+    // Replacing what is not UTF-8 would make another value of it.
+    private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     private ReadOnlySpan<byte> _rest = source;
 
     public readonly int Remaining => _rest.Length;
@@ -34,7 +37,16 @@ internal ref struct FieldReader(ReadOnlySpan<byte> source)
     public string? OptionalText()
     {
         var length = Int32();
-        return length == -1 ? null : Encoding.UTF8.GetString(Take(length));
+        if (length == -1)
+            return null;
+        try
+        {
+            return s_strictUtf8.GetString(Take(length));
+        }
+        catch (DecoderFallbackException exception)
+        {
+            throw new InvalidDataException("A text that is not UTF-8.", exception);
+        }
     }
 
     /// <summary>A number of items of at least <paramref name="itemBytesMin"/> bytes each; bounded by what is left, so that a damaged count cannot exhaust memory.</summary>

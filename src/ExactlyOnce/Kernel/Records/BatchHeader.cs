@@ -86,30 +86,36 @@ internal readonly record struct BatchHeader
         if (length < Size - LengthOverhead || length > int.MaxValue - LengthOverhead)
             return false;
         header = Read(source);
-        return header.LastOffsetDelta >= 0 && header.RecordCount >= 0 && header.BaseOffset >= 0;
+        return header.LastOffsetDelta >= 0 && header.RecordCount >= 0 && header.BaseOffset >= 0 && header.BaseOffset < long.MaxValue - header.LastOffsetDelta;
     }
 
     /// <summary>Decodes a header that is known to be whole.</summary>
-    public static BatchHeader Read(ReadOnlySpan<byte> source) => new()
+    public static BatchHeader Read(ReadOnlySpan<byte> source)
     {
-        BaseOffset = BinaryPrimitives.ReadInt64BigEndian(source[BaseOffsetAt..]),
-        SizeInBytes = BinaryPrimitives.ReadInt32BigEndian(source[LengthAt..]) + LengthOverhead,
-        LeaderEpoch = BinaryPrimitives.ReadInt32BigEndian(source[LeaderEpochAt..]),
-        Crc = BinaryPrimitives.ReadUInt32BigEndian(source[CrcAt..]),
-        Attributes = (BatchAttributes)BinaryPrimitives.ReadInt16BigEndian(source[AttributesAt..]),
-        LastOffsetDelta = BinaryPrimitives.ReadInt32BigEndian(source[LastOffsetDeltaAt..]),
-        BaseTimestamp = BinaryPrimitives.ReadInt64BigEndian(source[BaseTimestampAt..]),
-        MaxTimestamp = BinaryPrimitives.ReadInt64BigEndian(source[MaxTimestampAt..]),
-        Producer = new ProducerIdentity(
-            BinaryPrimitives.ReadInt64BigEndian(source[ProducerIdAt..]),
-            BinaryPrimitives.ReadInt16BigEndian(source[ProducerEpochAt..])),
-        BaseSequence = BinaryPrimitives.ReadInt32BigEndian(source[BaseSequenceAt..]),
-        RecordCount = BinaryPrimitives.ReadInt32BigEndian(source[RecordCountAt..]),
-    };
+        source = source[..Size];
+        return new BatchHeader
+        {
+            BaseOffset = BinaryPrimitives.ReadInt64BigEndian(source[BaseOffsetAt..]),
+            SizeInBytes = BinaryPrimitives.ReadInt32BigEndian(source[LengthAt..]) + LengthOverhead,
+            LeaderEpoch = BinaryPrimitives.ReadInt32BigEndian(source[LeaderEpochAt..]),
+            Crc = BinaryPrimitives.ReadUInt32BigEndian(source[CrcAt..]),
+            Attributes = (BatchAttributes)BinaryPrimitives.ReadInt16BigEndian(source[AttributesAt..]),
+            LastOffsetDelta = BinaryPrimitives.ReadInt32BigEndian(source[LastOffsetDeltaAt..]),
+            BaseTimestamp = BinaryPrimitives.ReadInt64BigEndian(source[BaseTimestampAt..]),
+            MaxTimestamp = BinaryPrimitives.ReadInt64BigEndian(source[MaxTimestampAt..]),
+            Producer = new ProducerIdentity(
+                BinaryPrimitives.ReadInt64BigEndian(source[ProducerIdAt..]),
+                BinaryPrimitives.ReadInt16BigEndian(source[ProducerEpochAt..])),
+            BaseSequence = BinaryPrimitives.ReadInt32BigEndian(source[BaseSequenceAt..]),
+            RecordCount = BinaryPrimitives.ReadInt32BigEndian(source[RecordCountAt..]),
+        };
+    }
 
     /// <summary>Writes every field, the CRC as it stands in <see cref="Crc"/>.</summary>
     public void Write(Span<byte> destination)
     {
+        // One check of the length instead of one for each field.
+        destination = destination[..Size];
         BinaryPrimitives.WriteInt64BigEndian(destination[BaseOffsetAt..], BaseOffset);
         BinaryPrimitives.WriteInt32BigEndian(destination[LengthAt..], SizeInBytes - LengthOverhead);
         BinaryPrimitives.WriteInt32BigEndian(destination[LeaderEpochAt..], LeaderEpoch);

@@ -49,6 +49,8 @@ internal sealed class MemoryBackend : BrokerBackend
         {
             if (!_topics.TryGetValue(topic, out var list))
                 _topics.Add(topic, list = []);
+            foreach (var existing in list)
+                existing.TopicOptions.Partitions = Math.Max(partitions, list.Count);
             while (list.Count < partitions)
                 list.Add(new MemoryPartition(this, new TopicPartition(topic, list.Count), new TopicOptions { Partitions = partitions }));
             foreach (var group in _groups.Values)

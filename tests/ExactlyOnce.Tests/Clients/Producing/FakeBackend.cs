@@ -45,6 +45,9 @@ internal sealed class FakeBackend : BrokerBackend
 
     public List<int> NamedAppendSizes { get; } = [];
 
+    /// <summary>After each atomic append: how many records are stored, and the sequence that it says they reach to.</summary>
+    public List<(int Stored, long LastSourceSequence)> NamedAppends { get; } = [];
+
     public int HeldCount => _held.Count;
 
     public int InitFailures { get; set; }
@@ -109,6 +112,7 @@ internal sealed class FakeBackend : BrokerBackend
             var status = AppendStatus.Completed;
             foreach (var operation in operations)
                 status = Answer(operation, ((FakePartition)operation.Partition!).Store(operation));
+            NamedAppends.Add((_partitions.Values.Sum(partition => partition.Records.Count), lastSourceSequence));
             return status;
         }
     }

@@ -30,6 +30,9 @@ internal sealed class FakePartition(FakeBackend backend, TopicPartition id) : Ba
 
     public override TopicOptions TopicOptions => Options;
 
+    /// <summary>A lone record takes its short way when a test does not hold answers back.</summary>
+    public override bool AnswersAtOnce => !backend.HoldsAnswers;
+
     public override bool IsCongested => Congested;
 
     public override PartitionOffsets Offsets => new(0, Records.Count, Records.Count, Records.Count);

@@ -85,6 +85,18 @@ public sealed class NamedProducerTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_step_never_says_that_it_holds_a_record_that_did_not_fit_into_it()
+    {
+        await using var importer = _broker.CreateProducer(s_orders).WithIdentity("import").WithBatchSize(4096).Build();
+        for (var i = 0; i < 50; i++)
+            await importer.PostAsync("k", new string('x', 700), sourceSequence: i);
+        await importer.FlushAsync();
+
+        // Whoever resumes behind what a step says must find everything in front of it, or a crash between two steps would lose a record.
+        _backend.NamedAppends.Should().HaveCountGreaterThan(5).And.OnlyContain(step => step.Stored == step.LastSourceSequence + 1);
+    }
+
+    [Fact]
     public async Task A_refused_step_stops_the_importer_so_that_no_later_record_hides_the_gap()
     {
         await using var importer = Importer();

@@ -25,12 +25,32 @@ public sealed class MemoryDiskConformance : StorageConformance
     private protected override string Root => Path.GetFullPath("/data/broker");
 }
 
-/// <summary>Without faults the fault disk is a disk like any other.</summary>
-public sealed class FaultDiskConformance : StorageConformance
+/// <summary>Without faults the simulated disk is a disk like any other.</summary>
+public sealed class SimulatedDiskConformance : StorageConformance
 {
-    public FaultDiskConformance() => Disk.CreateDirectory(Root);
+    public SimulatedDiskConformance() => Disk.CreateDirectory(Root);
 
     private protected override IDisk Disk { get; } = new SimulatedDisk();
 
     private protected override string Root => "/data/broker";
+}
+
+/// <summary>As long as the process lives the lossy disk is a disk like any other, however much it writes back early.</summary>
+public sealed class LossyDiskConformance : StorageConformance, IDisposable
+{
+    private readonly TemporaryDirectory _directory = new();
+
+    public LossyDiskConformance()
+    {
+        var (root, limbo) = (Root, Path.Combine(_directory.Path, "limbo"));
+        Directory.CreateDirectory(root);
+        Directory.CreateDirectory(limbo);
+        Disk = new LossyDisk(new SystemEnvironment().Disk, root, limbo, seed: 1, writeBackRate: 0.5);
+    }
+
+    private protected override IDisk Disk { get; }
+
+    private protected override string Root => Path.Combine(_directory.Path, "data");
+
+    public void Dispose() => _directory.Dispose();
 }

@@ -172,7 +172,7 @@ public sealed class OpeningTests
     private static List<(BatchHeader Header, byte[] Bytes)> BatchesOf(Life life, Partition partition)
     {
         var batches = new List<(BatchHeader, byte[])>();
-        using var cursor = new PartitionCursor(partition, life.Engine.Journal, 0, IsolationLevel.ReadUncommitted);
+        using var cursor = new PartitionCursor(partition, 0, IsolationLevel.ReadUncommitted);
         while (cursor.TryRead(1 << 20, out var run) == CursorStatus.Read)
         {
             var sequence = new BatchSequence(run.Span);

@@ -2,42 +2,12 @@ using static ExactlyOnce.Tests.Engine.Semantics.TestBroker;
 
 namespace ExactlyOnce.Tests.Engine.Semantics;
 
-/// <summary>Calls that are wrong: each has its documented exception, and afterwards the broker is as it was.</summary>
+/// <summary>
+/// Calls that are wrong: each has its documented exception, and afterwards the broker is as it was. What can be wrong about an argument by its type alone is in <c>PublicApi</c>.
+/// </summary>
 public sealed class BadInputTests
 {
     private static readonly string s_long = new('n', 250);
-
-    [Fact]
-    public async Task Null_is_refused_everywhere()
-    {
-        await using var broker = await OpenAsync();
-        await using var producer = broker.Broker.CreateProducer(Orders).Build();
-        await using var transactional = await broker.TransactionalAsync();
-
-        await Refused<ArgumentNullException>(() => broker.Broker.CreateProducer<string, string>(null!));
-        await Refused<ArgumentNullException>(() => broker.Broker.CreateConsumer<string, string>(null!));
-        await Refused<ArgumentNullException>(async () => await broker.Broker.PublishAsync<string, string>(null!, "k", "v"));
-        await Refused<ArgumentNullException>(async () => await producer.SendAsync("k", "v", messageId: null!));
-        await Refused<ArgumentNullException>(() => broker.Broker.CreateTransactionalProducerAsync(null!));
-        await Refused<ArgumentNullException>(() => broker.Broker.CreateTransactionalProducerAsync("t", null!));
-        await Refused<ArgumentNullException>(() => broker.Admin.CreateTopicAsync(null!));
-        await Refused<ArgumentNullException>(() => broker.Admin.DeleteTopicAsync(null!));
-        await Refused<ArgumentNullException>(() => broker.Admin.DescribeTopic(null!));
-        await Refused<ArgumentNullException>(() => broker.Admin.AlterTopicAsync("orders", null!));
-        await Refused<ArgumentNullException>(() => broker.Admin.CommitPreparedAsync(null!));
-        await Refused<ArgumentNullException>(() => broker.Admin.DeleteGroupAsync(null!));
-        await Refused<ArgumentNullException>(() => broker.Admin.GetGroupOffsetsAsync(null!, "orders"));
-        await Refused<ArgumentNullException>(() => broker.Admin.GetTransactionOutcomeAsync(null!, 1, 1));
-        await Refused<ArgumentNullException>(() => transactional.InTransactionAsync((Func<TransactionWriter, CancellationToken, Task>)null!));
-        await Refused<ArgumentNullException>(() => broker.Broker.CreatePipeline("p").Read<string, string>(null!));
-        await Refused<ArgumentNullException>(() => broker.Broker.CreatePipeline("p").Read(Orders).Process(null!));
-        await Refused<ArgumentNullException>(() => broker.Broker.Subscribe(Orders, (Action<ConsumerRecord<string, string>>)null!));
-        await Refused<ArgumentNullException>(() => broker.Broker.CreateProducer(Orders).WithPartitioner(null!));
-        await Refused<ArgumentNullException>(() => broker.Broker.CreateConsumer(Orders).WithPartitions(null!));
-        await Refused<ArgumentException>(() => broker.Broker.CreatePipeline(null!));
-
-        await IsUntouchedAsync(broker);
-    }
 
     [Fact]
     public async Task Names_that_are_empty_or_too_long_are_refused()

@@ -1,3 +1,5 @@
+using ExactlyOnce.Kernel.Primitives;
+using ExactlyOnce.Kernel.Transactions;
 using static ExactlyOnce.Tests.Engine.Semantics.TestBroker;
 
 namespace ExactlyOnce.Tests.Engine.Semantics;
@@ -95,6 +97,23 @@ public sealed class FencingTests
     }
 
     [Fact]
+    public async Task Asking_again_for_a_newer_epoch_is_answered_as_the_first_time_also_across_a_restart()
+    {
+        await using var broker = await OpenAsync(Place.Folder);
+        ProducerIdentity Ask(ProducerIdentity expected) => broker.Engine.Transactions.InitProducer(
+            new InitProducerCommand("t", TransactionClient.Network(TransactionGeneration.V2, "a connection")) { Expected = expected }, broker.Engine.NowMs).Decision.Identity;
+        var first = Ask(ProducerIdentity.None);
+        var second = Ask(first);
+        second.Should().Be(first with { Epoch = (short)(first.Epoch + 1) });
+
+        Ask(first).Should().Be(second, "its answer was lost");
+        await broker.ReopenAsync();
+        Ask(first).Should().Be(second, "and the broker went down");
+        Ask(second).Epoch.Should().Be((short)(second.Epoch + 1));
+        Ask(first).IsNone.Should().BeTrue("by now it is an older incarnation");
+    }
+
+    [Fact]
     public async Task Ending_a_transaction_again_is_answered_as_the_first_time()
     {
         await using var broker = await OpenAsync();
@@ -149,17 +168,29 @@ public sealed class FencingTests
     }
 
     [Fact]
-    public async Task An_operator_ends_a_transaction_that_hangs()
+    public async Task An_operator_finds_and_ends_a_transaction_that_hangs()
     {
         await using var broker = await OpenAsync();
         var hanging = await SignedProducer.OpenAsync(broker, "t");
         await hanging.WriteAsync(First, 0, "a");
+        await using var prepared = await broker.TransactionalAsync("prepared");
+        await using var undecided = await prepared.BeginTransactionAsync();
+        await undecided.SendAsync(Invoices, "k", "undecided");
+        var token = await undecided.PrepareAsync();
         var later = await SignedProducer.OpenAsync(broker);
         await later.WriteAsync(First, 0, "b");
 
-        broker.Engine.Transactions.Abort("t", ExactlyOnce.Kernel.Transactions.AbortReason.Operator, "an operator", broker.Engine.NowMs);
+        var found = (await broker.Admin.ListOpenTransactionsAsync()).Should().ContainSingle().Which;
+        found.Should().BeEquivalentTo(new TransactionDescription("t", hanging.Identity.Id, hanging.Identity.Epoch, broker.Clock.GetUtcNow(), [First]));
+        (await broker.ReadAsync()).Should().BeEmpty("it holds readers back");
+        await broker.Admin.AbortTransactionAsync(found.TransactionalId);
 
         (await broker.ReadAsync()).Should().Equal("b");
-        await FluentActions.Awaiting(() => hanging.EndAsync(commit: true)).Should().ThrowAsync<BrokerException>();
+        (await FluentActions.Awaiting(() => hanging.EndAsync(commit: true)).Should().ThrowAsync<BrokerException>()).WithMessage("*an operator*");
+        (await broker.Admin.ListOpenTransactionsAsync()).Should().BeEmpty();
+        foreach (var id in new[] { "t", "prepared", "unknown" })
+            await FluentActions.Awaiting(() => broker.Admin.AbortTransactionAsync(id)).Should().ThrowAsync<InvalidRequestException>();
+        await broker.Admin.CommitPreparedAsync(token);
+        (await broker.ReadAsync(Invoices)).Should().Equal("undecided");
     }
 }

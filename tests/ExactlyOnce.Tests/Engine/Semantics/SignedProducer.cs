@@ -34,8 +34,8 @@ internal sealed class SignedProducer
     public async Task<AppendOutcome> AppendAsync(TopicPartition partition, int sequence, BatchAttributes attributes, params string[] values)
     {
         var operation = new Operation { Session = Session };
-        operation.Batch = Write(values, sequence, attributes, out var header);
-        operation.Header = header;
+        var (header, bytes) = Batch(Identity, sequence, _broker.Engine.NowMs, attributes, values);
+        operation.Sign(header, bytes);
         if (_broker.Partition(partition).Append(operation) != AppendStatus.Completed)
             await operation.Completed.WaitAsync(TestBroker.Soon);
         return operation.Outcome;
@@ -52,16 +52,16 @@ internal sealed class SignedProducer
     public async Task EndAsync(bool commit, params TransactionOffsets[] offsets) =>
         await _broker.Backend.EndTransactionAsync(Session, commit, offsets);
 
-    private byte[] Write(string[] values, int sequence, BatchAttributes attributes, out BatchHeader header)
+    /// <summary>A batch as that producer would send it.</summary>
+    public static (BatchHeader Header, byte[] Bytes) Batch(ProducerIdentity identity, int sequence, long timestampMs, BatchAttributes attributes, params string[] values)
     {
         var writer = new BatchWriter();
         foreach (var value in values)
-            writer.TryAppend(_broker.Engine.NowMs, [], hasKey: false, Encoding.UTF8.GetBytes(value), hasValue: true, null, int.MaxValue).Should().BeTrue();
-        writer.Seal(Identity, sequence, attributes & BatchAttributes.Transactional, null);
+            writer.TryAppend(timestampMs, [], hasKey: false, Encoding.UTF8.GetBytes(value), hasValue: true, null, int.MaxValue).Should().BeTrue();
+        writer.Seal(identity, sequence, attributes & BatchAttributes.Transactional, null);
         var bytes = writer.Bytes.ToArray();
         // Again, because no honest writer sets the other attributes.
-        header = BatchHeader.WriteWithCrc(bytes, BatchHeader.Read(bytes) with { Attributes = attributes });
-        return bytes;
+        return (BatchHeader.WriteWithCrc(bytes, BatchHeader.Read(bytes) with { Attributes = attributes }), bytes);
     }
 
     private sealed class Operation : AppendOperation

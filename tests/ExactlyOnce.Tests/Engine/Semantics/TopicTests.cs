@@ -53,6 +53,23 @@ public sealed class TopicTests
     }
 
     [Fact]
+    public async Task A_consumer_that_waits_hears_of_a_partition_that_is_added()
+    {
+        await using var broker = await OpenAsync();
+        await using var consumer = broker.Broker.CreateConsumer(Orders).StartFrom(StartFrom.Earliest).Build();
+        await using var loop = consumer.ReadAllAsync().GetAsyncEnumerator();
+        var next = loop.MoveNextAsync().AsTask();
+        next.IsCompleted.Should().BeFalse("there is nothing yet, and the loop waits");
+
+        await broker.Admin.AddPartitionsAsync("orders", 2);
+        await using var producer = broker.Broker.CreateProducer(Orders).Build();
+        await producer.SendAsync(new ProducerRecord<string, string>("k", "v") { Partition = 1 });
+
+        (await next.WaitAsync(Soon)).Should().BeTrue();
+        loop.Current.TopicPartition.Should().Be(Second);
+    }
+
+    [Fact]
     public async Task A_record_keeps_its_key_while_the_number_of_partitions_grows()
     {
         await using var broker = await OpenAsync(Place.Folder);

@@ -1,0 +1,90 @@
+using System.Diagnostics;
+
+namespace ExactlyOnce.Torture.Planted;
+
+/// <summary>
+/// A copy of the core's source in which bugs are planted one at a time, and copies of the programs that judge it, whose core is replaced by the planted one. In a temporary
+/// folder, removed at the end.
+/// </summary>
+internal sealed class Garden : IDisposable
+{
+    private const string Core = "ExactlyOnce.dll";
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("exactlyonce-planted-").FullName;
+
+    public Garden()
+    {
+        foreach (var file in new[] { "Directory.Build.props", "Directory.Packages.props", "global.json", ".editorconfig" })
+            File.Copy(Path.Combine(PlantedBugs.RepositoryRoot, file), Path.Combine(_folder, file));
+        CopyTree(Path.Combine(PlantedBugs.RepositoryRoot, "src"), Path.Combine(_folder, "src"), static folder => folder is "bin" or "obj");
+        TortureFolder = CopyProgram("torture", AppContext.BaseDirectory);
+    }
+
+    public string TortureFolder { get; }
+
+    /// <summary>Adds a program's folder to those whose core is replaced; answers where its copy is.</summary>
+    public string CopyProgram(string name, string source)
+    {
+        var target = Path.Combine(_folder, name);
+        CopyTree(source, target, static _ => false);
+        return target;
+    }
+
+    /// <summary>Builds the core with the bug (or without any) and puts it into the judges' folders; answers the compiler's complaint if there is one.</summary>
+    public string? Plant(PlantedBug? bug, params ReadOnlySpan<string> programs)
+    {
+        var (path, source) = ("", "");
+        if (bug is not null)
+        {
+            path = Path.Combine(_folder, bug.File);
+            source = File.ReadAllText(path);
+            File.WriteAllText(path, bug.ApplyTo(source));
+        }
+        try
+        {
+            var (exitCode, output) = Run(
+                "dotnet",
+                ["build", Path.Combine(_folder, "src/ExactlyOnce"), "-c", "Release", "-v", "q", "-nologo", "-p:RunAnalyzers=false", "-p:TreatWarningsAsErrors=false"],
+                TimeSpan.FromMinutes(5));
+            if (exitCode != 0)
+                return output;
+            foreach (var program in programs)
+                File.Copy(Path.Combine(_folder, "src/ExactlyOnce/bin/Release/net10.0", Core), Path.Combine(program, Core), overwrite: true);
+            return null;
+        }
+        finally
+        {
+            if (bug is not null)
+                File.WriteAllText(path, source);
+        }
+    }
+
+    /// <summary>Runs a program and answers its exit code and what it said; one that does not end in time is killed, and that counts as a failure.</summary>
+    public static (int ExitCode, string Output) Run(string program, IReadOnlyList<string> arguments, TimeSpan timeout)
+    {
+        var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        foreach (var argument in arguments)
+            start.ArgumentList.Add(argument);
+        using var process = Process.Start(start) ?? throw new InvalidOperationException($"{program} did not start.");
+        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        if (!process.WaitForExit(timeout))
+        {
+            process.Kill(entireProcessTree: true);
+            process.WaitForExit();
+            return (-1, $"{output.GetAwaiter().GetResult()}\nIt did not end within {timeout}.");
+        }
+        return (process.ExitCode, output.GetAwaiter().GetResult() + errors.GetAwaiter().GetResult());
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static void CopyTree(string source, string target, Func<string, bool> isLeftOut)
+    {
+        Directory.CreateDirectory(target);
+        foreach (var file in Directory.EnumerateFiles(source))
+            File.Copy(file, Path.Combine(target, Path.GetFileName(file)));
+        foreach (var folder in Directory.EnumerateDirectories(source))
+            if (!isLeftOut(Path.GetFileName(folder)))
+                CopyTree(folder, Path.Combine(target, Path.GetFileName(folder)), isLeftOut);
+    }
+}
