@@ -153,9 +153,18 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
     public override async ValueTask EndTransactionAsync(ProducerSession session, bool commit, IReadOnlyList<TransactionOffsets> offsets)
     {
         engine.ThrowIfClosed();
+        engine.Journal.ThrowIfFailed();
         var reply = engine.Transactions.End(
             session.TransactionalId!, session.Identity, commit, ToRequests(offsets), Client(session.TransactionalId!), engine.NowMs, out var refusedOffsets);
-        await VisibilityWait.For(engine, reply.Lsn);
+        try
+        {
+            await VisibilityWait.For(engine, reply.Lsn);
+        }
+        catch (StorageException failure)
+        {
+            // The frame that decides was on its way to the disk and may have arrived.
+            throw ErrorTable.ToException(ErrorCode.OutcomeUnknown, $"The journal failed before the end of the transaction was known to be durable. {failure.Message}", failure);
+        }
         engine.TransactionEnded.Pulse();
         ThrowIfRefused(session, reply, refusedOffsets);
         if (!reply.Decision.Identity.IsNone)

@@ -9,6 +9,8 @@ namespace ExactlyOnce.Engine.Environment;
 /// </summary>
 internal abstract class BrokerEnvironment
 {
+    private readonly BrokerClock _clock = new();
+
     public abstract TimeProvider Time { get; }
 
     public abstract IDisk Disk { get; }
@@ -42,6 +44,12 @@ internal abstract class BrokerEnvironment
     /// <summary>A new random identifier (topic ids, member ids).</summary>
     public abstract Guid NextGuid();
 
-    /// <summary>Broker time, Unix milliseconds.</summary>
-    public long NowMs => Time.GetUtcNow().ToUnixTimeMilliseconds();
+    /// <summary>
+    /// Broker time, Unix milliseconds: what deadlines and idle times are counted by. The wall clock, except that it does not jump back when that one is set
+    /// back.
+    /// </summary>
+    public long NowMs => _clock.Read(Time);
+
+    /// <summary>The wall clock, Unix milliseconds: for what is compared with the timestamps of records.</summary>
+    public long WallMs => Time.GetUtcNow().ToUnixTimeMilliseconds();
 }

@@ -352,7 +352,7 @@ internal sealed class JournalWriter : IDisposable
     private long GroupPayloadMax()
     {
         var room = _appender?.Room ?? long.MaxValue;
-        return room < _backlog!.Length ? _options.GroupBytesMax : Math.Min(room, _options.GroupBytesMax);
+        return Math.Min(room < _backlog!.Length ? _appender!.RoomOfNewFile : room, _options.GroupBytesMax);
     }
 
     private JournalStep Write()

@@ -20,6 +20,9 @@ internal sealed class Partition : IPartitionViewSource
     /// <summary>Room in a frame for what travels beside a batch: headers, and an enrolment.</summary>
     private const int FrameBytesBeside = 4096;
 
+    /// <summary>Producers forgotten in one frame: 8 KiB of it, and so long the lock is held.</summary>
+    private const int ExpiredPerFrameMax = 1024;
+
     // Readers ask the rules' own index, which knows every aborted transaction that is not deleted; the view's is for those who have no rules at hand.
     private static readonly AbortedList s_noAborted = new();
 
@@ -119,18 +122,26 @@ internal sealed class Partition : IPartitionViewSource
         return new AppendReceipt { Lsn = lsn, BaseOffset = baseOffset, LogAppendTimeMs = appendTimeMs };
     }
 
-    /// <summary>Forgets producers that have been silent for too long: a frame of its own, when there are any.</summary>
+    /// <summary>Forgets producers that have been silent for too long, in as many frames as it takes; appends may come in between.</summary>
     public void ExpireProducers(long nowMs)
+    {
+        while (ExpireSome(nowMs))
+        {
+        }
+    }
+
+    private bool ExpireSome(long nowMs)
     {
         lock (Lock)
         {
-            var expired = State.DecideExpiry(nowMs);
+            var expired = State.DecideExpiry(nowMs, ExpiredPerFrameMax);
             if (expired.Count == 0 || _isRetired || Journal.Failure is not null)
-                return;
+                return false;
             var frame = Journal.RentFrame();
             frame.Begin(nowMs);
             StageExpiry(frame, expired);
             Enqueue(frame);
+            return expired.Count == ExpiredPerFrameMax;
         }
     }
 
