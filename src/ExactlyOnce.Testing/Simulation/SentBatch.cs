@@ -40,8 +40,6 @@ internal sealed class SentBatch
 
     public BatchHeader Header { get; }
 
-    public ReadOnlyMemory<byte> Bytes => _bytes;
-
     public long SentWallMs { get; }
 
     public BatchFate Fate { get; private set; } = BatchFate.Pending;
@@ -81,13 +79,9 @@ internal sealed class SentBatch
         var operations = isRetry ? Array.ConvertAll(_writes, write => _broker.Invoke(process, new RetryWrite(write))) : _writes;
         if (Fate != BatchFate.Acknowledged)
             Fate = BatchFate.Pending;
-        return new Delivery(this, process, operations, isRetry)
-        {
-            Session = session,
-            Batch = _bytes,
-            Header = Header,
-            Partition = new EnginePartition(_broker.Engine, Partition),
-        };
+        var delivery = new Delivery(this, process, operations, isRetry) { Session = session, Partition = new EnginePartition(_broker.Engine, Partition) };
+        delivery.Sign(Header, _bytes);
+        return delivery;
     }
 
     /// <summary>Finds the partition again in the broker's next life. False when it is gone.</summary>
