@@ -81,13 +81,13 @@ internal sealed class SentBatch
         var operations = isRetry ? Array.ConvertAll(_writes, write => _broker.Invoke(process, new RetryWrite(write))) : _writes;
         if (Fate != BatchFate.Acknowledged)
             Fate = BatchFate.Pending;
-        return new Delivery(this, process, operations, isRetry)
+        var delivery = new Delivery(this, process, operations, isRetry)
         {
             Session = session,
-            Batch = _bytes,
-            Header = Header,
             Partition = new EnginePartition(_broker.Engine, Partition),
         };
+        delivery.Sign(Header, _bytes);
+        return delivery;
     }
 
     /// <summary>Finds the partition again in the broker's next life. False when it is gone.</summary>

@@ -36,7 +36,6 @@ internal sealed class StartupRecovery
     private readonly HashSet<string> _listedFolders = new(StringComparer.Ordinal);
 
     private readonly ChunkPool _chunks = new(ChunkPoolBytesMax);
-    private readonly List<string> _orphans = [];
 
     /// <summary>Files that the replayed journal has let go of; the manifest of the last checkpoint names them still.</summary>
     private readonly List<SegmentFile> _dropped = [];
