@@ -79,7 +79,11 @@ internal sealed class SentBatch
         var operations = isRetry ? Array.ConvertAll(_writes, write => _broker.Invoke(process, new RetryWrite(write))) : _writes;
         if (Fate != BatchFate.Acknowledged)
             Fate = BatchFate.Pending;
-        var delivery = new Delivery(this, process, operations, isRetry) { Session = session, Partition = new EnginePartition(_broker.Engine, Partition) };
+        var delivery = new Delivery(this, process, operations, isRetry)
+        {
+            Session = session,
+            Partition = new EnginePartition(_broker.Engine, Partition),
+        };
         delivery.Sign(Header, _bytes);
         return delivery;
     }

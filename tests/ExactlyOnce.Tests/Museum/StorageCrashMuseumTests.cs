@@ -25,7 +25,7 @@ public sealed class StorageCrashMuseumTests
             (disk, scene) => RollTwice(disk, scene.Promises),
             (_, _, line) => verbs.Any(verb => line.Contains(verb, StringComparison.Ordinal) && (met.Add(verb) || true)),
             PowerCuts.AllProfiles,
-            (disk, scene) => PowerCutTests.Survive(disk, scene.Promises.Copy(), cutAgain: true));
+            (disk, scene) => Survival.Require(disk, scene.Promises.Copy(), cutAgain: true));
 
         met.Should().BeEquivalentTo(verbs);
         cuts.Should().BeGreaterThan(200);
@@ -53,7 +53,7 @@ public sealed class StorageCrashMuseumTests
             {
                 if (scene.From > 0 && scene.Promises.AcknowledgedCount > scene.Acknowledged)
                     Promises.Require(!Manifest.Read(disk, Life.Root)!.IsClean, "Records were acknowledged, and the directory says that it was closed in order.");
-                PowerCutTests.Survive(disk, scene.Promises.Copy(), cutAgain: false);
+                Survival.Require(disk, scene.Promises.Copy(), cutAgain: false);
             });
 
         cuts.Should().BeGreaterThan(20);
@@ -81,7 +81,7 @@ public sealed class StorageCrashMuseumTests
                 CheckpointFile.Read(disk, Life.Root + "/" + manifest.CheckpointFile!).Partitions.Should().NotBeEmpty();
                 foreach (var folder in disk.List(Life.Root + "/topics"))
                     LeaderEpochFile.Read(disk, Life.Root + "/topics/" + folder.TrimEnd('/')).Length.Should().BeLessThan(2);
-                PowerCutTests.Survive(disk, scene.Promises.Copy(), cutAgain: false);
+                Survival.Require(disk, scene.Promises.Copy(), cutAgain: false);
             });
 
         cuts.Should().BeGreaterThan(50);
@@ -292,7 +292,7 @@ public sealed class StorageCrashMuseumTests
                     found.TryGetValue(key, out var there) && Number(there) >= Number(value), $"{key} was {Number(value)} and is {(there is null ? "lost" : Number(there))}.");
             var mark = broker.Find(Prices).VisibleMark;
             Promises.Require(mark.LogEnd >= _next, $"The log reached {_next} and ends at {mark.LogEnd}.");
-            using (var below = new PartitionCursor(broker.Find(Prices), broker.Engine.Journal, 0, IsolationLevel.ReadUncommitted))
+            using (var below = new PartitionCursor(broker.Find(Prices), 0, IsolationLevel.ReadUncommitted))
                 Promises.Require(LogStart == 0 || below.TryRead(1 << 20, out _) == CursorStatus.OutOfRange, "Deleted records can be read.");
             var start = broker.Find(Prices).View.LogStart;
             Promises.Require(start >= LogStart && records.All(record => record.Offset >= LogStart), $"The log began at {LogStart} and begins at {start}.");

@@ -113,7 +113,7 @@ public sealed class StorageStateMuseumTests
             life.Engine.Journal.Failure.Should().BeNull();
             if (Manifest.Read(disk, Life.Root) is not { IsClean: true })
                 Assert.Fail($"Closed at operation {moment}, and the folder does not say so.");
-            PowerCutTests.Survive(disk.Crash(CrashProfile.AllSurvive, 0), promises, cutAgain: false);
+            Survival.Require(disk.Crash(CrashProfile.AllSurvive, 0), promises, cutAgain: false);
             closings++;
         }
         closings.Should().BeGreaterThan(60);
@@ -328,7 +328,7 @@ public sealed class StorageStateMuseumTests
         Promises.Require(
             mark.LastStable >= atLeast && mark.LastStable <= mark.LogEnd && mark.LogEnd <= partition.State.LogEndOffset,
             $"Stable up to {mark.LastStable}, visible up to {mark.LogEnd}, applied up to {partition.State.LogEndOffset}; it was stable up to {atLeast}.");
-        using var cursor = new PartitionCursor(partition, broker.Engine.Journal, 0, IsolationLevel.ReadCommitted);
+        using var cursor = new PartitionCursor(partition, 0, IsolationLevel.ReadCommitted);
         while (cursor.TryRead(1 << 20, out var run) == CursorStatus.Read)
             foreach (var record in TestBatch.RecordsIn(run))
                 Promises.Require(
