@@ -126,7 +126,7 @@ public sealed class ReadPathMuseumTests
             broker.Append("orders", 0, ("k", "plain"));
             if (isOnDisk)
                 broker.Engine.Checkpoint();
-            using var cursor = new PartitionCursor(broker.Find("orders"), broker.Engine.Journal, 0, IsolationLevel.ReadCommitted);
+            using var cursor = new PartitionCursor(broker.Find("orders"), 0, IsolationLevel.ReadCommitted);
             cursor.TryRead(1 << 20, out var run).Should().Be(CursorStatus.Read);
             TestBatch.RecordsIn(run).Single().Value.Should().Be("plain");
             var stoodAt = cursor.NextOffset;

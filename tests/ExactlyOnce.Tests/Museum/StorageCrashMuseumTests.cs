@@ -292,7 +292,7 @@ public sealed class StorageCrashMuseumTests
                     found.TryGetValue(key, out var there) && Number(there) >= Number(value), $"{key} was {Number(value)} and is {(there is null ? "lost" : Number(there))}.");
             var mark = broker.Find(Prices).VisibleMark;
             Promises.Require(mark.LogEnd >= _next, $"The log reached {_next} and ends at {mark.LogEnd}.");
-            using (var below = new PartitionCursor(broker.Find(Prices), broker.Engine.Journal, 0, IsolationLevel.ReadUncommitted))
+            using (var below = new PartitionCursor(broker.Find(Prices), 0, IsolationLevel.ReadUncommitted))
                 Promises.Require(LogStart == 0 || below.TryRead(1 << 20, out _) == CursorStatus.OutOfRange, "Deleted records can be read.");
             var start = broker.Find(Prices).View.LogStart;
             Promises.Require(start >= LogStart && records.All(record => record.Offset >= LogStart), $"The log began at {LogStart} and begins at {start}.");

@@ -246,7 +246,7 @@ public sealed class StorageIndexMuseumTests
     private static void AssertSearchesAsScan(StepBroker broker)
     {
         var records = new List<TestBatchRecord>();
-        using (var cursor = new PartitionCursor(broker.Find("orders"), broker.Engine.Journal, 0, IsolationLevel.ReadCommitted))
+        using (var cursor = new PartitionCursor(broker.Find("orders"), 0, IsolationLevel.ReadCommitted))
             while (cursor.TryRead(1 << 20, out var run) == CursorStatus.Read)
                 records.AddRange(TestBatch.RecordsIn(run));
         var partition = broker.Broker.Backend.GetPartition(new TopicPartition("orders", 0));

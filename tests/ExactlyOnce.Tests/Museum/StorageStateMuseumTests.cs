@@ -328,7 +328,7 @@ public sealed class StorageStateMuseumTests
         Promises.Require(
             mark.LastStable >= atLeast && mark.LastStable <= mark.LogEnd && mark.LogEnd <= partition.State.LogEndOffset,
             $"Stable up to {mark.LastStable}, visible up to {mark.LogEnd}, applied up to {partition.State.LogEndOffset}; it was stable up to {atLeast}.");
-        using var cursor = new PartitionCursor(partition, broker.Engine.Journal, 0, IsolationLevel.ReadCommitted);
+        using var cursor = new PartitionCursor(partition, 0, IsolationLevel.ReadCommitted);
         while (cursor.TryRead(1 << 20, out var run) == CursorStatus.Read)
             foreach (var record in TestBatch.RecordsIn(run))
                 Promises.Require(
