@@ -1,4 +1,5 @@
 using ExactlyOnce.Torture;
+using ExactlyOnce.Torture.Disks;
 using ExactlyOnce.Torture.Fuzzing;
 using ExactlyOnce.Torture.Kills;
 using ExactlyOnce.Torture.Planted;
@@ -14,6 +15,9 @@ if (args is [CopyChild.Name, ..])
 // One line a torture: its name on the command line, and what makes it.
 (string Name, Func<ITorture> Create)[] tortures =
 [
+    ("simulate", static () => new Simulate()),
+    ("exhaustive", static () => new ExhaustiveTorture()),
+    ("io", static () => new FaultTorture()),
     ("history", () => new HistoryTorture()),
     ("fuzz", () => new FuzzTorture()),
     ("bitflips", () => new BitFlipTorture()),

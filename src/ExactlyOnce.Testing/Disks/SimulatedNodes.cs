@@ -1,7 +1,14 @@
 namespace ExactlyOnce.Testing.Disks;
 
 /// <summary>A file or directory of <see cref="SimulatedDisk"/>.</summary>
-internal abstract class SimulatedNode;
+internal abstract class SimulatedNode
+{
+    /// <summary>The copy made by the copying that is going on; see <see cref="DiskCopy"/>.</summary>
+    public SimulatedNode? Twin { get; set; }
+
+    /// <summary>After a power cut a reader sees what the device has.</summary>
+    public abstract void ForgetCache();
+}
 
 /// <summary>A directory: what it holds, and what of that is durable.</summary>
 internal sealed class SimulatedDirectory : SimulatedNode
@@ -9,112 +16,61 @@ internal sealed class SimulatedDirectory : SimulatedNode
     public Dictionary<string, SimulatedNode> Current { get; } = new(StringComparer.Ordinal);
 
     public Dictionary<string, SimulatedNode> Durable { get; } = new(StringComparer.Ordinal);
+
+    public override void ForgetCache()
+    {
+        Current.Clear();
+        foreach (var (name, entry) in Durable)
+            Current[name] = entry;
+    }
 }
 
 /// <summary>A file: the page cache's image, and the device's.</summary>
 internal sealed class SimulatedFile : SimulatedNode
 {
-    public FileImage Current { get; private init; } = new();
+    public FileImage Current { get; private set; } = new();
 
     public FileImage Durable { get; private init; } = new();
 
+    /// <summary>Grows with each failure to write back; a handle that has not seen the newest is told at its next sync.</summary>
+    public int Errors { get; set; }
+
     public SimulatedFile Copy() => new() { Current = Current.Copy(), Durable = Durable.Copy() };
+
+    public override void ForgetCache() => Current = Durable.Copy();
 }
 
-/// <summary>The bytes of a file at one of the two places.</summary>
-internal sealed class FileImage
+/// <summary>Copies a graph of nodes, each once.</summary>
+internal sealed class DiskCopy : IDisposable
 {
-    private byte[] _bytes = [];
+    private readonly List<SimulatedNode> _originals = [];
 
-    public int Length { get; private set; }
+    public List<SimulatedNode> Copies { get; } = [];
 
-    public ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, Length);
-
-    public Span<byte> Writable => _bytes.AsSpan(0, Length);
-
-    public void Write(long position, ReadOnlySpan<byte> source)
+    public SimulatedNode Of(SimulatedNode node)
     {
-        if (position + source.Length > Length)
-            SetLength(position + source.Length);
-        source.CopyTo(_bytes.AsSpan((int)position));
+        if (node.Twin is { } twin)
+            return twin;
+        var copy = node is SimulatedFile file ? file.Copy() : (SimulatedNode)new SimulatedDirectory();
+        node.Twin = copy;
+        _originals.Add(node);
+        Copies.Add(copy);
+        if (node is SimulatedDirectory source)
+            CopyEntries(source, (SimulatedDirectory)copy);
+        return copy;
     }
 
-    public void SetLength(long length)
+    public void Dispose()
     {
-        var target = checked((int)length);
-        if (target > _bytes.Length)
-            Array.Resize(ref _bytes, Math.Max(target, _bytes.Length * 2));
-        if (target < Length)
-            _bytes.AsSpan(target, Length - target).Clear();
-        Length = target;
+        foreach (var original in _originals)
+            original.Twin = null;
     }
 
-    public FileImage Copy() => new() { _bytes = Bytes.ToArray(), Length = Length };
-}
-
-/// <summary>Something done and not yet synced; its owner is the file or directory whose sync makes it durable.</summary>
-internal abstract record PendingOperation(SimulatedNode Owner)
-{
-    /// <summary>Lets the operation reach the device.</summary>
-    public abstract void ApplyDurable();
-
-    /// <summary>The same operation on a copy of the disk.</summary>
-    public abstract PendingOperation On(Func<SimulatedNode, SimulatedNode> copyOf);
-}
-
-internal sealed record PendingWrite(SimulatedFile File, long Position, byte[] Bytes) : PendingOperation(File)
-{
-    public override void ApplyDurable() => File.Durable.Write(Position, Bytes);
-
-    public override PendingOperation On(Func<SimulatedNode, SimulatedNode> copyOf) => new PendingWrite((SimulatedFile)copyOf(File), Position, Bytes);
-
-    /// <summary>The write cut at the file's 512-byte sectors.</summary>
-    public IEnumerable<PendingWrite> Sectors()
+    private void CopyEntries(SimulatedDirectory source, SimulatedDirectory target)
     {
-        for (var at = 0; at < Bytes.Length;)
-        {
-            var end = (int)Math.Min(Bytes.Length, ((Position + at) / 512 + 1) * 512 - Position);
-            yield return new PendingWrite(File, Position + at, Bytes[at..end]);
-            at = end;
-        }
+        foreach (var (name, entry) in source.Current)
+            target.Current[name] = Of(entry);
+        foreach (var (name, entry) in source.Durable)
+            target.Durable[name] = Of(entry);
     }
-}
-
-internal sealed record PendingLength(SimulatedFile File, long Length) : PendingOperation(File)
-{
-    public override void ApplyDurable() => File.Durable.SetLength(Length);
-
-    public override PendingOperation On(Func<SimulatedNode, SimulatedNode> copyOf) => new PendingLength((SimulatedFile)copyOf(File), Length);
-}
-
-internal sealed record PendingLink(SimulatedDirectory Directory, string Name, SimulatedNode Node) : PendingOperation(Directory)
-{
-    public override void ApplyDurable() => Directory.Durable[Name] = Node;
-
-    public override PendingOperation On(Func<SimulatedNode, SimulatedNode> copyOf) => new PendingLink((SimulatedDirectory)copyOf(Directory), Name, copyOf(Node));
-}
-
-internal sealed record PendingUnlink(SimulatedDirectory Directory, string Name, SimulatedNode Node) : PendingOperation(Directory)
-{
-    public override void ApplyDurable()
-    {
-        if (Directory.Durable.TryGetValue(Name, out var node) && node == Node)
-            Directory.Durable.Remove(Name);
-    }
-
-    public override PendingOperation On(Func<SimulatedNode, SimulatedNode> copyOf) => new PendingUnlink((SimulatedDirectory)copyOf(Directory), Name, copyOf(Node));
-}
-
-/// <summary>Within one directory; atomic.</summary>
-internal sealed record PendingRename(SimulatedDirectory Directory, string Source, string Target, SimulatedNode Node) : PendingOperation(Directory)
-{
-    public override void ApplyDurable()
-    {
-        Directory.Durable[Target] = Node;
-        if (Directory.Durable.TryGetValue(Source, out var node) && node == Node)
-            Directory.Durable.Remove(Source);
-    }
-
-    public override PendingOperation On(Func<SimulatedNode, SimulatedNode> copyOf) =>
-        new PendingRename((SimulatedDirectory)copyOf(Directory), Source, Target, copyOf(Node));
 }

@@ -23,7 +23,6 @@ public sealed class TidyTests
         ["tests/ExactlyOnce.Tests/Clients/Pipelines/PipelineTests.cs"] = 700,
         ["tests/ExactlyOnce.Tests/Clients/Producing/ProducerTests.cs"] = 700,
         ["tests/ExactlyOnce.Tests/Engine/Log/CompactionTests.cs"] = 600,
-        ["src/ExactlyOnce.Testing/Disks/SimulatedDisk.cs"] = 500,
     };
 
     [Fact]

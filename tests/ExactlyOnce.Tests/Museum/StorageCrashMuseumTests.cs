@@ -25,7 +25,7 @@ public sealed class StorageCrashMuseumTests
             (disk, scene) => RollTwice(disk, scene.Promises),
             (_, _, line) => verbs.Any(verb => line.Contains(verb, StringComparison.Ordinal) && (met.Add(verb) || true)),
             PowerCuts.AllProfiles,
-            (disk, scene) => PowerCutTests.Survive(disk, scene.Promises.Copy(), cutAgain: true));
+            (disk, scene) => Survival.Require(disk, scene.Promises.Copy(), cutAgain: true));
 
         met.Should().BeEquivalentTo(verbs);
         cuts.Should().BeGreaterThan(200);
@@ -53,7 +53,7 @@ public sealed class StorageCrashMuseumTests
             {
                 if (scene.From > 0 && scene.Promises.AcknowledgedCount > scene.Acknowledged)
                     Promises.Require(!Manifest.Read(disk, Life.Root)!.IsClean, "Records were acknowledged, and the directory says that it was closed in order.");
-                PowerCutTests.Survive(disk, scene.Promises.Copy(), cutAgain: false);
+                Survival.Require(disk, scene.Promises.Copy(), cutAgain: false);
             });
 
         cuts.Should().BeGreaterThan(20);
@@ -81,7 +81,7 @@ public sealed class StorageCrashMuseumTests
                 CheckpointFile.Read(disk, Life.Root + "/" + manifest.CheckpointFile!).Partitions.Should().NotBeEmpty();
                 foreach (var folder in disk.List(Life.Root + "/topics"))
                     LeaderEpochFile.Read(disk, Life.Root + "/topics/" + folder.TrimEnd('/')).Length.Should().BeLessThan(2);
-                PowerCutTests.Survive(disk, scene.Promises.Copy(), cutAgain: false);
+                Survival.Require(disk, scene.Promises.Copy(), cutAgain: false);
             });
 
         cuts.Should().BeGreaterThan(50);

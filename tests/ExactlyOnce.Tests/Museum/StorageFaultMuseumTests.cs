@@ -74,7 +74,7 @@ public sealed class StorageFaultMuseumTests
                 }
                 var failed = disk.Trace[operation - 1].Split(' ')[2];
                 disk.Trace.Skip(operation).Where(IsJournalSync).Should().NotContain(line => line.EndsWith(failed, StringComparison.Ordinal), "a sync that failed once says nothing when it is repeated");
-                PowerCutTests.Survive(disk.Crash(profile, operation), promises, cutAgain);
+                Survival.Require(disk.Crash(profile, operation), promises, cutAgain);
             }
         }
         closings.Should().BeLessThan(10, "only a close goes on, and has nothing left to acknowledge");
@@ -192,7 +192,7 @@ public sealed class StorageFaultMuseumTests
             {
                 stops++;
             }
-            PowerCutTests.Survive(disk.Crash(position % 2 == 0 ? CrashProfile.LostSectors : CrashProfile.AllSurvive, position), promises, cutAgain: position % 4 == 0);
+            Survival.Require(disk.Crash(position % 2 == 0 ? CrashProfile.LostSectors : CrashProfile.AllSurvive, position), promises, cutAgain: position % 4 == 0);
             if (!isStopped && (fullness == Fullness.OneByteShort ? writes : disk.Operations) < position)
                 break;
         }

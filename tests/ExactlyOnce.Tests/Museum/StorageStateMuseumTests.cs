@@ -113,7 +113,7 @@ public sealed class StorageStateMuseumTests
             life.Engine.Journal.Failure.Should().BeNull();
             if (Manifest.Read(disk, Life.Root) is not { IsClean: true })
                 Assert.Fail($"Closed at operation {moment}, and the folder does not say so.");
-            PowerCutTests.Survive(disk.Crash(CrashProfile.AllSurvive, 0), promises, cutAgain: false);
+            Survival.Require(disk.Crash(CrashProfile.AllSurvive, 0), promises, cutAgain: false);
             closings++;
         }
         closings.Should().BeGreaterThan(60);

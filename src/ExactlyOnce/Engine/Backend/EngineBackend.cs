@@ -282,6 +282,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
                 return ToOffsets(names, found);
             // An open transaction decides about one of them: look again when one has ended.
             await ended.WaitAsync(cancellationToken);
+            await new SchedulerHop(Completions);
         }
     }
 

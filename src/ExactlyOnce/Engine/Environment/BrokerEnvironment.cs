@@ -26,6 +26,12 @@ internal abstract class BrokerEnvironment
     /// </summary>
     public abstract bool IsThreaded { get; }
 
+    /// <summary>
+    /// True when somebody else makes every step of the journal, one at a time: then enqueuing writes nothing, and only who must not return before something is durable
+    /// (opening, checkpoint, close) drives the journal itself. Only where <see cref="IsThreaded"/> is false.
+    /// </summary>
+    public virtual bool IsJournalStepped => false;
+
     /// <summary>Starts a named background thread; only called when <see cref="IsThreaded"/>.</summary>
     public abstract void StartThread(string name, Action loop);
 

@@ -31,6 +31,7 @@ internal sealed class JournalAppender : IDisposable
     {
         _files = files;
         _options = options;
+        // A tiny journal, as simulations use it by the million, does not pay for a large one's buffer.
         _staged = new byte[Math.Min(StagedBytesMax, options.FileBytes)];
     }
 

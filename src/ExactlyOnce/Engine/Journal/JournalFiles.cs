@@ -27,10 +27,7 @@ internal sealed class JournalFiles
         _spareMax = spareMax;
         _directory = Path.Combine(manifests.Directory, JournalFormat.DirectoryName);
         if (!_disk.DirectoryExists(_directory))
-        {
-            _disk.CreateDirectory(_directory);
-            _disk.SyncDirectory(manifests.Directory);
-        }
+            DurableDirectory.Create(_disk, _directory);
     }
 
     /// <summary>

@@ -16,7 +16,6 @@ internal sealed class SegmentAppender
     private readonly IDisk _disk;
     private readonly string _directory;
     private bool _mustBeginNewFile;
-    private bool _isFolderDoubtful;
 
     /// <param name="disk">Where.</param>
     /// <param name="directory">The partition's directory; created with the first segment.</param>
@@ -46,7 +45,7 @@ internal sealed class SegmentAppender
         try
         {
             if (segments.Count == 0)
-                CreateDirectory();
+                DurableDirectory.Create(_disk, _directory);
             using var run = new Run(this, segments, aborted, rules);
             foreach (var piece in slice.Runs)
                 run.Append(piece);
@@ -80,29 +79,6 @@ internal sealed class SegmentAppender
         {
             _mustBeginNewFile |= failed;
         }
-    }
-
-    private void CreateDirectory()
-    {
-        // A folder whose entry could not be made durable is made anew: another sync would succeed and say nothing.
-        if (_isFolderDoubtful)
-            RemoveDirectory();
-        _isFolderDoubtful = true;
-        _disk.CreateDirectory(_directory);
-        // Also when it exists: a process that was killed may have created it without getting this far, and then only the page cache knows its name.
-        if (Path.GetDirectoryName(_directory) is { Length: > 0 } parent)
-            _disk.SyncDirectory(parent);
-        _isFolderDoubtful = false;
-    }
-
-    // Nothing in it counts: the partition has no segments yet.
-    private void RemoveDirectory()
-    {
-        if (!_disk.DirectoryExists(_directory))
-            return;
-        foreach (var name in _disk.List(_directory))
-            _disk.Delete(Path.Combine(_directory, name));
-        _disk.DeleteDirectory(_directory);
     }
 
     /// <summary>One call of <see cref="SegmentAppender.Append"/>.</summary>

@@ -205,8 +205,11 @@ internal sealed class Partition : IPartitionViewSource
         Marks.Add(new Mark(lsn, State.LogEndOffset, State.LastStableOffset), _journal?.VisibleLsn ?? lsn);
     }
 
-    /// <summary>Applies a piece of a replayed frame: the same change, from bytes. Only at recovery, before anybody else knows the partition.</summary>
-    public void Replay(PartitionPiece piece, ReadOnlySpan<byte> payload, long lsn, long frameTimeMs)
+    /// <summary>
+    /// Applies a piece of a replayed frame: the same change, from bytes. Only at recovery, before anybody else knows the partition. Answers the files that the change lets go of, as
+    /// <see cref="MoveLogStart"/> does.
+    /// </summary>
+    public IReadOnlyList<SegmentFile> Replay(PartitionPiece piece, ReadOnlySpan<byte> payload, long lsn, long frameTimeMs)
     {
         var staged = PartitionPieces.Read(piece, payload, frameTimeMs);
         if (piece == PartitionPiece.Batch)
@@ -218,9 +221,8 @@ internal sealed class Partition : IPartitionViewSource
         }
         _staged = staged;
         ApplyStaged(lsn);
-        // What lies in front of it is listed by no checkpoint any more, and its files are left over for the next opening.
-        if (piece == PartitionPiece.LogStart)
-            BeginViewAt(State.LogStartOffset);
+        // Readers go by the view: a start that only the state knew would show them what was deleted.
+        return piece == PartitionPiece.LogStart ? BeginViewAt(State.LogStartOffset) : [];
     }
 
     /// <summary>Replaces where the bytes are. Under <see cref="Lock"/>.</summary>

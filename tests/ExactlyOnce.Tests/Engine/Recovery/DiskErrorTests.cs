@@ -1,4 +1,5 @@
 using ExactlyOnce.Testing.Disks;
+using ExactlyOnce.Testing.Workloads;
 using Xunit.Abstractions;
 
 namespace ExactlyOnce.Tests.Engine.Recovery;
@@ -25,7 +26,7 @@ public sealed class DiskErrorTests(ITestOutputHelper output)
                 stops += PlayAndFail(disk, operation, out var promises) ? 1 : 0;
                 more = disk.Operations >= operation;
                 var profile = operation / Chunks % 2 == 0 ? CrashProfile.LostSectors : CrashProfile.AllSurvive;
-                PowerCutTests.Survive(disk.Crash(profile, (int)operation), promises, cutAgain: false);
+                Survival.Require(disk.Crash(profile, (int)operation), promises, cutAgain: false);
                 cases++;
             }
             catch (Exception exception)
@@ -51,7 +52,7 @@ public sealed class DiskErrorTests(ITestOutputHelper output)
         life.Engine.Journal.Failure.Should().BeNull();
         life.Run(now => now.SendAsync(Life.Plain, 0));
         life.Engine.Checkpoint();
-        PowerCutTests.Survive(disk.Crash(CrashProfile.LostSectors, 1), promises, cutAgain: true);
+        Survival.Require(disk.Crash(CrashProfile.LostSectors, 1), promises, cutAgain: true);
     }
 
     public static TheoryData<int, FaultKind> Cases()

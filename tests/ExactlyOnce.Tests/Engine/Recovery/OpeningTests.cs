@@ -5,6 +5,7 @@ using ExactlyOnce.Kernel.Partitions;
 using ExactlyOnce.Kernel.Records;
 using ExactlyOnce.Tests.Engine.Disk;
 using ExactlyOnce.Testing.Disks;
+using ExactlyOnce.Testing.Workloads;
 
 namespace ExactlyOnce.Tests.Engine.Recovery;
 

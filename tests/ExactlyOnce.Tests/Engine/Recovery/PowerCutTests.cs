@@ -1,4 +1,5 @@
 using ExactlyOnce.Testing.Disks;
+using ExactlyOnce.Testing.Workloads;
 using Xunit.Abstractions;
 
 namespace ExactlyOnce.Tests.Engine.Recovery;
@@ -31,7 +32,7 @@ public sealed class PowerCutTests(ITestOutputHelper output)
         var (disk, promises) = (new SimulatedDisk(), new Promises());
         var life = Script.Play(disk, promises);
         promises.CheckAcknowledged(life.Run(now => now.ReadRecordsAsync(IsolationLevel.ReadUncommitted)));
-        Survive(disk.Crash(CrashProfile.AllSurvive, 0), promises, cutAgain: false);
+        Survival.Require(disk.Crash(CrashProfile.AllSurvive, 0), promises, cutAgain: false);
         promises.AcknowledgedCount.Should().BeGreaterThan(50);
     }
 
@@ -47,7 +48,7 @@ public sealed class PowerCutTests(ITestOutputHelper output)
                 var (profile, seed) = s_damages[damage];
                 try
                 {
-                    Survive(disk.Crash(profile, seed + (int)operation), promisesOf(), cutAgain: (operation / Chunks + damage) % 2 == 0);
+                    Survival.Require(disk.Crash(profile, seed + (int)operation), promisesOf(), cutAgain: (operation / Chunks + damage) % 2 == 0);
                     cases++;
                 }
                 catch (Exception exception)
@@ -72,7 +73,7 @@ public sealed class PowerCutTests(ITestOutputHelper output)
             {
                 try
                 {
-                    Survive(damaged.Crash(s_damages[second % s_damages.Length].Profile, second), promisesOf(), cutAgain: false);
+                    Survival.Require(damaged.Crash(s_damages[second % s_damages.Length].Profile, second), promisesOf(), cutAgain: false);
                     cases++;
                 }
                 catch (Exception exception)
@@ -122,30 +123,6 @@ public sealed class PowerCutTests(ITestOutputHelper output)
         {
         }
         return disk.HasCrashed;
-    }
-
-    /// <summary>Opens, checks, writes on, opens once more: in order, or after another power cut.</summary>
-    internal static void Survive(SimulatedDisk disk, Promises promises, bool cutAgain, Durability durability = Durability.Flushed)
-    {
-        var life = Life.Open(disk, promises, durability);
-        var found = CheckAndAdopt(life, promises);
-        life.Run(Script.GoOnAsync);
-        var before = CheckAndAdopt(life, promises);
-        Promises.Require(found.Records.All(pair => before.Records[pair.Key] == pair.Value), "Writing on changed what was there.");
-        if (cutAgain)
-            disk = disk.Crash(CrashProfile.LostSectors, 77);
-        else
-            life.Run(now => now.CloseAsync());
-        var again = CheckAndAdopt(Life.Open(disk, promises, durability), promises);
-        Promises.Require(again.IsSameAs(before), "The second opening shows something else than there was before.");
-    }
-
-    private static LogImage CheckAndAdopt(Life life, Promises promises)
-    {
-        var image = life.Run(now => now.ReadAsync());
-        promises.Check(image, image.Records.Keys.Any(at => at.Topic == Life.Named.Name) ? life.Run(now => now.LastImportedAsync()) : -1);
-        promises.Adopt(image);
-        return image;
     }
 
     private static InvalidOperationException Failed(Exception cause, long operation, CrashProfile profile, SimulatedDisk disk) =>

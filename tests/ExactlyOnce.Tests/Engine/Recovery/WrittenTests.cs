@@ -1,4 +1,5 @@
 using ExactlyOnce.Testing.Disks;
+using ExactlyOnce.Testing.Workloads;
 using Xunit.Abstractions;
 
 namespace ExactlyOnce.Tests.Engine.Recovery;
@@ -43,7 +44,7 @@ public sealed class WrittenTests(ITestOutputHelper output)
         disk.CrashAt(operation);
         try
         {
-            Script.Play(disk, promises, durability: Durability.Written);
+            Script.Play(disk, promises, scale: LifeScale.Written);
         }
         catch (Exception) when (disk.HasCrashed)
         {
@@ -55,7 +56,7 @@ public sealed class WrittenTests(ITestOutputHelper output)
     {
         try
         {
-            PowerCutTests.Survive(disk.Crash(damage, (int)operation), promises, cutAgain: false, Durability.Written);
+            Survival.Require(disk.Crash(damage, (int)operation), promises, cutAgain: false, LifeScale.Written);
         }
         catch (Exception exception)
         {

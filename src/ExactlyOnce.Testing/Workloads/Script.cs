@@ -1,6 +1,6 @@
 using ExactlyOnce.Engine.Disk;
 
-namespace ExactlyOnce.Tests.Engine.Recovery;
+namespace ExactlyOnce.Testing.Workloads;
 
 /// <summary>
 /// What the broker does while the disk is being tormented: every kind of write there is, checkpoints in between, segment and journal rolls, a clean close and opening in the
@@ -12,10 +12,10 @@ internal static class Script
     private const int BulkBytes = 11_000;
 
     /// <summary>Plays it to its end, or until it throws. The broker stays open, as it is when a machine dies.</summary>
-    public static Life Play(IDisk disk, Promises promises, Action<Life>? opened = null, Func<Life, Task>? checkpoint = null, Durability durability = Durability.Flushed)
+    public static Life Play(IDisk disk, Promises promises, Action<Life>? opened = null, Func<Life, Task>? checkpoint = null, LifeScale? scale = null)
     {
         var take = checkpoint ?? (static life => { life.Engine.Checkpoint(); return Task.CompletedTask; });
-        var life = Life.Open(disk, promises, durability);
+        var life = Life.Open(disk, promises, scale);
         opened?.Invoke(life);
         life.Run(first => first.CreateTopicsAsync());
         for (var round = 0; round < Rounds; round++)
@@ -24,7 +24,7 @@ internal static class Script
             if (round != Rounds / 2)
                 continue;
             life.Run(now => now.CloseAsync());
-            life = Life.Open(disk, promises, durability);
+            life = Life.Open(disk, promises, scale);
             opened?.Invoke(life);
         }
         life.Run(async last =>
@@ -41,6 +41,8 @@ internal static class Script
     public static async Task GoOnAsync(Life life)
     {
         await life.CreateTopicsAsync();
+        await life.DecideAsync(commit: true);
+        await life.RetrySignedAsync();
         for (var partition = 0; partition < 3; partition++)
             await life.SendAsync(Life.Plain, partition);
         await life.SendAsync(Life.Input, 0);

@@ -1,18 +1,18 @@
 using ExactlyOnce.Clients;
-using ExactlyOnce.Engine;
 using ExactlyOnce.Engine.Backend;
 using ExactlyOnce.Engine.Disk;
 using ExactlyOnce.Testing.Simulation;
 
-namespace ExactlyOnce.Tests.Engine.Recovery;
+namespace ExactlyOnce.Testing.Workloads;
 
 /// <summary>
 /// A broker on a simulated disk and the clients that a script uses: one run of one process. What it is promised goes into the <see cref="Promises"/>, which outlive it.
 /// </summary>
-internal sealed class Life
+internal sealed partial class Life
 {
     public const string Root = "/data";
     public const string Group = "totals";
+    public const string Readers = "readers";
 
     public static readonly Topic<string, string> Plain = Topic.Create("plain", Serdes.Utf8, Serdes.Utf8);
     public static readonly Topic<string, string> Bulk = Topic.Create("bulk", Serdes.Utf8, Serdes.Utf8);
@@ -20,27 +20,20 @@ internal sealed class Life
     public static readonly Topic<string, string> Input = Topic.Create("input", Serdes.Utf8, Serdes.Utf8);
     public static readonly Topic<string, string> Output = Topic.Create("output", Serdes.Utf8, Serdes.Utf8);
 
-    public static readonly (Topic<string, string> Topic, int Partitions)[] Topics = [(Plain, 3), (Bulk, 1), (Named, 2), (Input, 2), (Output, 3)];
-
     private readonly StepEnvironment _environment;
     private readonly Promises _promises;
+    private readonly LifeScale _scale;
     private readonly Dictionary<string, Producer<string, string>> _producers = [];
     private TransactionalProducer? _checkout;
 
-    private Life(IDisk disk, Promises promises, Durability durability)
+    private Life(IDisk disk, Promises promises, LifeScale scale)
     {
-        _environment = new StepEnvironment(disk);
+        _environment = new StepEnvironment(disk, ++promises.Lives);
+        if (promises.Now > _environment.Clock.GetUtcNow())
+            _environment.Clock.SetUtcNow(promises.Now);
         _promises = promises;
-        var options = new EngineOptions
-        {
-            Directory = Root,
-            Durability = durability,
-            // As small as it goes, so that a short script rolls through several files.
-            JournalFileBytes = 128 << 10,
-            CheckpointBytes = 1 << 20,
-            TailBytesMax = 4 << 20,
-        };
-        Engine = BrokerEngine.Open(_environment, options);
+        _scale = scale;
+        Engine = BrokerEngine.Open(_environment, scale.Engine);
         Broker = new Broker(new EngineBackend(Engine), new BrokerOptions { Directory = Root, Environment = _environment });
     }
 
@@ -48,7 +41,7 @@ internal sealed class Life
 
     public BrokerEngine Engine { get; }
 
-    public static Life Open(IDisk disk, Promises promises, Durability durability = Durability.Flushed) => new(disk, promises, durability);
+    public static Life Open(IDisk disk, Promises promises, LifeScale? scale = null) => new(disk, promises, scale ?? LifeScale.Usual);
 
     /// <summary>Runs a piece of the script to its end.</summary>
     public void Run(Func<Life, Task> work) => _environment.Run(() => work(this));
@@ -57,13 +50,9 @@ internal sealed class Life
 
     public async Task CreateTopicsAsync()
     {
-        foreach (var (topic, partitions) in Topics)
-            if (Broker.Admin.DescribeTopic(topic.Name) is null)
-                await Broker.Admin.CreateTopicAsync(topic.Name, options =>
-                {
-                    options.Partitions = partitions;
-                    options.SegmentBytes = 32 << 10;
-                });
+        foreach (var (topic, partitions, configure) in _scale.Topics)
+            if (Broker.Admin.DescribeTopic(topic) is null)
+                await CreateTopicAsync(topic, partitions, configure);
     }
 
     public async Task SendAsync(Topic<string, string> topic, int partition, int padding = 0)
@@ -81,11 +70,12 @@ internal sealed class Life
         if (!_producers.TryGetValue(Named.Name, out var producer))
             _producers[Named.Name] = producer = Broker.CreateProducer(Named).WithIdentity("import").Build();
         var next = (await producer.GetLastSourceSequenceAsync() ?? -1) + 1;
+        if (next > 0)
+            Promises.Require((await ImportAsync(producer, next - 1)).IsDuplicate, $"Sequence {next - 1} is remembered, and was taken once more.");
         for (var sequence = next; sequence < next + count; sequence++)
         {
             var value = _promises.Attempt($"import#{sequence}");
-            var at = await producer.SendAsync(
-                new ProducerRecord<string, string>("key", value) { Partition = (int)(sequence % 2), SourceSequence = sequence });
+            var at = await ImportAsync(producer, sequence);
             Promises.Require(!at.IsDuplicate, $"Sequence {sequence} was above the last one and is called a duplicate.");
             _promises.Acknowledge(at, value);
         }
@@ -102,15 +92,11 @@ internal sealed class Life
     public async Task TransactAsync(bool commit)
     {
         var (written, transaction) = await BeginAsync();
-        if (commit)
+        await using (transaction)
         {
-            written.Fate = Fate.Unknown;
-            await transaction.CommitAsync();
-            written.Fate = Fate.Committed;
-        }
-        else
-        {
-            await transaction.AbortAsync();
+            _promises.Note(written, commit ? Fate.Unknown : Fate.Aborted, Preparation.None, isAnswer: false);
+            await (commit ? transaction.CommitAsync() : transaction.AbortAsync());
+            _promises.Note(written, commit ? Fate.Committed : Fate.Aborted, Preparation.None, isAnswer: true);
         }
     }
 
@@ -133,42 +119,76 @@ internal sealed class Life
         await new SchedulerHop(_environment.Completions);
     }
 
-    /// <summary>All that read_committed sees, and the pipeline's offsets.</summary>
+    /// <summary>All that read_committed sees, and what the broker says of topics, offsets and prepared transactions.</summary>
     public async Task<LogImage> ReadAsync()
     {
         var image = await ReadRecordsAsync();
-        if (Broker.Admin.DescribeTopic(Input.Name) is not null)
-            foreach (var (partition, offset) in await Broker.Admin.GetGroupOffsetsAsync(Group, Input.Name))
-                image.Committed[partition] = offset.Offset;
+        await AddOffsetsAsync(Group, Input.Name, image.Committed);
+        await AddOffsetsAsync(Readers, Plain.Name, image.Noted);
+        foreach (var prepared in await Broker.Admin.ListPreparedTransactionsAsync())
+            image.Prepared.Add(prepared.TransactionalId, prepared.Token);
         return image;
     }
 
     public async Task<LogImage> ReadRecordsAsync(IsolationLevel isolation = IsolationLevel.ReadCommitted)
     {
         var image = new LogImage();
-        foreach (var (topic, partitions) in Topics)
+        foreach (var topic in Broker.Admin.ListTopics())
         {
-            if (Broker.Admin.DescribeTopic(topic.Name) is null)
+            if (topic.IsInternal)
                 continue;
-            await using var consumer = Broker.CreateConsumer(topic).StartFrom(StartFrom.Earliest).WithIsolation(isolation).Build();
+            image.Topics.Add(topic.Name, topic.Partitions);
+            await using var consumer = Broker.CreateConsumer(Topic.Create(topic.Name, Serdes.Utf8, Serdes.Utf8)).StartFrom(StartFrom.Earliest).WithIsolation(isolation).Build();
             await foreach (var record in consumer.ReadToEndAsync())
                 image.Add(record.TopicPartition, record.Offset, Promises.NameOf(record.Value));
         }
+        foreach (var partition in Engine.Partitions.InOrder())
+        {
+            if (!image.Topics.ContainsKey(partition.Name.Topic))
+                continue;
+            image.Starts.Add(partition.Name, partition.View.LogStart);
+            Promises.Require(partition.View.LogStart == partition.State.LogStartOffset, $"Readers of {partition.Name} see another log start than its state says.");
+        }
         return image;
+    }
+
+    private async Task CreateTopicAsync(string topic, int partitions, Action<TopicOptions>? configure)
+    {
+        _promises.NoteTopic(topic, partitions, isAnswer: false);
+        await Broker.Admin.CreateTopicAsync(topic, options =>
+        {
+            options.Partitions = partitions;
+            options.SegmentBytes = _scale.SegmentBytes;
+            configure?.Invoke(options);
+        });
+        _promises.NoteTopic(topic, partitions, isAnswer: true);
+    }
+
+    private static async ValueTask<RecordMetadata> ImportAsync(Producer<string, string> producer, long sequence) => await producer.SendAsync(
+        new ProducerRecord<string, string>("key", $"import#{sequence}") { Partition = (int)(sequence % 2), SourceSequence = sequence });
+
+    private async Task AddOffsetsAsync(string group, string topic, Dictionary<TopicPartition, long> target)
+    {
+        if (Broker.Admin.DescribeTopic(topic) is null)
+            return;
+        foreach (var (partition, offset) in await Broker.Admin.GetGroupOffsetsAsync(group, topic))
+            target[partition] = offset.Offset;
     }
 
     private async Task<(WrittenTransaction Written, Transaction Transaction)> BeginAsync()
     {
         _checkout ??= await Broker.CreateTransactionalProducerAsync("checkout", new TransactionalProducerOptions { BatchSize = 512 });
-        var transaction = await _checkout.BeginTransactionAsync();
-        var written = _promises.NewTransaction();
-        foreach (var (topic, partition) in new[] { (Plain, 0), (Plain, 2), (Output, 1), (Plain, 0) })
+        var (written, transaction) = (_promises.NewTransaction(), await _checkout.BeginTransactionAsync());
+        try
         {
-            // Larger than a batch, so that it is in the log before the transaction ends.
-            var value = _promises.NewValue("transaction", 600);
-            written.Values.Add(Promises.NameOf(value));
-            await transaction.SendAsync(topic, new ProducerRecord<string, string>("key", value) { Partition = partition });
+            await WriteAsync((written, transaction), (Plain, 0), (Plain, 2), (Output, 1), (Plain, 0));
+            return (written, transaction);
         }
-        return (written, transaction);
+        catch
+        {
+            // One that is left open would stand in the way of the producer's next.
+            await transaction.DisposeAsync();
+            throw;
+        }
     }
 }
