@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using ExactlyOnce.Testing.Simulation;
 
@@ -11,9 +12,12 @@ internal sealed class Simulate : ITorture
 {
     private const long CrashesByDefault = 10_000;
 
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
+
     private readonly Lock _lock = new();
     private readonly List<string> _failures = [];
     private readonly List<string> _noted = [];
+    private Running[] _running = [];
     private ulong _next;
     private ulong _end;
 
@@ -26,20 +30,36 @@ internal sealed class Simulate : ITorture
         _end = options.Others.ContainsKey("seeds") ? _next + Number(options, "seeds", 1) : ulong.MaxValue;
         var crashes = options.Cases ?? (options.Others.ContainsKey("seeds") || options.Limit is not null ? long.MaxValue : CrashesByDefault);
         var deadline = options.Limit ?? TimeSpan.MaxValue;
-        var workers = Enumerable.Range(0, threads).Select(_ => new Thread(() => Work(options, progress, crashes, deadline))).ToArray();
+        _running = new Running[threads];
+        var workers = Enumerable.Range(0, threads).Select(index => new Thread(() => Work(index, options, progress, crashes, deadline)) { IsBackground = true }).ToArray();
         foreach (var worker in workers)
             worker.Start();
-        foreach (var worker in workers)
-            worker.Join();
+        while (!Array.TrueForAll(workers, worker => worker.Join(TimeSpan.FromSeconds(0.2))) && FindEndless() is null)
+        {
+        }
+        if (FindEndless() is { } endless)
+            return [string.Create(CultureInfo.InvariantCulture, $"failing seed: {endless} (it has not ended in {s_patience})")];
         return [.. _failures, .. _noted];
     }
 
-    private void Work(TortureOptions options, Progress progress, long crashes, TimeSpan deadline)
+    /// <summary>A broker that waits for ever ends no run by itself.</summary>
+    private ulong? FindEndless()
+    {
+        for (var worker = 0; worker < _running.Length; worker++)
+            if (Volatile.Read(ref _running[worker].Since) is var since and not 0 && Stopwatch.GetElapsedTime(since) > s_patience)
+                return _running[worker].Seed;
+        return null;
+    }
+
+    private void Work(int worker, TortureOptions options, Progress progress, long crashes, TimeSpan deadline)
     {
         var stepsMax = (int)Number(options, "operations", 20_000);
         while (progress.Counted("crashes") < crashes && progress.Elapsed < deadline && TryTakeSeed(out var seed))
         {
+            _running[worker].Seed = seed;
+            Volatile.Write(ref _running[worker].Since, Stopwatch.GetTimestamp());
             var result = Simulator.Run(seed, stepsMax);
+            Volatile.Write(ref _running[worker].Since, 0);
             progress.Count("crashes", result.Counts.Crashes);
             progress.Count("runs");
             progress.Count("openings", result.Counts.Openings);
@@ -84,4 +104,11 @@ internal sealed class Simulate : ITorture
 
     private static ulong Number(TortureOptions options, string name, ulong otherwise) =>
         options.Others.TryGetValue(name, out var text) && ulong.TryParse(text.Replace("_", "", StringComparison.Ordinal), CultureInfo.InvariantCulture, out var number) ? number : otherwise;
+
+    /// <summary>What a worker is at; since 0 between two runs.</summary>
+    private struct Running
+    {
+        public ulong Seed;
+        public long Since;
+    }
 }

@@ -40,8 +40,6 @@ internal sealed class SentBatch
 
     public BatchHeader Header { get; }
 
-    public ReadOnlyMemory<byte> Bytes => _bytes;
-
     public long SentWallMs { get; }
 
     public BatchFate Fate { get; private set; } = BatchFate.Pending;

@@ -116,7 +116,13 @@ internal sealed class TransactionalClient(SimulatedBroker broker, TransactionDoo
     private async Task EndAsync(bool commit, SimulationRandom random)
     {
         var isRepeated = _isEndUnknown;
-        var positions = isRepeated ? _positions : commit && random.OneIn(3) ? PickPositions(random) : null;
+        var positions = isRepeated ? SamePositions() : commit && random.OneIn(3) ? PickPositions(random) : null;
+        // A client of generation 1 says nothing about a transaction that it has told nobody of.
+        if (door.SurvivesBroker && !isRepeated && positions is null && _sent.Count == 0)
+        {
+            Finish(null, commit, _transaction!.Value);
+            return;
+        }
         var (process, transaction, ended) = (Process, _transaction!.Value, door.Identity);
         var noted = positions is null ? 0 : Broker.Invoke(process, new CommitOffsets(positions.Group, positions.Named, transaction));
         var end = Broker.Invoke(process, new EndTransaction(transaction, commit));
@@ -161,6 +167,10 @@ internal sealed class TransactionalClient(SimulatedBroker broker, TransactionDoo
         if (door.RestartsSequences)
             _sequences.Clear();
     }
+
+    /// <summary>What the end that was not answered carried; nothing when the topic is another one by now, whose positions they are not.</summary>
+    private TransactionPositions? SamePositions() => _positions is { } positions && positions.Offsets.Keys.All(
+        name => Broker.Engine.Partitions.Find(name) is { } partition && positions.Named.ContainsKey(Broker.NameOf(partition))) ? positions : null;
 
     private TransactionPositions? PickPositions(SimulationRandom random)
     {
