@@ -34,6 +34,8 @@ internal sealed partial class Life
         _promises = promises;
         _scale = scale;
         Engine = BrokerEngine.Open(_environment, scale.Engine);
+        // Every meter is in a list of the runtime until it is disposed, and its gauges hold the broker: a life that ends without a close would keep its disk for ever.
+        Engine.Meter.Dispose();
         Broker = new Broker(new EngineBackend(Engine), new BrokerOptions { Directory = Root, Environment = _environment });
     }
 
