@@ -9,6 +9,7 @@ namespace ExactlyOnce.Benchmarks;
 internal static class SendCost
 {
     private const int Rounds = 12;
+    private const int RecordsPerBatch = 500;
 
     private static readonly Topic<NoKey, int> s_topic = Topic.Create("figures", Payload.Serde);
 
@@ -26,7 +27,34 @@ internal static class SendCost
             for (var i = 0; i < count; i++)
                 producer.SendAsync(default, Payload.Bytes).GetAwaiter().GetResult();
         });
+        await MeasureHandOverAsync(broker, count / RecordsPerBatch);
         return 0;
+    }
+
+    /// <summary>A consumer waits, a batch is posted, the consumer gets it: what that leaves to the garbage collector on all threads together.</summary>
+    private static async Task MeasureHandOverAsync(Broker broker, int rounds)
+    {
+        await broker.Admin.CreateTopicAsync("handed", topic => topic.RetainBytes = 2 << 20);
+        var handed = Topic.Create("handed", Payload.Serde);
+        await using var producer = broker.CreateProducer(handed).WithLinger(TimeSpan.FromMilliseconds(1)).WithBatchSize(1 << 20).Build();
+        await using var consumer = broker.CreateConsumer(handed).StartFrom(StartFrom.Earliest).Build();
+        await using var batches = consumer.ReadBatchesAsync().GetAsyncEnumerator();
+        await producer.SendAsync(default, Payload.Bytes);
+        await batches.MoveNextAsync();
+        var (before, clock) = (0L, 0L);
+        for (var round = -rounds; round < rounds; round++)
+        {
+            if (round == 0)
+                (before, clock) = (GC.GetTotalAllocatedBytes(precise: true), Stopwatch.GetTimestamp());
+            var next = batches.MoveNextAsync();
+            for (var i = 0; i < RecordsPerBatch; i++)
+                await producer.PostAsync(default, Payload.Bytes);
+            await producer.FlushAsync();
+            await next;
+        }
+        var bytes = GC.GetTotalAllocatedBytes(precise: true) - before;
+        var elapsed = Stopwatch.GetElapsedTime(clock).TotalNanoseconds;
+        Console.WriteLine($"{$"{RecordsPerBatch} records posted, waited for, read",-44} {elapsed / rounds,12:N1} {"",14} {(double)bytes / rounds,12:N2}");
     }
 
     private static void MeasureParts(int count)

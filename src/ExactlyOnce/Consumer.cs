@@ -201,8 +201,9 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         await _session.StartAsync(cancellationToken).ConfigureAwait(false);
-        foreach (var partition in _session.Partitions)
-            partition.SeekTo(StartFrom.Timestamp(time).Resolve(partition.Partition, _options.Isolation, time));
+        // All are announced before the first is looked up, so that a seek that is asked for meanwhile is the later one.
+        foreach (var (partition, number) in _session.Partitions.Select(partition => (partition, partition.BeginSeek())).ToList())
+            partition.SeekTo(StartFrom.Timestamp(time).Resolve(partition.Partition, _options.Isolation, time), number);
         _session.Wake();
     }
 

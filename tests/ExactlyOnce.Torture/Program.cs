@@ -15,6 +15,7 @@ if (args is [CopyChild.Name, ..])
 // One line a torture: its name on the command line, and what makes it.
 (string Name, Func<ITorture> Create)[] tortures =
 [
+    ("simulate", static () => new Simulate()),
     ("exhaustive", static () => new ExhaustiveTorture()),
     ("io", static () => new FaultTorture()),
     ("history", () => new HistoryTorture()),

@@ -21,6 +21,9 @@ internal sealed class FuzzTarget(string name, FuzzBody body)
     /// <summary>Real inputs, made by the product.</summary>
     public Func<IEnumerable<byte[]>> Seeds { get; init; } = () => [];
 
+    /// <summary>Makes what every execution needs: once, so that no execution pays for it.</summary>
+    public Action Prepare { get; init; } = () => { };
+
     public int InputBytesMax { get; init; } = 2048;
 
     /// <summary>What an execution may allocate for each byte of input; more than 4 where small items on disk become objects in memory.</summary>

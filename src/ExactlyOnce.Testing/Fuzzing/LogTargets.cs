@@ -21,11 +21,11 @@ internal static class LogTargets
         var segment = new Lazy<SampleSegment>(SampleSegment.Find);
         yield return new FuzzTarget("indexes", input => ReadThroughIndexes(input, segment.Value))
         {
-            Seeds = () => [segment.Value.Indexes], AllocatedBytesBase = 1 << 20,
+            Prepare = () => _ = segment.Value, Seeds = () => [segment.Value.Indexes], AllocatedBytesBase = 1 << 20,
         };
         yield return new FuzzTarget("segment", input => ReadSegment(input, segment.Value))
         {
-            Refusal = typeof(DamagedStorageException), Seeds = () => [segment.Value.Log[..segment.Value.EndOfFirstBatches(4096)]], FixUp = FixSegment, InputBytesMax = 8192, AllocatedBytesBase = 1 << 20,
+            Prepare = () => _ = segment.Value, Refusal = typeof(DamagedStorageException), Seeds = () => [segment.Value.Log[..segment.Value.EndOfFirstBatches(4096)]], FixUp = FixSegment, InputBytesMax = 8192, AllocatedBytesBase = 1 << 20,
         };
     }
 

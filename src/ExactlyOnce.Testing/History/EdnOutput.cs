@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace ExactlyOnce.Testing.History;
 
-/// <summary>Lines of an EDN history in their order. An operation whose content is not known yet (a transaction that runs) holds back the lines behind it.</summary>
+/// <summary>
+/// Lines of an EDN history in their order. An operation whose content is not known yet (a transaction that runs) holds back the lines behind it.
+/// </summary>
 internal sealed class EdnOutput(TextWriter output)
 {
     private readonly Queue<(EdnOperation Operation, string? Type, long TimeMs)> _waiting = new();

@@ -3,14 +3,15 @@ using System.Globalization;
 namespace ExactlyOnce.Testing.History;
 
 /// <summary>
-/// Writes a history in the form of Jepsen's <c>jepsen.tests.kafka</c> workload, one EDN map per line, so that its checker and Elle can judge it again. That form is described in the docstring of
-/// the namespace (jepsen/src/jepsen/tests/kafka.clj in jepsen-io/jepsen): <c>:f</c> is <c>:send</c>, <c>:poll</c>, <c>:txn</c>, <c>:assign</c> or <c>:subscribe</c>, <c>:value</c> a vector of
-/// <c>[:send key value]</c>, answered as <c>[:send key [offset value]]</c>, and of <c>[:poll]</c>, answered as <c>[:poll {key [[offset value] ...]}]</c>; keys are integers that stand
-/// for partitions.
+/// Writes a history in the form of Jepsen's <c>jepsen.tests.kafka</c> workload, one EDN map per line, so that its checker and Elle can judge it again.
+/// That form is described in the docstring of the namespace (jepsen/src/jepsen/tests/kafka.clj in jepsen-io/jepsen): <c>:f</c> is <c>:send</c>,
+/// <c>:poll</c>, <c>:txn</c>, <c>:assign</c> or <c>:subscribe</c>, <c>:value</c> a vector of <c>[:send key value]</c>, answered as <c>[:send key [offset
+/// value]]</c>, and of <c>[:poll]</c>, answered as <c>[:poll {key [[offset value] ...]}]</c>; keys are integers that stand for partitions.
 /// <para>
-/// What differs is translated. A Jepsen process does one thing at a time and is not used again after <c>:info</c>: each consumer and each session becomes a process, and one that has several calls
-/// running becomes several. A transaction is one operation there: it is written where it began, once its end is known. A scan is an <c>:assign</c> from the beginning and a poll.
-/// Reads of read_uncommitted consumers, retries, offsets and facts have no form there and are left out.
+/// What differs is translated. A Jepsen process does one thing at a time and is not used again after <c>:info</c>: each consumer and each session becomes
+/// a process, and one that has several calls running becomes several. A transaction is one operation there: it is written where it began, once its end is
+/// known. A scan is an <c>:assign</c> from the beginning and a poll. Reads of read_uncommitted consumers, retries, offsets and facts have no form there
+/// and are left out.
 /// </para>
 /// </summary>
 public sealed class EdnWriter : IHistory, IDisposable

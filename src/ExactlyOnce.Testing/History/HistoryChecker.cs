@@ -4,13 +4,15 @@ using ExactlyOnce.Testing.History.Tables;
 namespace ExactlyOnce.Testing.History;
 
 /// <summary>
-/// Reads a history as it happens and says which of the invariants I1 to I23 it breaks. Each event is looked at once; nothing is searched, because values name their writes and
-/// offsets give the order. It costs about one microsecond and 52 bytes per record that is written, a fraction of that per record that is read (4 bytes more per record in a
-/// transaction, 12 with a key, a timestamp or a source each), and nothing that grows with the number of readers. One thread at a time. A history that is none (an operation
-/// called or answered twice, a value written twice) is an <see cref="ArgumentException"/>; everything else becomes a <see cref="Violation"/>.
+/// Reads a history as it happens and says which of the invariants I1 to I23 it breaks. Each event is looked at once; nothing is searched, because values
+/// name their writes and offsets give the order. A record that is written in a transaction of ten and read once costs about 2.4 microseconds of processor
+/// time and 100 bytes (measured with <c>ExactlyOnce.Torture -- history</c>); a key, a timestamp or a source costs 8 to 16 bytes more. What is read again
+/// costs no memory. One thread at a time. A history that is none (an operation called or answered twice, a value written twice) is an
+/// <see cref="ArgumentException"/>; everything else becomes a <see cref="Violation"/>.
 /// <para>
-/// A violation is reported once and under one invariant: a record that is missing after a crash is I7, not I1 as well. Facts that allow something to be missing
-/// (<see cref="Retained"/>, <see cref="Compacted"/>, <see cref="DeleteRecords"/>, <see cref="ChangeTopic"/>) count from the moment at which they are added.
+/// A violation is reported once and under one invariant: a record that is missing after a crash is I7, not I1 as well. Facts that allow something to be
+/// missing (<see cref="Retained"/>, <see cref="Compacted"/>, <see cref="DeleteRecords"/>, <see cref="ChangeTopic"/>) count from the moment at which they
+/// are added.
 /// </para>
 /// </summary>
 public sealed class HistoryChecker : IHistory
@@ -38,7 +40,9 @@ public sealed class HistoryChecker : IHistory
     /// <summary>What is wrong up to now, in the order in which it was noticed. Some of it is only known after <see cref="Complete"/>.</summary>
     public IReadOnlyList<Violation> Violations => _report.Violations;
 
-    /// <summary>How many violations there are, with those that <see cref="CheckerOptions.ViolationsPerInvariantMax"/> kept out of <see cref="Violations"/>.</summary>
+    /// <summary>
+    /// How many violations there are, with those that <see cref="CheckerOptions.ViolationsPerInvariantMax"/> kept out of <see cref="Violations"/>.
+    /// </summary>
     public long ViolationCount => _report.Count;
 
     /// <summary>How many events were added.</summary>

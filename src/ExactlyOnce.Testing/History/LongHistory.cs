@@ -1,7 +1,8 @@
 namespace ExactlyOnce.Testing.History;
 
 /// <summary>
-/// A legal history of any length, made as it is read, to measure what checking costs: four partitions, transactions of ten records with their offsets, and a consumer that follows each partition.
+/// A legal history of any length, made as it is read, to measure what checking costs: four partitions, transactions of ten records with their offsets,
+/// and a consumer that follows each partition.
 /// </summary>
 internal static class LongHistory
 {

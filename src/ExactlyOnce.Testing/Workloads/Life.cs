@@ -1,6 +1,6 @@
 using ExactlyOnce.Clients;
 using ExactlyOnce.Engine.Backend;
-using ExactlyOnce.Testing.Disks;
+using ExactlyOnce.Engine.Disk;
 using ExactlyOnce.Testing.Simulation;
 
 namespace ExactlyOnce.Testing.Workloads;
@@ -26,7 +26,7 @@ internal sealed partial class Life
     private readonly Dictionary<string, Producer<string, string>> _producers = [];
     private TransactionalProducer? _checkout;
 
-    private Life(SimulatedDisk disk, Promises promises, LifeScale scale)
+    private Life(IDisk disk, Promises promises, LifeScale scale)
     {
         _environment = new StepEnvironment(disk, ++promises.Lives);
         if (promises.Now > _environment.Clock.GetUtcNow())
@@ -41,7 +41,7 @@ internal sealed partial class Life
 
     public BrokerEngine Engine { get; }
 
-    public static Life Open(SimulatedDisk disk, Promises promises, LifeScale? scale = null) => new(disk, promises, scale ?? LifeScale.Usual);
+    public static Life Open(IDisk disk, Promises promises, LifeScale? scale = null) => new(disk, promises, scale ?? LifeScale.Usual);
 
     /// <summary>Runs a piece of the script to its end.</summary>
     public void Run(Func<Life, Task> work) => _environment.Run(() => work(this));

@@ -1,4 +1,4 @@
-using ExactlyOnce.Testing.Disks;
+using ExactlyOnce.Engine.Disk;
 
 namespace ExactlyOnce.Testing.Workloads;
 
@@ -12,7 +12,7 @@ internal static class Script
     private const int BulkBytes = 11_000;
 
     /// <summary>Plays it to its end, or until it throws. The broker stays open, as it is when a machine dies.</summary>
-    public static Life Play(SimulatedDisk disk, Promises promises, Action<Life>? opened = null, Func<Life, Task>? checkpoint = null, LifeScale? scale = null)
+    public static Life Play(IDisk disk, Promises promises, Action<Life>? opened = null, Func<Life, Task>? checkpoint = null, LifeScale? scale = null)
     {
         var take = checkpoint ?? (static life => { life.Engine.Checkpoint(); return Task.CompletedTask; });
         var life = Life.Open(disk, promises, scale);

@@ -16,11 +16,14 @@ internal sealed record EngineOptions
     /// <summary>Unwritten tail bytes at which a checkpoint starts.</summary>
     public long CheckpointBytes { get; init; } = 64L << 20;
 
-    /// <summary>A partition's shorter tail goes into the checkpoint file itself: a thousand slow partitions must not cost a thousand syncs.</summary>
-    public int SmallTailBytes { get; init; } = 64 << 10;
-
     /// <summary>Unwritten tail bytes at which producers are made to wait.</summary>
     public long TailBytesMax { get; init; } = 256L << 20;
+
+    /// <summary>Unwritten bytes of a partition below which a checkpoint keeps them in its own file: a thousand slow partitions must not cost a thousand syncs.</summary>
+    public int SmallTailBytes { get; init; } = 64 << 10;
+
+    /// <summary>About how many bytes of a segment lie between two index entries.</summary>
+    public int IndexIntervalBytes { get; init; } = 4096;
 
     /// <summary>Queued journal bytes at which producers are made to wait.</summary>
     public long JournalQueueBytesMax { get; init; } = 64L << 20;

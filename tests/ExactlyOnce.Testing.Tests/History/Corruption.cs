@@ -2,7 +2,10 @@ using ExactlyOnce.Testing.History;
 
 namespace ExactlyOnce.Testing.Tests.History;
 
-/// <summary>One thing made wrong in a legal history: in the last read_committed scan, or in an acknowledgement of a record that is still there. What it says is for people.</summary>
+/// <summary>
+/// One thing made wrong in a legal history: in the last read_committed scan, or in an acknowledgement of a record that is still there. What it says is
+/// for people.
+/// </summary>
 internal sealed record Corruption(string What, IReadOnlyList<HistoryEvent> History)
 {
     public static IReadOnlyList<string> Kinds { get; } = ["drop", "duplicate", "swap", "alter offset in the read", "alter offset in the answer", "reveal aborted", "stop early"];

@@ -85,7 +85,10 @@ public sealed class HistoryCheckerTests
         second.Events.Should().Equal(history);
     }
 
-    /// <summary>Linear, not quadratic: ten times the records may take sixty times as long on a busy machine, not a hundred. <c>ExactlyOnce.Torture -- history</c> measures.</summary>
+    /// <summary>
+    /// Linear, not quadratic: ten times the records may take sixty times as long on a busy machine, not a hundred. <c>ExactlyOnce.Torture -- history</c>
+    /// measures.
+    /// </summary>
     [Fact]
     public void A_long_history_is_checked_in_time_that_grows_with_its_length()
     {

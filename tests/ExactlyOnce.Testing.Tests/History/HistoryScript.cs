@@ -4,7 +4,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Testing.Tests.History;
 
 /// <summary>
-/// A history as text, one call or fact a line; the language is described in <c>Invariants/LANGUAGE.md</c>. Time goes on by 10 ms a line; sessions, consumers and members are processes.
+/// A history as text, one call or fact a line; the language is described in <c>Invariants/LANGUAGE.md</c>. Time goes on by 10 ms a line; sessions,
+/// consumers and members are processes.
 /// </summary>
 internal sealed class HistoryScript
 {

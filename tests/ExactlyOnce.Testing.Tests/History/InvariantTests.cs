@@ -2,7 +2,10 @@ using ExactlyOnce.Testing.History;
 
 namespace ExactlyOnce.Testing.Tests.History;
 
-/// <summary>The files in <c>Invariants</c>: for each invariant, histories that break it, each caught under its name with its culprit, and histories that satisfy all.</summary>
+/// <summary>
+/// The files in <c>Invariants</c>: for each invariant, histories that break it, each caught under its name with its culprit, and histories that satisfy
+/// all.
+/// </summary>
 public sealed class InvariantTests
 {
     public static TheoryData<string, string> Bad() => All(scripted => scripted.Culprit is not null);

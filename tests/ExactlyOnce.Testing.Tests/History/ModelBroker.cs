@@ -5,7 +5,9 @@ namespace ExactlyOnce.Testing.Tests.History;
 /// <summary>A step of a generated run: what, and two numbers that say how.</summary>
 internal readonly record struct ModelStep(int Kind, int A, int B);
 
-/// <summary>A broker of one page that does everything right, and records it. What is unknown to a client may have happened or not; answers may come late.</summary>
+/// <summary>
+/// A broker of one page that does everything right, and records it. What is unknown to a client may have happened or not; answers may come late.
+/// </summary>
 internal sealed class ModelBroker
 {
     private const int Kinds = 11;

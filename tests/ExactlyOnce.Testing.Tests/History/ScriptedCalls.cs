@@ -58,7 +58,10 @@ internal static class ScriptedAnswers
         ? []
         : text.Split(',').Select(pair => pair.Split('=')).ToDictionary(pair => ScriptedCalls.Partition(pair[0]), pair => ScriptedCalls.Number(pair[1]));
 
-    /// <summary><c>p0 0..3/5: 10@0 11@2~700</c>: from position 0 to 3 of at most 5 (3, when it is not said), value 10 at offset 0, value 11 at 2 with timestamp 700.</summary>
+    /// <summary>
+    /// <c>p0 0..3/5: 10@0 11@2~700</c>: from position 0 to 3 of at most 5 (3, when it is not said), value 10 at offset 0, value 11 at 2 with timestamp
+    /// 700.
+    /// </summary>
     private static PartitionRead Read(string text)
     {
         var sides = text.Split(':');

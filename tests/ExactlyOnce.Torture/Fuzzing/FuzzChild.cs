@@ -57,7 +57,7 @@ internal sealed class FuzzChild
         _coverage.Reset();
         // The time that the process took to start is part of its share, but not all of it: every target gets to execute.
         var reported = Stopwatch.GetTimestamp();
-        var deadline = Math.Max(1_000, (long)(limit - (DateTime.Now - Process.GetCurrentProcess().StartTime)).TotalMilliseconds) + Environment.TickCount64;
+        var deadline = Math.Max(3_000, (long)(limit - (DateTime.Now - Process.GetCurrentProcess().StartTime)).TotalMilliseconds) + Environment.TickCount64;
         foreach (var input in _corpus.Inputs.ToArray())
             Execute(input, isSeed: true);
         while (_executions < executions && Environment.TickCount64 < deadline)

@@ -13,6 +13,10 @@ internal sealed class KilledLives : IDisposable
     private readonly Progress _progress;
     private readonly StreamWriter _said;
     private readonly ImportCheck _import = new();
+    private readonly HistoryChecker _checker = new(new CheckerOptions { CompactedTopics = new HashSet<string> { KillTopics.Keyed.Name } });
+    private readonly HashSet<long> _undecided = [];
+    private readonly Lock _lock = new();
+    private readonly List<string> _failures = [];
     private int _incarnation;
 
     public KilledLives(string folder, Random random, Progress progress)
@@ -21,41 +25,57 @@ internal sealed class KilledLives : IDisposable
         _said = new StreamWriter(Path.Combine(folder, "said.txt"));
     }
 
-    public List<string> Failures { get; } = [];
+    /// <summary>What went wrong so far.</summary>
+    public IReadOnlyList<string> Failures
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _failures, .. _checker.Violations.Select(violation => violation.ToString())];
+        }
+    }
 
     /// <summary>Starts a child and kills it.</summary>
     public void LiveAndDie()
     {
         var schedule = KillSchedule.Draw(_random);
         using var child = Start(schedule.Point?.ToString() ?? "-", "work");
-        _progress.Count("kills");
         var isInTime = schedule.Moment == KillMoment.WhileOpening
             ? child.WaitUntilStarting(s_openingPatience)
             : schedule.Moment == KillMoment.AtPoint || child.WaitUntilWorking(s_openingPatience);
         if (!isInTime)
-            Failures.Add($"Life {_incarnation} did not open its directory within {s_openingPatience.TotalSeconds} s.");
-        if (child.WaitForExit(schedule.Delay) && schedule.Moment == KillMoment.AtPoint)
-            _progress.Count("at named points");
+            Fail($"did not open its directory within {s_openingPatience.TotalSeconds} s");
+        var diedByItself = child.WaitForExit(schedule.Delay);
         child.KillAndDrain();
         ExpectKilled(child);
-        _progress.Count(schedule.Moment == KillMoment.WhileOpening ? "while opening" : "others", schedule.Moment == KillMoment.AtPoint ? 0 : 1);
-        Take(new Observed(NowMs, 0, new BrokerDied(schedule.ToString())));
+        _progress.Count("kills");
+        _progress.Count(NameOf(schedule.Moment, diedByItself));
+        Take(new Observed(NowMs, 0, new BrokerDied(schedule.ToString(), Death.Power)));
     }
 
-    /// <summary>The last child reads everything and closes.</summary>
+    /// <summary>The last child reads everything and closes; then the history is whole.</summary>
     public void CloseInPeace(TimeSpan patience)
     {
         if (Failures.Count > 0)
             return;
         using var child = Start("-", "close");
         if (!child.WaitForExit(patience) || child.ExitCode != 0)
-            Failures.Add($"The last life did not close in peace: {child.Errors}");
+            Fail($"did not close in peace: {child.Errors}");
         child.KillAndDrain();
+        lock (_lock)
+            _checker.Complete();
     }
 
     public void Dispose() => _said.Dispose();
 
     private static long NowMs => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+
+    private static string NameOf(KillMoment moment, bool diedByItself) => moment switch
+    {
+        KillMoment.AtPoint when diedByItself => "at named points",
+        KillMoment.WhileOpening => "while opening",
+        _ => "at work",
+    };
 
     private ChildProcess Start(string point, string task)
     {
@@ -70,24 +90,56 @@ internal sealed class KilledLives : IDisposable
     {
         const int KilledBySignal = 128 + 9;
         if (child.ExitCode != KilledBySignal)
-            Failures.Add($"Life {_incarnation} ended by itself with {child.ExitCode}: {child.Errors}");
+            Fail($"ended by itself with {child.ExitCode}: {child.Errors}");
     }
 
     private void OnLine(string line)
     {
         _said.WriteLine(line);
         if (line.StartsWith("failed ", StringComparison.Ordinal))
-            Failures.Add($"Life {_incarnation}: {line[7..]}");
+            Fail(line[7..]);
         else if (line.StartsWith("imported ", StringComparison.Ordinal))
-            Failures.AddRange(_import.CheckLast(long.Parse(line[9..], CultureInfo.InvariantCulture)));
+            FailAll(_import.CheckLast(long.Parse(line[9..], CultureInfo.InvariantCulture)));
         else
             Take(HistoryLine.Parse(line));
     }
 
     private void Take(HistoryEvent next)
     {
-        Failures.AddRange(_import.Add(next));
+        FailAll(_import.Add(next));
+        lock (_lock)
+        {
+            _checker.Add(next);
+            AbortOfTheDead(next);
+        }
         if (next is Completed { Outcome: Outcome.Ok })
             _progress.Count("answers");
+    }
+
+    /// <summary>A transaction whose commit nobody asked for died with its process: the broker aborts it when it opens.</summary>
+    private void AbortOfTheDead(HistoryEvent next)
+    {
+        switch (next)
+        {
+            case Invoked { Call: BeginTransaction begin }:
+                _undecided.Add(begin.Transaction);
+                break;
+            case Invoked { Call: EndTransaction end }:
+                _undecided.Remove(end.Transaction);
+                break;
+            case Observed { Fact: BrokerOpened }:
+                foreach (var transaction in _undecided)
+                    _checker.Add(new Observed(next.TimeMs, 0, new TransactionAborted(transaction, "its process died")));
+                _undecided.Clear();
+                break;
+        }
+    }
+
+    private void Fail(string what) => FailAll([$"Life {_incarnation} {what}"]);
+
+    private void FailAll(IEnumerable<string> found)
+    {
+        lock (_lock)
+            _failures.AddRange(found);
     }
 }

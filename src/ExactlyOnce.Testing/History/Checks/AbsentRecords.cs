@@ -3,8 +3,8 @@ using ExactlyOnce.Testing.History.Tables;
 namespace ExactlyOnce.Testing.History.Checks;
 
 /// <summary>
-/// Finds what a read went past without giving it: compares the offsets that are known of a log with those that were read, in one walk over the range. What is missing and was
-/// allowed to be removed is passed over; the rest is judged by the checks of I18, I7, I1, I9 and I6, in this order.
+/// Finds what a read went past without giving it: compares the offsets that are known of a log with those that were read, in one walk over the range.
+/// What is missing and was allowed to be removed is passed over; the rest is judged by the checks of I18, I7, I1, I9 and I6, in this order.
 /// </summary>
 internal sealed class AbsentRecords(HistoryTables tables, CheckList checks) : IReadCheck
 {

@@ -3,8 +3,9 @@ using ExactlyOnce.Testing.History.Tables;
 namespace ExactlyOnce.Testing.History.Checks;
 
 /// <summary>
-/// I9, atomic: for each t all of W(t) is visible and all of O(t) applied, or none, in every final state and in every snapshot read, also after a crash; and t is decided once. A missing
-/// record is its case when one effect of t was seen and its commit was not acknowledged; offsets that lag behind records that were seen are found by <see cref="OffsetsRegister"/>.
+/// I9, atomic: for each t all of W(t) is visible and all of O(t) applied, or none, in every final state and in every snapshot read, also after a crash;
+/// and t is decided once. A missing record is its case when one effect of t was seen and its commit was not acknowledged; offsets that lag behind records
+/// that were seen are found by <see cref="OffsetsRegister"/>.
 /// </summary>
 internal sealed class Atomic(HistoryTables tables, Report report) : IAbsenceCheck, IReadCheck, IFateCheck
 {
@@ -18,7 +19,9 @@ internal sealed class Atomic(HistoryTables tables, Report report) : IAbsenceChec
         return true;
     }
 
-    /// <summary>A snapshot: who sees one write of a transaction sees those in the other partitions, unless a foreign open transaction holds it back there.</summary>
+    /// <summary>
+    /// A snapshot: who sees one write of a transaction sees those in the other partitions, unless a foreign open transaction holds it back there.
+    /// </summary>
     public void Answered(RunningCall call, IReadOnlyList<Reading> readings)
     {
         if (call.Invoked.Call is not (Scan { IsSnapshot: true, IsCommitted: true } or Poll { IsSnapshot: true, IsCommitted: true }) || readings.Count < 2)
@@ -86,13 +89,15 @@ internal sealed class Atomic(HistoryTables tables, Report report) : IAbsenceChec
         if (!_reported.Add(transaction.Index))
             return;
         var reader = reading?.Reader ?? "a read_committed reader before";
-        report.Add(Invariant.Atomic, $"{transaction} is torn: {tables.Describe(transaction.SeenRow)} was seen, but {tables.Describe(row)} was hidden from {reader}",
+        report.Add(Invariant.Atomic,
+            $"{transaction} is torn: {tables.Describe(transaction.SeenRow)} was seen, but {tables.Describe(row)} was hidden from {reader}",
             transaction.SeenAt, transaction.MissedAt, reading?.Call.At ?? -1);
     }
 
     private void AddBoth(TransactionRow transaction)
     {
         if (_reported.Add(transaction.Index))
-            report.Add(Invariant.Atomic, $"{transaction} is committed and aborted", transaction.CommitInvokedAt, transaction.CommittedAt, transaction.AbortedAt);
+            report.Add(Invariant.Atomic,
+                $"{transaction} is committed and aborted", transaction.CommitInvokedAt, transaction.CommittedAt, transaction.AbortedAt);
     }
 }

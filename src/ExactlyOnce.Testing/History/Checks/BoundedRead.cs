@@ -3,8 +3,9 @@ using ExactlyOnce.Testing.History.Tables;
 namespace ExactlyOnce.Testing.History.Checks;
 
 /// <summary>
-/// I10, bounded read: every offset read is below the reader's limit (last stable offset or high watermark); log start ≤ LSO ≤ HW ≤ log end, and HW ≤ durable end for a flushed broker; LSO and
-/// HW never go back, the log end only by losing a tail that nobody was told of. Memory: two bounds per partition.
+/// I10, bounded read: every offset read is below the reader's limit (last stable offset or high watermark); log start ≤ LSO ≤ HW ≤ log end, and HW ≤
+/// durable end for a flushed broker; LSO and HW never go back, the log end only by losing a tail that nobody was told of. Memory: two bounds per
+/// partition.
 /// </summary>
 internal sealed class BoundedRead(HistoryTables tables, Report report) : IReadCheck, IFactCheck
 {
@@ -46,7 +47,8 @@ internal sealed class BoundedRead(HistoryTables tables, Report report) : IReadCh
         var known = bound.AsOf(reading.Call.At);
         if (limit < known && !reading.Log.IsInDoubt(limit))
         {
-            report.Add(Invariant.BoundedRead, $"{(reading.IsCommitted ? "the last stable offset" : "the high watermark")} of {reading.Log.Partition} went back from {known} to {limit}",
+            report.Add(Invariant.BoundedRead,
+                $"{(reading.IsCommitted ? "the last stable offset" : "the high watermark")} of {reading.Log.Partition} went back from {known} to {limit}",
                 reading.Call.At);
         }
         bound.Raise(tables.Now, limit, tables.OldestCall());

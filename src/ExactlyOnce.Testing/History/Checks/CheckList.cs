@@ -2,7 +2,9 @@ using ExactlyOnce.Testing.History.Tables;
 
 namespace ExactlyOnce.Testing.History.Checks;
 
-/// <summary>All checks, by what they listen to. The order of absence checks is their precedence: the first that judges a missing record names the invariant.</summary>
+/// <summary>
+/// All checks, by what they listen to. The order of absence checks is their precedence: the first that judges a missing record names the invariant.
+/// </summary>
 internal sealed class CheckList
 {
     public CheckList(HistoryTables tables, Report report)

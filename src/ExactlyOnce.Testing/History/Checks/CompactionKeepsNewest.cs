@@ -3,9 +3,10 @@ using ExactlyOnce.Testing.History.Tables;
 namespace ExactlyOnce.Testing.History.Checks;
 
 /// <summary>
-/// I18, compaction: per key the newest committed value is unchanged; the log end is unchanged; survivors keep their offsets (I5) and their order (I6); nothing that was gone returns. A record
-/// may be missing in front of what a compaction has looked at when a newer committed record of its key stands there too, or when it is a tombstone; whether the newer one is committed
-/// may only show later, so what nobody supersedes yet is judged at the end. Memory: 8 bytes per record with a key.
+/// I18, compaction: per key the newest committed value is unchanged; the log end is unchanged; survivors keep their offsets (I5) and their order (I6);
+/// nothing that was gone returns. A record may be missing in front of what a compaction has looked at when a newer committed record of its key stands
+/// there too, or when it is a tombstone; whether the newer one is committed may only show later, so what nobody supersedes yet is judged at the end.
+/// Memory: 8 bytes per record with a key.
 /// </summary>
 internal sealed class CompactionKeepsNewest(HistoryTables tables, Report report) : IWritingCheck, IAbsenceCheck, IRecordCheck, IFactCheck, IEndCheck
 {
@@ -44,7 +45,8 @@ internal sealed class CompactionKeepsNewest(HistoryTables tables, Report report)
     public void Read(Reading reading, in ReadRecord record, int row)
     {
         if (tables.Writes[row].Is(WriteTraits.Compacted))
-            report.Add(Invariant.Compaction, $"{tables.Describe(row)} was gone after a compaction and is back for {reading.Reader}", tables.Writes[row].InvokedAt, reading.Call.At);
+            report.Add(Invariant.Compaction,
+                $"{tables.Describe(row)} was gone after a compaction and is back for {reading.Reader}", tables.Writes[row].InvokedAt, reading.Call.At);
     }
 
     public void Observed(Fact fact)
@@ -60,7 +62,9 @@ internal sealed class CompactionKeepsNewest(HistoryTables tables, Report report)
             if (IsSuperseded(row, cleanedTo))
                 continue;
             var key = _keyOfRow.Peek(row) is > 0 and var number ? $"the newest committed record of key {_rowsOfKey[number - 1].Key}" : "a record without a key";
-            report.Add(Invariant.Compaction, $"{tables.Describe(row)}, {key}, was missing for {reader} after a compaction", tables.Writes[row].InvokedAt, tables.Writes[row].ConfirmedAt, at);
+            report.Add(Invariant.Compaction,
+                $"{tables.Describe(row)}, {key}, was missing for {reader} after a compaction",
+                tables.Writes[row].InvokedAt, tables.Writes[row].ConfirmedAt, at);
         }
     }
 

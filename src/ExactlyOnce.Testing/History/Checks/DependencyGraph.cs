@@ -2,7 +2,10 @@ using ExactlyOnce.Testing.History.Tables;
 
 namespace ExactlyOnce.Testing.History.Checks;
 
-/// <summary>Transactions and what each has to come after. Beside them stand ticks of the clock, so that "committed before the other began" costs two edges a transaction and not a square.</summary>
+/// <summary>
+/// Transactions and what each has to come after. Beside them stand ticks of the clock, so that "committed before the other began" costs two edges a
+/// transaction and not a square.
+/// </summary>
 internal sealed class DependencyGraph
 {
     private readonly List<TransactionRow> _transactions;

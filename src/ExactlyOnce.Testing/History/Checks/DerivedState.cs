@@ -6,6 +6,7 @@ internal sealed class DerivedState(Report report) : IFactCheck
     public void Observed(Fact fact)
     {
         if (fact is DerivedStateCompared { IsEqual: false } compared)
-            report.Add(Invariant.DerivedState, $"{compared.Structure} rebuilt from the log is not the one that was loaded: {compared.Difference ?? "no difference given"}");
+            report.Add(Invariant.DerivedState,
+                $"{compared.Structure} rebuilt from the log is not the one that was loaded: {compared.Difference ?? "no difference given"}");
     }
 }

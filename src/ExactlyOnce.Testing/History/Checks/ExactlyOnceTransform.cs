@@ -3,9 +3,9 @@ using ExactlyOnce.Testing.History.Tables;
 namespace ExactlyOnce.Testing.History.Checks;
 
 /// <summary>
-/// I12, exactly-once transform: the visible outputs are { f(i) : i below the group's committed position }, each once. An output names its input by <see cref="Write.Source"/>; a transform has one
-/// output per input and output topic. Inputs below a plain (not transactional) commit of the group, and inputs that may have been removed, need none. Missing and premature outputs are
-/// found at the end. Memory: 12 bytes per output and 4 bytes per input.
+/// I12, exactly-once transform: the visible outputs are { f(i) : i below the group's committed position }, each once. An output names its input by <see
+/// cref="Write.Source"/>; a transform has one output per input and output topic. Inputs below a plain (not transactional) commit of the group, and inputs
+/// that may have been removed, need none. Missing and premature outputs are found at the end. Memory: 12 bytes per output and 4 bytes per input.
 /// </summary>
 internal sealed class ExactlyOnceTransform(HistoryTables tables, Report report) : IWritingCheck, IVisibleCheck, IFateCheck, ICallCheck, IEndCheck
 {
@@ -39,7 +39,8 @@ internal sealed class ExactlyOnceTransform(HistoryTables tables, Report report) 
         ref var output = ref lane.Outputs[source];
         if (output != 0 && output != row + 1)
         {
-            report.Add(Invariant.ExactlyOnceTransform, $"{tables.Describe(row)} is a second output of {lane} offset {source}: {tables.Describe(output - 1)} was the first",
+            report.Add(Invariant.ExactlyOnceTransform,
+                $"{tables.Describe(row)} is a second output of {lane} offset {source}: {tables.Describe(output - 1)} was the first",
                 tables.Writes[output - 1].InvokedAt, tables.Writes[row].InvokedAt);
             return;
         }
@@ -95,7 +96,8 @@ internal sealed class ExactlyOnceTransform(HistoryTables tables, Report report) 
                 continue;
             if (!lanes.Exists(lane => lane.Outputs.Peek(offset) != 0 || undecided.Contains((lane, offset))))
             {
-                report.Add(Invariant.ExactlyOnceTransform, $"{tables.Describe(input)} has no visible output, although group {lanes[0].Group} is at {position.Certain}",
+                report.Add(Invariant.ExactlyOnceTransform,
+                    $"{tables.Describe(input)} has no visible output, although group {lanes[0].Group} is at {position.Certain}",
                     tables.Writes[input].InvokedAt, tables.Writes[input].ConfirmedAt);
             }
         }
@@ -107,13 +109,16 @@ internal sealed class ExactlyOnceTransform(HistoryTables tables, Report report) 
         {
             if (lane.Outputs.Peek(source) is > 0 and var output)
             {
-                report.Add(Invariant.ExactlyOnceTransform, $"{tables.Describe(output - 1)} is the output of {lane} offset {source}, but the group has only come to {Math.Max(0, position.Possible)}",
+                report.Add(Invariant.ExactlyOnceTransform,
+                    $"{tables.Describe(output - 1)} is the output of {lane} offset {source}, but the group has only come to {Math.Max(0, position.Possible)}",
                     tables.Writes[output - 1].InvokedAt, tables.Writes[output - 1].ConfirmedAt);
             }
         }
     }
 
-    /// <summary>Outputs that may be there without anybody having seen them: of unknown fate, with no full read of their partition since the broker died.</summary>
+    /// <summary>
+    /// Outputs that may be there without anybody having seen them: of unknown fate, with no full read of their partition since the broker died.
+    /// </summary>
     private HashSet<(TransformLane Lane, long Source)> UndecidedOutputs()
     {
         var undecided = new HashSet<(TransformLane Lane, long Source)>();

@@ -3,8 +3,8 @@ using ExactlyOnce.Testing.History.Tables;
 namespace ExactlyOnce.Testing.History.Checks;
 
 /// <summary>
-/// I19, fail-stop: after a failed write or sync nothing that changes the log completes ok until the broker is opened again, also not what was running; and nothing was acknowledged by a flushed
-/// broker that its durable end does not cover.
+/// I19, fail-stop: after a failed write or sync nothing that changes the log completes ok until the broker is opened again, also not what was running;
+/// and nothing was acknowledged by a flushed broker that its durable end does not cover.
 /// </summary>
 internal sealed class FailStop(HistoryTables tables, Report report) : ICallCheck, IFactCheck
 {
@@ -15,7 +15,8 @@ internal sealed class FailStop(HistoryTables tables, Report report) : ICallCheck
     {
         if (_failedPath is null || completed.Outcome != Outcome.Ok || NameOf(call.Invoked.Call) is not { } what)
             return;
-        report.Add(Invariant.FailStop, $"{what} (operation {completed.Operation}) was acknowledged after writing or syncing {_failedPath} had failed", call.At, _failedAt);
+        report.Add(Invariant.FailStop,
+            $"{what} (operation {completed.Operation}) was acknowledged after writing or syncing {_failedPath} had failed", call.At, _failedAt);
     }
 
     public void Observed(Fact fact)

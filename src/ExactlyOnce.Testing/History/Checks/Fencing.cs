@@ -3,9 +3,9 @@ using ExactlyOnce.Testing.History.Tables;
 namespace ExactlyOnce.Testing.History.Checks;
 
 /// <summary>
-/// I13, fencing: after Init of id x with epoch e completed, no entry of an older session stands behind one of the new session, nothing that an older session called later is stored,
-/// and no call of it completes ok if invoked later (beginning a transaction is no call to the broker; a prepared transaction may be decided by whoever holds its token). Epochs of an id rise.
-/// Memory: one entry per session, one per transactional id and partition.
+/// I13, fencing: after Init of id x with epoch e completed, no entry of an older session stands behind one of the new session, nothing that an older
+/// session called later is stored, and no call of it completes ok if invoked later (beginning a transaction is no call to the broker; a prepared
+/// transaction may be decided by whoever holds its token). Epochs of an id rise. Memory: one entry per session, one per transactional id and partition.
 /// </summary>
 internal sealed class Fencing(HistoryTables tables, Report report) : IWriteCheck, IRecordCheck, ICallCheck, IFactCheck
 {
@@ -117,7 +117,8 @@ internal sealed class Fencing(HistoryTables tables, Report report) : IWriteCheck
     {
         if (!_reported.Add((session.Session, other.Session)))
             return;
-        report.Add(Invariant.Fencing, $"{tables.Describe(row)} stands at {offset} and an entry of {other} at {otherOffset}: {session} and it are the wrong way round",
+        report.Add(Invariant.Fencing,
+            $"{tables.Describe(row)} stands at {offset} and an entry of {other} at {otherOffset}: {session} and it are the wrong way round",
             tables.Writes[row].InvokedAt, session.TakenAt, other.TakenAt);
     }
 
@@ -130,6 +131,7 @@ internal sealed class Fencing(HistoryTables tables, Report report) : IWriteCheck
     private void AddZombie(FencedSession session, string what, long calledAt)
     {
         if (_reported.Add((session.Session, -1)))
-            report.Add(Invariant.Fencing, $"{what} was called by {session} after {session.FencedBy} had fenced it, and took effect", session.FencedAt, calledAt);
+            report.Add(Invariant.Fencing,
+                $"{what} was called by {session} after {session.FencedBy} had fenced it, and took effect", session.FencedAt, calledAt);
     }
 }

@@ -3,8 +3,8 @@ using ExactlyOnce.Testing.History.Tables;
 namespace ExactlyOnce.Testing.History.Checks;
 
 /// <summary>
-/// I4, genuine: every value read was written, to this partition, with these bytes. Who writes the history compares key, headers and bytes by the checksum in the value and
-/// reports a negative value if they differ; the timestamp is compared here when both sides know it (8 bytes per record with one).
+/// I4, genuine: every value read was written, to this partition, with these bytes. Who writes the history compares key, headers and bytes by the checksum
+/// in the value and reports a negative value if they differ; the timestamp is compared here when both sides know it (8 bytes per record with one).
 /// </summary>
 internal sealed class Genuine(HistoryTables tables, Report report) : IWritingCheck, IRecordCheck
 {

@@ -2,7 +2,9 @@ using ExactlyOnce.Testing.History.Tables;
 
 namespace ExactlyOnce.Testing.History.Checks;
 
-/// <summary>I14, idempotent answer: a retry of the same (id, epoch, sequence range) is answered with the same offset, or not at all. No memory of its own.</summary>
+/// <summary>
+/// I14, idempotent answer: a retry of the same (id, epoch, sequence range) is answered with the same offset, or not at all. No memory of its own.
+/// </summary>
 internal sealed class IdempotentAnswer(HistoryTables tables, Report report) : IWriteCheck
 {
     public void Acknowledged(RunningCall call, int row, WriteAnswer answer)

@@ -2,7 +2,10 @@ using ExactlyOnce.Testing.History.Tables;
 
 namespace ExactlyOnce.Testing.History.Checks;
 
-/// <summary>I15, liveness: with the clients dead and the timeouts over, no transaction is open, the last stable offset is the log end everywhere, and no group rebalances.</summary>
+/// <summary>
+/// I15, liveness: with the clients dead and the timeouts over, no transaction is open, the last stable offset is the log end everywhere, and no group
+/// rebalances.
+/// </summary>
 internal sealed class Liveness(HistoryTables tables, Report report) : IFactCheck
 {
     private readonly Dictionary<TopicPartition, Watermarks> _last = [];

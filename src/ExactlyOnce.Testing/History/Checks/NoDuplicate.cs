@@ -3,8 +3,8 @@ using ExactlyOnce.Testing.History.Tables;
 namespace ExactlyOnce.Testing.History.Checks;
 
 /// <summary>
-/// I2, no duplicate: count(v) ≤ 1 in every read, over all incarnations: a value is read at one offset only, an offset comes once in a read, and a consumer that goes on is not given
-/// again what it was given. One bit per write (<see cref="WriteTraits.Seen"/>).
+/// I2, no duplicate: count(v) ≤ 1 in every read, over all incarnations: a value is read at one offset only, an offset comes once in a read, and a
+/// consumer that goes on is not given again what it was given. One bit per write (<see cref="WriteTraits.Seen"/>).
 /// </summary>
 internal sealed class NoDuplicate(HistoryTables tables, Report report) : IRecordCheck, IReadCheck
 {
@@ -31,5 +31,6 @@ internal sealed class NoDuplicate(HistoryTables tables, Report report) : IRecord
     }
 
     private void Add(Reading reading, in ReadRecord record, string how) =>
-        report.Add(Invariant.NoDuplicate, $"{reading.Reader} was given value {record.Value} at {reading.Log.Partition} offset {record.Offset} {how}", reading.Call.At);
+        report.Add(Invariant.NoDuplicate,
+            $"{reading.Reader} was given value {record.Value} at {reading.Log.Partition} offset {record.Offset} {how}", reading.Call.At);
 }

@@ -3,8 +3,9 @@ using ExactlyOnce.Testing.History.Tables;
 namespace ExactlyOnce.Testing.History.Checks;
 
 /// <summary>
-/// I7, no hole after a crash: the recovered log is a prefix of the log before, and contains every acknowledged and every read entry. A missing record is its case when the broker
-/// died or was closed since the record was last confirmed; the missing end of a log is found by <see cref="NoLoss"/>. Nor may anything return that a death took.
+/// I7, no hole after a crash: the recovered log is a prefix of the log before, and contains every acknowledged and every read entry. A missing record is
+/// its case when the broker died or was closed since the record was last confirmed; the missing end of a log is found by <see cref="NoLoss"/>. Nor may
+/// anything return that a death took.
 /// </summary>
 internal sealed class NoHoleAfterCrash(HistoryTables tables, Report report) : IAbsenceCheck, IRecordCheck
 {
@@ -25,7 +26,8 @@ internal sealed class NoHoleAfterCrash(HistoryTables tables, Report report) : IA
         if (!tables.IsLost(row) || write.Is(WriteTraits.Reported))
             return;
         write.Traits |= WriteTraits.Reported;
-        report.Add(Invariant.NoHoleAfterCrash, $"{tables.Describe(row)} was lost when the broker died, as it could be, but {reading.Reader} was given it at offset {record.Offset}",
+        report.Add(Invariant.NoHoleAfterCrash,
+            $"{tables.Describe(row)} was lost when the broker died, as it could be, but {reading.Reader} was given it at offset {record.Offset}",
             write.InvokedAt, tables.DiedAt, reading.Call.At);
     }
 }

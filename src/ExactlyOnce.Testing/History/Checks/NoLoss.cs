@@ -3,8 +3,8 @@ using ExactlyOnce.Testing.History.Tables;
 namespace ExactlyOnce.Testing.History.Checks;
 
 /// <summary>
-/// I1, no loss: for all v with ok(write v), and v plain or its transaction committed ok: v is in every read that covers its offset, and every read that starts after the
-/// acknowledgement reaches that far, unless retention, deletion or compaction may have removed it. No memory of its own.
+/// I1, no loss: for all v with ok(write v), and v plain or its transaction committed ok: v is in every read that covers its offset, and every read that
+/// starts after the acknowledgement reaches that far, unless retention, deletion or compaction may have removed it. No memory of its own.
 /// </summary>
 internal sealed class NoLoss(HistoryTables tables, Report report) : IAbsenceCheck, IReadCheck, IWriteCheck, IFateCheck
 {
@@ -13,7 +13,8 @@ internal sealed class NoLoss(HistoryTables tables, Report report) : IAbsenceChec
         ref var write = ref tables.Writes[row];
         if (!write.Is(WriteTraits.Acknowledged) || tables.TransactionOfRow(row) is { IsCommitted: false })
             return false;
-        report.Add(Invariant.NoLoss, $"{tables.Describe(row)} was acknowledged, but {reading.Reader} was not given it between {reading.From} and {reading.Part.End}",
+        report.Add(Invariant.NoLoss,
+            $"{tables.Describe(row)} was acknowledged, but {reading.Reader} was not given it between {reading.From} and {reading.Part.End}",
             write.InvokedAt, write.ConfirmedAt, reading.Call.At);
         return true;
     }
@@ -49,7 +50,9 @@ internal sealed class NoLoss(HistoryTables tables, Report report) : IAbsenceChec
             return;
         }
         write.Traits |= WriteTraits.Reported;
-        report.Add(Invariant.NoLoss, $"{tables.Describe(row)} is acknowledged at offset {answer.Offset}, but read_committed readers were already past it and not given it", write.InvokedAt);
+        report.Add(Invariant.NoLoss,
+            $"{tables.Describe(row)} is acknowledged at offset {answer.Offset}, but read_committed readers were already past it and not given it",
+            write.InvokedAt);
     }
 
     public void Committed(TransactionRow transaction)

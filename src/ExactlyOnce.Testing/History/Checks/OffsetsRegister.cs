@@ -3,9 +3,10 @@ using ExactlyOnce.Testing.History.Tables;
 namespace ExactlyOnce.Testing.History.Checks;
 
 /// <summary>
-/// I11, offsets register: the committed offset of (group, partition) is a linearizable register whose writes are the commits, plain ones and those of transactions; pending ones are never
-/// visible, those of unknown outcome may be either. A reader may see any write that began before the answer and that no other write, certain before the question, began after.
-/// Offsets that lag behind records of their transaction that were seen are a torn transaction (I9). Memory: the writes that are not overwritten, a few per group and partition.
+/// I11, offsets register: the committed offset of (group, partition) is a linearizable register whose writes are the commits, plain ones and those of
+/// transactions; pending ones are never visible, those of unknown outcome may be either. A reader may see any write that began before the answer and that
+/// no other write, certain before the question, began after. Offsets that lag behind records of their transaction that were seen are a torn transaction
+/// (I9). Memory: the writes that are not overwritten, a few per group and partition.
 /// </summary>
 internal sealed class OffsetsRegister(HistoryTables tables, Report report) : ICallCheck, IFateCheck, IFactCheck
 {
@@ -53,7 +54,9 @@ internal sealed class OffsetsRegister(HistoryTables tables, Report report) : ICa
             return;
         Settle(writes, Outcome.Failed);
         if (writes.Find(write => write.Write.ObservedAt >= 0).Write is { } observed)
-            report.Add(Invariant.OffsetsRegister, $"offset {observed.Value} of {transaction} was fetched as committed, but the transaction is aborted", observed.InvokedAt, observed.ObservedAt);
+            report.Add(Invariant.OffsetsRegister,
+                $"offset {observed.Value} of {transaction} was fetched as committed, but the transaction is aborted",
+                observed.InvokedAt, observed.ObservedAt);
     }
 
     public void Observed(Fact fact)
@@ -121,7 +124,8 @@ internal sealed class OffsetsRegister(HistoryTables tables, Report report) : ICa
         var pending = tables.Unsettled().FirstOrDefault(transaction => !transaction.IsCommitted && transaction.Offsets.Contains((group, partition, value)));
         if (pending is null && newest?.Transaction is { IsCommitted: false, SeenAt: >= 0 } torn)
         {
-            report.Add(Invariant.Atomic, $"{torn} is torn: {tables.Describe(torn.SeenRow)} was seen, but group {group} is at {value} of {partition}, not at its {newest.Value}",
+            report.Add(Invariant.Atomic,
+                $"{torn} is torn: {tables.Describe(torn.SeenRow)} was seen, but group {group} is at {value} of {partition}, not at its {newest.Value}",
                 torn.SeenAt, call.At);
             return;
         }

@@ -3,8 +3,9 @@ using ExactlyOnce.Testing.History.Tables;
 namespace ExactlyOnce.Testing.History.Checks;
 
 /// <summary>
-/// I5, one value per offset: L_p is a function and injective, over all acknowledgements, all reads (of both isolation levels) and all incarnations. A value that is read at two
-/// offsets is I2, a retry that is answered with another offset I14; the rest is here: two values at one offset, or an acknowledgement that names another offset than a reader.
+/// I5, one value per offset: L_p is a function and injective, over all acknowledgements, all reads (of both isolation levels) and all incarnations. A
+/// value that is read at two offsets is I2, a retry that is answered with another offset I14; the rest is here: two values at one offset, or an
+/// acknowledgement that names another offset than a reader.
 /// </summary>
 internal sealed class OneValuePerOffset(HistoryTables tables, Report report) : IWriteCheck, IRecordCheck
 {

@@ -3,9 +3,10 @@ using ExactlyOnce.Testing.History.Tables;
 namespace ExactlyOnce.Testing.History.Checks;
 
 /// <summary>
-/// I22, ownership: at each instant at most one member of a group generation owns p, and only it commits. A member of a later generation takes a partition over from one of an earlier
-/// generation, which is a zombie from then on; of two members in one generation neither may. A commit counts when its member owned the partition at some time while the call ran. After a death of the broker
-/// earlier owners keep what they have until somebody else is given it. Memory: the owners.
+/// I22, ownership: at each instant at most one member of a group generation owns p, and only it commits. A member of a later generation takes a partition
+/// over from one of an earlier generation, which is a zombie from then on; of two members in one generation neither may. A commit counts when its member
+/// owned the partition at some time while the call ran. After a death of the broker earlier owners keep what they have until somebody else is given it.
+/// Memory: the owners.
 /// </summary>
 internal sealed class Ownership(HistoryTables tables, Report report) : ICallCheck, IFactCheck
 {

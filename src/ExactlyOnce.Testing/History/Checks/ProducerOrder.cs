@@ -3,9 +3,9 @@ using ExactlyOnce.Testing.History.Tables;
 namespace ExactlyOnce.Testing.History.Checks;
 
 /// <summary>
-/// I8, producer order: acknowledged or visible writes of one session to one partition stand in the order of their calls, without gap inside an epoch. Writes that have failed are no
-/// gap, nor are those of other transactions (each has its own epoch) or those that compaction may have removed; a write of unknown outcome that is not there although a later one is,
-/// is one. Memory: two rows per session and partition.
+/// I8, producer order: acknowledged or visible writes of one session to one partition stand in the order of their calls, without gap inside an epoch.
+/// Writes that have failed are no gap, nor are those of other transactions (each has its own epoch) or those that compaction may have removed; a write of
+/// unknown outcome that is not there although a later one is, is one. Memory: two rows per session and partition.
 /// </summary>
 internal sealed class ProducerOrder(HistoryTables tables, Report report) : IWriteCheck, IRecordCheck
 {
@@ -38,7 +38,8 @@ internal sealed class ProducerOrder(HistoryTables tables, Report report) : IWrit
             if (!IsGap(reading, previous, between, row))
                 continue;
             tables.Writes[between].Traits |= WriteTraits.Reported;
-            report.Add(Invariant.ProducerOrder, $"{tables.Describe(between)} is missing in front of {tables.Describe(row)}, the later call of its session, for {reading.Reader}",
+            report.Add(Invariant.ProducerOrder,
+                $"{tables.Describe(between)} is missing in front of {tables.Describe(row)}, the later call of its session, for {reading.Reader}",
                 tables.Writes[between].InvokedAt, tables.Writes[row].InvokedAt, reading.Call.At);
         }
     }
@@ -52,6 +53,7 @@ internal sealed class ProducerOrder(HistoryTables tables, Report report) : IWrit
     }
 
     private void AddOrder(int first, long firstOffset, int second, long secondOffset, long callAt) =>
-        report.Add(Invariant.ProducerOrder, $"{tables.Describe(first)} stands at {firstOffset}, behind {tables.Describe(second)} at {secondOffset}, which was called later",
+        report.Add(Invariant.ProducerOrder,
+            $"{tables.Describe(first)} stands at {firstOffset}, behind {tables.Describe(second)} at {secondOffset}, which was called later",
             tables.Writes[first].InvokedAt, tables.Writes[second].InvokedAt, callAt);
 }

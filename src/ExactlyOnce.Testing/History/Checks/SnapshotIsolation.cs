@@ -3,10 +3,11 @@ using ExactlyOnce.Testing.History.Tables;
 namespace ExactlyOnce.Testing.History.Checks;
 
 /// <summary>
-/// I20, no cycle of dependencies between committed transactions (G0, G1c), over three kinds of edges: wr, t wrote an output of (or polled) a record of s; ww, s wrote in front of t in a partition;
-/// and the clock, the commit of s was acknowledged before t began. Where open transactions append as they go (see <see cref="CheckerOptions.IsLogInCommitOrder"/>) two running ones may
-/// stand either way round in different partitions, so ww counts only against the clock. That readers see whole transactions is I9. Memory: 16 bytes per edge; strongly
-/// connected components in O(V + E), up to <see cref="CheckerOptions.CycleSearchTransactionsMax"/> transactions.
+/// I20, no cycle of dependencies between committed transactions (G0, G1c), over three kinds of edges: wr, t wrote an output of (or polled) a record of s;
+/// ww, s wrote in front of t in a partition; and the clock, the commit of s was acknowledged before t began. Where open transactions append as they go
+/// (see <see cref="CheckerOptions.IsLogInCommitOrder"/>) two running ones may stand either way round in different partitions, so ww counts only against
+/// the clock. That readers see whole transactions is I9. Memory: 16 bytes per edge; strongly connected components in O(V + E), up to <see
+/// cref="CheckerOptions.CycleSearchTransactionsMax"/> transactions.
 /// </summary>
 internal sealed class SnapshotIsolation(HistoryTables tables, Report report) : IWritingCheck, IReadCheck, IEndCheck
 {

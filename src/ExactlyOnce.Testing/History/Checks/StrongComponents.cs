@@ -1,6 +1,8 @@
 namespace ExactlyOnce.Testing.History.Checks;
 
-/// <summary>Tarjan's strongly connected components, with a stack of its own in place of recursion: a chain of dependencies may be as long as the history.</summary>
+/// <summary>
+/// Tarjan's strongly connected components, with a stack of its own in place of recursion: a chain of dependencies may be as long as the history.
+/// </summary>
 internal sealed class StrongComponents
 {
     private readonly Func<int, int> _edgeCount;

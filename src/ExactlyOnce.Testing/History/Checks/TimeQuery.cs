@@ -3,10 +3,11 @@ using ExactlyOnce.Testing.History.Tables;
 namespace ExactlyOnce.Testing.History.Checks;
 
 /// <summary>
-/// I21, time queries: ListOffsets(p, T) is what a naive scan would answer: the first record at or after T. Compared with every record whose timestamp is known and that was visible before the
-/// question. Memory: 8 bytes per record with a timestamp; a question walks over the pages of 128 records that hold none late enough.
+/// I21, time queries: ListOffsets(p, T) is what a naive scan would answer: the first record at or after T. Compared with every record whose timestamp is
+/// known and that was visible before the question. Memory: 8 bytes per record with a timestamp; a question passes over pages of 128 offsets whose latest
+/// known timestamp is too early.
 /// </summary>
-internal sealed class TimeQuery(HistoryTables tables, Report report) : IWritingCheck, IRecordCheck, ICallCheck
+internal sealed class TimeQuery(HistoryTables tables, Report report) : IWritingCheck, IWriteCheck, IRecordCheck, ICallCheck
 {
     private const int PageSize = 128;
 
@@ -23,7 +24,10 @@ internal sealed class TimeQuery(HistoryTables tables, Report report) : IWritingC
     {
         if (record.TimestampMs > 0 && _timestampOfRow.Peek(row) == 0)
             _timestampOfRow[row] = record.TimestampMs;
+        Learn(reading.Log, record.Offset, row);
     }
+
+    public void Acknowledged(RunningCall call, int row, WriteAnswer answer) => Learn(tables.Writes.LogOf(row), answer.Offset, row);
 
     public void Answered(RunningCall call, Completed completed)
     {
@@ -35,7 +39,9 @@ internal sealed class TimeQuery(HistoryTables tables, Report report) : IWritingC
         var found = log.RowAt(answer.Offset);
         if (found >= 0 && _timestampOfRow.Peek(found) is > 0 and var timestamp && timestamp < query.TimestampMs)
         {
-            report.Add(Invariant.TimeQuery, $"{query.Partition} was asked for time {query.TimestampMs} and answered {answer.Offset}, but {tables.Describe(found)} is of {timestamp}", call.At);
+            report.Add(Invariant.TimeQuery,
+                $"{query.Partition} was asked for time {query.TimestampMs} and answered {answer.Offset}, but {tables.Describe(found)} is of {timestamp}",
+                call.At);
             return;
         }
         var first = FirstAtOrAfter(log, query.TimestampMs, call.At, answer.Offset < 0);
@@ -53,7 +59,7 @@ internal sealed class TimeQuery(HistoryTables tables, Report report) : IWritingC
         var from = log.CleanedTo > log.RemovedBefore ? log.CleanedTo : log.RemovedBefore;
         for (var offset = log.NextKnown(from, log.End); offset >= 0; offset = log.NextKnown(offset + 1, log.End))
         {
-            if (latest.Peek(offset / PageSize) is > 0 and var newest && newest < time)
+            if (latest.Peek(offset / PageSize) < time)
             {
                 offset |= PageSize - 1;
                 continue;
@@ -64,28 +70,18 @@ internal sealed class TimeQuery(HistoryTables tables, Report report) : IWritingC
         return -1;
     }
 
-    /// <summary>The latest timestamp of each page that is complete: every offset known, with a timestamp.</summary>
+    private void Learn(PartitionLog log, long offset, int row)
+    {
+        if (offset < 0 || _timestampOfRow.Peek(row) is not (> 0 and var timestamp))
+            return;
+        ref var latest = ref LatestOfPage(log)[offset / PageSize];
+        latest = Math.Max(latest, timestamp);
+    }
+
     private PagedArray<long> LatestOfPage(PartitionLog log)
     {
         if (!_latestOfPage.TryGetValue(log.Index, out var latest))
             _latestOfPage.Add(log.Index, latest = new PagedArray<long>());
-        for (var page = 0L; page < log.End / PageSize; page++)
-        {
-            if (latest.Peek(page) == 0)
-                latest[page] = LatestIn(log, page * PageSize);
-        }
-        return latest;
-    }
-
-    private long LatestIn(PartitionLog log, long from)
-    {
-        var latest = 0L;
-        for (var offset = from; offset < from + PageSize; offset++)
-        {
-            if (log.RowAt(offset) is not (>= 0 and var row) || _timestampOfRow.Peek(row) is not (> 0 and var timestamp))
-                return 0;
-            latest = Math.Max(latest, timestamp);
-        }
         return latest;
     }
 

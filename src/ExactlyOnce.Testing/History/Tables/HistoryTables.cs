@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace ExactlyOnce.Testing.History.Tables;
 
-/// <summary>What all checks share: the writes, the logs, the transactions' fates and the calls that are running. Filled by <see cref="HistoryChecker"/>, read by the checks.</summary>
+/// <summary>
+/// What all checks share: the writes, the logs, the transactions' fates and the calls that are running. Filled by <see cref="HistoryChecker"/>, read by
+/// the checks.
+/// </summary>
 internal sealed class HistoryTables(CheckerOptions options)
 {
     private readonly Dictionary<TopicPartition, PartitionLog> _logs = [];

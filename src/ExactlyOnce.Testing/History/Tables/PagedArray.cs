@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Testing.History.Tables;
 
 /// <summary>
-/// An array over all non-negative indexes that pays only for the pages it uses: 128 elements each. Numbers given out in runs (offsets, operations, values that count up
-/// inside of their coordinates) cost little more than the elements; scattered ones cost a page each.
+/// An array over all non-negative indexes that pays only for the pages it uses: 128 elements each. Numbers given out in runs (offsets, operations, values
+/// that count up inside of their coordinates) cost little more than the elements; scattered ones cost a page each.
 /// </summary>
 internal sealed class PagedArray<T>
     where T : unmanaged
@@ -48,7 +48,9 @@ internal sealed class PagedArray<T>
         (_lastPage, _last) = (-1, []);
     }
 
-    /// <summary>The first index from <paramref name="from"/> on, and before <paramref name="to"/>, whose page is in use; <paramref name="to"/> if there is none.</summary>
+    /// <summary>
+    /// The first index from <paramref name="from"/> on, and before <paramref name="to"/>, whose page is in use; <paramref name="to"/> if there is none.
+    /// </summary>
     public long SkipUnused(long from, long to)
     {
         var page = from >> PageBits;

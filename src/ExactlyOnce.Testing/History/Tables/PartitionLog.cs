@@ -28,7 +28,10 @@ internal sealed class PartitionLog(int index, TopicPartition partition)
     /// <summary>First offset that no compaction has looked at.</summary>
     public long CleanedTo { get; set; }
 
-    /// <summary>A power cut of a less durable broker: whether what stands at <see cref="DoubtFrom"/> and behind, up to <see cref="DoubtTo"/>, is still there is not known yet.</summary>
+    /// <summary>
+    /// A power cut of a less durable broker: whether what stands at <see cref="DoubtFrom"/> and behind, up to <see cref="DoubtTo"/>, is still there is
+    /// not known yet.
+    /// </summary>
     public long DoubtFrom { get; private set; }
 
     public long DoubtTo { get; private set; }

@@ -8,8 +8,11 @@ internal sealed class ConsumedPartition : IDisposable
 {
     private const long None = -1;
 
+    private readonly Lock _seekLock = new();
     private long _position;
     private long _seekTo = None;
+    private long _seeksBegun;
+    private long _seekNumber;
     private volatile bool _isPaused;
 
     public ConsumedPartition(BrokerBackend backend, BackendPartition partition, long offset, IsolationLevel isolation)
@@ -63,7 +66,22 @@ internal sealed class ConsumedPartition : IDisposable
     public bool IsInterrupted => _isPaused || Volatile.Read(ref _seekTo) != None;
 
     /// <summary>Orders a move; carried out before the next read.</summary>
-    public void SeekTo(long offset) => Volatile.Write(ref _seekTo, offset);
+    public void SeekTo(long offset) => SeekTo(offset, BeginSeek());
+
+    /// <summary>Announces a move whose offset is still to be looked up. Answers its number for <see cref="SeekTo(long, long)"/>.</summary>
+    public long BeginSeek() => Interlocked.Increment(ref _seeksBegun);
+
+    /// <summary>Orders the move announced under <paramref name="number"/>, unless a later one was announced since: the last seek that was asked for wins, however long its look-up takes.</summary>
+    public void SeekTo(long offset, long number)
+    {
+        lock (_seekLock)
+        {
+            if (number < _seekNumber)
+                return;
+            _seekNumber = number;
+            Volatile.Write(ref _seekTo, offset);
+        }
+    }
 
     /// <summary>The loop has been given everything in front of <paramref name="position"/>.</summary>
     public void Give(long position) => Volatile.Write(ref _position, position);

@@ -34,6 +34,7 @@ internal sealed class RecordAccumulator : IAsyncDisposable
         _epochs = new FlushEpochs(_completions);
         _faults = new ProducerFaults(settings, _logger);
         Memory = new BufferMemory(settings.BufferMemoryBytes, _completions);
+        Line = new SendLine(_completions);
         Batches = new BatchOperationPool(this);
         _lingerTicks = (long)(settings.PostLinger.TotalSeconds * Time.TimestampFrequency);
         _timer = new LingerTimer(Time, static state => ((RecordAccumulator)state!).SealDue(), this);
@@ -46,6 +47,8 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     public TimeProvider Time => Backend.Time;
 
     public BufferMemory Memory { get; }
+
+    public SendLine Line { get; }
 
     public SendOperationPool Sends { get; } = new();
 

@@ -42,7 +42,7 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
         var attempt = new SendAttempt { IsAwaited = true };
         try
         {
-            return TryOnce(topic, record, ref attempt)
+            return accumulator.Line.IsEmpty && TryOnce(topic, record, ref attempt)
                 ? AnswerAsync(attempt)
                 : SendWhenPossibleAsync(topic, record, attempt, cancellationToken);
         }
@@ -59,7 +59,7 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
         var attempt = new SendAttempt { IsAwaited = false, Scope = scope };
         try
         {
-            return TryOnce(topic, record, ref attempt)
+            return accumulator.Line.IsEmpty && TryOnce(topic, record, ref attempt)
                 ? default
                 : PostWhenPossibleAsync(topic, record, attempt, cancellationToken);
         }
@@ -84,8 +84,11 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
     private async ValueTask<SendAttempt> AcceptWhenPossibleAsync<TKey, TValue>(
         Topic<TKey, TValue> topic, ProducerRecord<TKey, TValue> record, SendAttempt attempt, CancellationToken cancellationToken)
     {
+        var isEntered = false;
         try
         {
+            await accumulator.Line.EnterAsync(cancellationToken).ConfigureAwait(false);
+            isEntered = true;
             do
             {
                 if (attempt.Congested is { } partition)
@@ -103,6 +106,11 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
         {
             accumulator.Memory.Release(attempt.ReservedBytes);
             throw;
+        }
+        finally
+        {
+            if (isEntered)
+                accumulator.Line.Leave();
         }
     }
 

@@ -9,6 +9,9 @@ internal sealed class TopicRoutes(RecordAccumulator accumulator)
     private readonly Lock _lock = new();
     private TopicRoute? _last;
 
+    /// <summary>The same routes, to go over without an enumerator for each flush. Replaced under the lock.</summary>
+    private TopicRoute[] _all = [];
+
     /// <summary>The topic's partitions when they are known and up to date.</summary>
     public TopicRoute? TryGet(string topic)
     {
@@ -35,6 +38,7 @@ internal sealed class TopicRoutes(RecordAccumulator accumulator)
                 partitions[i] = former is not null && i < former.Partitions.Length ? former.Partitions[i] : CreatePartition(description.Name, i);
             var route = new TopicRoute(description.Name, partitions, firstTurn: (int)(accumulator.Session!.Identity.Id & int.MaxValue));
             _routes[description.Name] = route;
+            Volatile.Write(ref _all, [.. _routes.Values]);
             Volatile.Write(ref _last, route);
             return route;
         }
@@ -46,6 +50,7 @@ internal sealed class TopicRoutes(RecordAccumulator accumulator)
         lock (_lock)
         {
             _routes.TryRemove(topic, out _);
+            Volatile.Write(ref _all, [.. _routes.Values]);
             Volatile.Write(ref _last, null);
         }
     }
@@ -53,7 +58,7 @@ internal sealed class TopicRoutes(RecordAccumulator accumulator)
     /// <summary>Does something with every partition.</summary>
     public void ForEach(Action<PartitionAccumulator> action)
     {
-        foreach (var (_, route) in _routes)
+        foreach (var route in Volatile.Read(ref _all))
             foreach (var partition in route.Partitions)
                 action(partition);
     }
@@ -62,7 +67,7 @@ internal sealed class TopicRoutes(RecordAccumulator accumulator)
     public TimeSpan? SealDue(long now)
     {
         TimeSpan? soonest = null;
-        foreach (var (_, route) in _routes)
+        foreach (var route in Volatile.Read(ref _all))
             foreach (var partition in route.Partitions)
                 if (partition.SealIfDue(now) is { } wait && (soonest is null || wait < soonest))
                     soonest = wait;

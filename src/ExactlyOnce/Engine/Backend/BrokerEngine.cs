@@ -41,10 +41,10 @@ internal sealed class BrokerEngine : IJournalListener
         Topics = new TopicCoordinator(State, composer, Partitions, storage.Factory);
         Groups = new GroupCoordinator(State, composer);
         MessageIds = new MessageIdAppends(State, composer);
-        Congestion = new Congestion(options, Journal, storage.Checkpointer);
+        Congestion = new Congestion(options, Journal, storage.Checkpointer, environment.Completions);
         Codecs = new Codecs(options.Codecs);
         _internalTopics = new InternalTopics(State, Partitions, Topics);
-        _compactor = new LogCompactor(storage.Checkpointer, storage.Chunks, Codecs.Find);
+        _compactor = new LogCompactor(storage.Checkpointer, storage.Chunks, Codecs.Find, options.IndexIntervalBytes);
         Deadlines = new Deadlines(this);
         Housekeeping = new Housekeeping(this, storage.Checkpointer);
         Meter = new EngineMeter(this);
@@ -146,7 +146,8 @@ internal sealed class BrokerEngine : IJournalListener
         {
             if (_closing is { } running)
                 return new ValueTask(running);
-            closing = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            // Completed on the completions scheduler, which is where its continuations belong.
+            closing = new TaskCompletionSource();
             _closing = closing.Task;
         }
         Environment.Completions.Schedule(

@@ -1,3 +1,5 @@
+using System.IO.Pipelines;
+using ExactlyOnce.Clients;
 using ExactlyOnce.Engine.Journal;
 using ExactlyOnce.Engine.Recovery;
 
@@ -7,7 +9,7 @@ namespace ExactlyOnce.Engine.Backend;
 /// Back-pressure: when more is unwritten than the budgets allow, producers wait here before they take any lock. Ends of transactions never ask: they must be able to
 /// make room. LSNs count bytes, so both budgets are distances: to what is visible, and to what the last checkpoint contains.
 /// </summary>
-internal sealed class Congestion(EngineOptions options, JournalWriter journal, Checkpointer? checkpointer)
+internal sealed class Congestion(EngineOptions options, JournalWriter journal, Checkpointer? checkpointer, PipeScheduler completions)
 {
     private readonly Lock _lock = new();
     private TaskCompletionSource? _room;
@@ -25,12 +27,14 @@ internal sealed class Congestion(EngineOptions options, JournalWriter journal, C
         {
             Task room;
             lock (_lock)
-                room = (_room ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+                room = (_room ??= new TaskCompletionSource()).Task;
             // Room may have come between the look and the registration.
             Interlocked.MemoryBarrier();
             if (!IsCongested)
                 return;
             await room.WaitAsync(cancellationToken);
+            // Released on the journal's thread.
+            await new SchedulerHop(completions);
         }
     }
 

@@ -153,9 +153,19 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
     public override async ValueTask EndTransactionAsync(ProducerSession session, bool commit, IReadOnlyList<TransactionOffsets> offsets)
     {
         engine.ThrowIfClosed();
+        // With a journal that has failed before, the outcome is known: nothing of this transaction will be there.
+        engine.Journal.ThrowIfFailed();
         var reply = engine.Transactions.End(
             session.TransactionalId!, session.Identity, commit, ToRequests(offsets), Client(session.TransactionalId!), engine.NowMs, out var refusedOffsets);
-        await VisibilityWait.For(engine, reply.Lsn);
+        try
+        {
+            await VisibilityWait.For(engine, reply.Lsn);
+        }
+        catch (StorageException failure)
+        {
+            // The frame that decides was on its way to the disk and may have arrived.
+            throw ErrorTable.ToException(ErrorCode.OutcomeUnknown, $"The journal failed before the end of the transaction was known to be durable. {failure.Message}", failure);
+        }
         engine.TransactionEnded.Pulse();
         ThrowIfRefused(session, reply, refusedOffsets);
         if (!reply.Decision.Identity.IsNone)
@@ -272,6 +282,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
                 return ToOffsets(names, found);
             // An open transaction decides about one of them: look again when one has ended.
             await ended.WaitAsync(cancellationToken);
+            await new SchedulerHop(Completions);
         }
     }
 

@@ -61,10 +61,10 @@ internal sealed class Housekeeping : IDisposable
         if (nowMs < _nextFullRunMs)
             return;
         _nextFullRunMs = nowMs + FullIntervalMs;
-        _engine.ApplyRetention(nowMs);
+        _engine.ApplyRetention(_engine.Environment.WallMs);
         _engine.ExpireIdle(nowMs);
         _engine.ProjectInternalTopics(nowMs);
-        _engine.CompactLogs(nowMs);
+        _engine.CompactLogs(_engine.Environment.WallMs);
     }
 
     public void Stop(TimeSpan timeout)

@@ -51,8 +51,8 @@ internal static class Refusals
         ErrorTable.ToException(ErrorCode.UnknownTopicOrPartition, $"There is no partition {partition}.");
 
     /// <summary>The journal failed while somebody waited.</summary>
-    public static BrokerException Failed(Exception failure) => failure as BrokerException ?? ErrorTable.ToException(
-        ErrorCode.StorageFailure, "The journal failed before this became durable. Whether it survived is known after the directory has been opened again.", failure);
+    public static BrokerException Failed(StorageException failure) => ErrorTable.ToException(
+        failure.Code, $"The journal failed before this became durable. Whether it survived is known after the directory has been opened again. {failure.Message}", failure);
 
     public static BrokerException Closed() => ErrorTable.ToException(ErrorCode.BrokerClosed, "The broker is closed.");
 

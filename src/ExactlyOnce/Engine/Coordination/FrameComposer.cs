@@ -16,6 +16,9 @@ namespace ExactlyOnce.Engine.Coordination;
 /// </summary>
 internal sealed class FrameComposer(CoordinationState state, JournalWriter journal)
 {
+    /// <summary>A frame of this size has fewer pieces than a frame may have, whatever they are.</summary>
+    private const int BrokenFrameBytes = 256 << 10;
+
     private readonly ArrayBufferWriter<byte> _payload = new();
     private readonly List<Partition> _entered = [];
     private JournalFrame? _frame;
@@ -106,6 +109,17 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
             partition.Readers.WakeAt(lsn);
         _entered.Clear();
         return lsn;
+    }
+
+    /// <summary>
+    /// Goes on in another frame when this one is large: between records of which each stands for itself, as those of an expiry, so that a frame has room for any number of them.
+    /// </summary>
+    public void BreakWhenLarge()
+    {
+        if (Frame.Length < Math.Min(journal.FrameBytesMax / 2, BrokenFrameBytes))
+            return;
+        Close();
+        Open(NowMs);
     }
 
     /// <summary>Gives an opened frame up. Only before anything was added or staged.</summary>

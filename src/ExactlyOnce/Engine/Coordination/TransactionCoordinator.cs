@@ -122,7 +122,7 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
         {
             using var guard = composer.Guard();
             var hasOffsets = commit && commits.Count > 0;
-            if (!hasOffsets && IsUntouched(transactionalId, identity))
+            if (!hasOffsets && client.Kind == OwnerKind.InProcess && IsUntouched(transactionalId, identity))
                 return new CoordinatorReply(new TransactionDecision { Identity = identity }, state.AppliedLsn);
             var opened = false;
             if (hasOffsets && !TryAddOffsets(transactionalId, identity, commits, client, nowMs, ref opened, out var refusal, out refusedOffsets))
@@ -194,15 +194,35 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
                 CarryOut(decision, decision.Markers?.TransactionalId, nowMs);
     }
 
-    /// <summary>Removes transactional ids that nobody has used for long; those in <paramref name="live"/> stay.</summary>
+    /// <summary>Removes transactional ids that nobody has used for long, all of them, in as many frames as it takes; those in <paramref name="live"/> stay.</summary>
     public void ExpireIds(IReadOnlySet<string> live, long nowMs)
     {
-        lock (state.Lock)
-            foreach (var some in Transactions.DecideExpiry(nowMs, live).Records.Chunk(FrameComposer.ManyRecords))
-                CarryOut(new TransactionDecision { Records = some }, null, nowMs);
+        while (ExpireSome(live, nowMs))
+        {
+        }
     }
 
-    // Nothing written, nobody fenced: a commit or abort of it is free. Kafka's clients do not even send it (KAFKA-18401).
+    private bool ExpireSome(IReadOnlySet<string> live, long nowMs)
+    {
+        lock (state.Lock)
+        {
+            var expired = Transactions.DecideExpiry(nowMs, live).Records;
+            if (expired.Length == 0)
+                return false;
+            using var guard = composer.Guard();
+            composer.Open(nowMs);
+            foreach (var record in expired)
+            {
+                composer.BreakWhenLarge();
+                composer.Add(record);
+            }
+            composer.Close();
+            return expired.Length == TransactionCoordinatorState.ExpiredIdsMax;
+        }
+    }
+
+    // Nothing written, nobody fenced: a commit or abort of it is free, as it is for Kafka's clients, which do not even send it (KAFKA-18401). One that does send it believes that it
+    // wrote something: it has to hear that nothing is there.
     private bool IsUntouched(string transactionalId, ProducerIdentity identity) =>
         Transactions.TryGet(transactionalId) is { } entry && entry.Identity == identity && entry.State.IsIdle();
 

@@ -9,6 +9,8 @@ namespace ExactlyOnce.Engine.Environment;
 /// </summary>
 internal abstract class BrokerEnvironment
 {
+    private readonly BrokerClock _clock = new();
+
     public abstract TimeProvider Time { get; }
 
     public abstract IDisk Disk { get; }
@@ -24,6 +26,12 @@ internal abstract class BrokerEnvironment
     /// </summary>
     public abstract bool IsThreaded { get; }
 
+    /// <summary>
+    /// True when somebody else makes every step of the journal, one at a time: then enqueuing writes nothing, and only who must not return before something is durable
+    /// (opening, checkpoint, close) drives the journal itself. Only where <see cref="IsThreaded"/> is false.
+    /// </summary>
+    public virtual bool IsJournalStepped => false;
+
     /// <summary>Starts a named background thread; only called when <see cref="IsThreaded"/>.</summary>
     public abstract void StartThread(string name, Action loop);
 
@@ -36,6 +44,12 @@ internal abstract class BrokerEnvironment
     /// <summary>A new random identifier (topic ids, member ids).</summary>
     public abstract Guid NextGuid();
 
-    /// <summary>Broker time, Unix milliseconds.</summary>
-    public long NowMs => Time.GetUtcNow().ToUnixTimeMilliseconds();
+    /// <summary>
+    /// Broker time, Unix milliseconds: what deadlines and idle times are counted by. The wall clock, except that it does not jump back when that one is set
+    /// back.
+    /// </summary>
+    public long NowMs => _clock.Read(Time);
+
+    /// <summary>The wall clock, Unix milliseconds: for what is compared with the timestamps of records.</summary>
+    public long WallMs => Time.GetUtcNow().ToUnixTimeMilliseconds();
 }

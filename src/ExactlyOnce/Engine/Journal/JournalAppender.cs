@@ -38,6 +38,9 @@ internal sealed class JournalAppender : IDisposable
     /// <summary>Payload bytes that a group in the current file may still have; negative when there is none.</summary>
     public long Room => _file is null ? -1 : _options.FileBytes - _position - JournalFormat.GroupHeaderBytes;
 
+    /// <summary>The same in a file that is just begun.</summary>
+    public long RoomOfNewFile => _options.FileBytes - JournalFormat.GroupHeaderBytes;
+
     /// <summary>Closes the current file, which has been synced to its end, and begins the next.</summary>
     public void Roll(long baseLsn)
     {

@@ -37,6 +37,7 @@ internal sealed class JournalWriter : IDisposable
 
     private readonly BrokerEnvironment _environment;
     private readonly JournalOptions _options;
+    private readonly bool _isSteppedElsewhere;
     private readonly Visibility _visibility;
     private readonly JournalFramePool _frames = new();
     private readonly JournalFiles? _files;
@@ -89,6 +90,7 @@ internal sealed class JournalWriter : IDisposable
     {
         _environment = environment;
         _options = options;
+        _isSteppedElsewhere = environment.IsJournalStepped;
         _visibility = new Visibility(baseLsn, environment.Completions);
         _appendedLsn = _gatheredLsn = _vouchedLsn = _writtenLsn = _syncedLsn = baseLsn;
     }
@@ -201,7 +203,19 @@ internal sealed class JournalWriter : IDisposable
             WakeThread();
             return;
         }
-        while (HasWork && Interlocked.CompareExchange(ref _isStepping, 1, 0) == 0)
+        if (!_isSteppedElsewhere)
+            DriveToEnd();
+    }
+
+    /// <summary>The same for who cannot go on before it is done: without a thread what is queued is written here and now.</summary>
+    public void DriveToEnd()
+    {
+        if (_hasThread)
+        {
+            Drive();
+            return;
+        }
+        while ((HasWork || IsUnderWay) && Interlocked.CompareExchange(ref _isStepping, 1, 0) == 0)
         {
             while (Step() != JournalStep.Idle)
             {
@@ -289,7 +303,7 @@ internal sealed class JournalWriter : IDisposable
         }
         else
         {
-            Drive();
+            DriveToEnd();
         }
         SyncBehind();
         lock (_syncLock)
@@ -297,6 +311,9 @@ internal sealed class JournalWriter : IDisposable
     }
 
     public void Dispose() => _wake.Dispose();
+
+    /// <summary>A group was gathered and is not published yet; without a thread of its own the journal may stand between two steps.</summary>
+    private bool IsUnderWay => _last is JournalStep.Gathered or JournalStep.Written or JournalStep.Synced;
 
     private bool HasWork => Volatile.Read(ref _head) is not null || _backlog is not null || _vouchWanted;
 
@@ -335,7 +352,7 @@ internal sealed class JournalWriter : IDisposable
     private long GroupPayloadMax()
     {
         var room = _appender?.Room ?? long.MaxValue;
-        return room < _backlog!.Length ? _options.GroupBytesMax : Math.Min(room, _options.GroupBytesMax);
+        return Math.Min(room < _backlog!.Length ? _appender!.RoomOfNewFile : room, _options.GroupBytesMax);
     }
 
     private JournalStep Write()

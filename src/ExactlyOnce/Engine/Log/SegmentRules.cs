@@ -15,9 +15,10 @@ internal sealed record SegmentRules
     /// <summary>The largest offset or time index.</summary>
     public int IndexBytesMax { get; init; } = 10 * 1024 * 1024;
 
-    public static SegmentRules Of(TopicOptions options) => new()
+    public static SegmentRules Of(TopicOptions options, int indexIntervalBytes) => new()
     {
         SegmentBytes = options.SegmentBytes,
+        IndexIntervalBytes = indexIntervalBytes,
         SegmentAgeMs = options.SegmentAge < TimeSpan.Zero ? -1 : (long)options.SegmentAge.TotalMilliseconds,
     };
 }

@@ -6,7 +6,7 @@ namespace ExactlyOnce.Engine.Partitions;
 /// <para>
 /// A ring of places that are used again, so that a frame leaves nothing for the garbage collector and a reader that sleeps keeps nothing alive. What makes that safe: the writer takes a larger
 /// ring rather than overwrite the last mark that it sees visible, so whoever finds his mark gone has dawdled, and finds one when he takes the visible LSN anew. And nobody takes one
-/// mark for another: <see cref="Ring.TryFind"/> looks at the ring's end again after it has read a place.
+/// mark for another: <see cref="Ring.TryFind"/> looks at the ring's end again after it has read a place. Why a ring: decisions/0007.
 /// </para>
 /// </summary>
 internal sealed class MarkLog

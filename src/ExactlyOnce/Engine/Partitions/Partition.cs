@@ -20,6 +20,9 @@ internal sealed class Partition : IPartitionViewSource
     /// <summary>Room in a frame for what travels beside a batch: headers, and an enrolment.</summary>
     private const int FrameBytesBeside = 4096;
 
+    /// <summary>Producers forgotten in one frame: 8 KiB of it, and so long the lock is held.</summary>
+    private const int ExpiredPerFrameMax = 1024;
+
     // Readers ask the rules' own index, which knows every aborted transaction that is not deleted; the view's is for those who have no rules at hand.
     private static readonly AbortedList s_noAborted = new();
 
@@ -119,18 +122,26 @@ internal sealed class Partition : IPartitionViewSource
         return new AppendReceipt { Lsn = lsn, BaseOffset = baseOffset, LogAppendTimeMs = appendTimeMs };
     }
 
-    /// <summary>Forgets producers that have been silent for too long: a frame of its own, when there are any.</summary>
+    /// <summary>Forgets producers that have been silent for too long, in as many frames as it takes; appends may come in between.</summary>
     public void ExpireProducers(long nowMs)
+    {
+        while (ExpireSome(nowMs))
+        {
+        }
+    }
+
+    private bool ExpireSome(long nowMs)
     {
         lock (Lock)
         {
-            var expired = State.DecideExpiry(nowMs);
+            var expired = State.DecideExpiry(nowMs, ExpiredPerFrameMax);
             if (expired.Count == 0 || _isRetired || Journal.Failure is not null)
-                return;
+                return false;
             var frame = Journal.RentFrame();
             frame.Begin(nowMs);
             StageExpiry(frame, expired);
             Enqueue(frame);
+            return expired.Count == ExpiredPerFrameMax;
         }
     }
 
@@ -144,7 +155,8 @@ internal sealed class Partition : IPartitionViewSource
     public long StageBatch(JournalFrame frame, in BatchHeader header, ReadOnlySpan<byte> batch, long nowMs)
     {
         var baseOffset = State.LogEndOffset;
-        var placed = AppendToTail(batch, baseOffset, LeaderEpoch, header, nowMs);
+        // The tail's chunks are searched, and let go, by the times their records will carry.
+        var placed = AppendToTail(batch, baseOffset, LeaderEpoch, StampsAppendTime ? header with { MaxTimestamp = nowMs } : header, nowMs);
         var stagedHeader = header with { BaseOffset = baseOffset, LeaderEpoch = LeaderEpoch };
         if (StampsAppendTime)
             stagedHeader = Stamp(placed, nowMs);
@@ -303,7 +315,7 @@ internal sealed class Partition : IPartitionViewSource
     /// <summary>The same without a frame, since nothing is ever replayed, and without staging, since nothing comes between the decision and its application.</summary>
     private long AppendInMemory(in BatchHeader header, ReadOnlySpan<byte> batch, in AppendDecision decision, bool stamps, long nowMs)
     {
-        var placed = AppendToTail(batch, State.LogEndOffset, LeaderEpoch, header, nowMs);
+        var placed = AppendToTail(batch, State.LogEndOffset, LeaderEpoch, stamps ? header with { MaxTimestamp = nowMs } : header, nowMs);
         var lsn = stamps ? ShowBatch(Stamp(placed, nowMs), decision, nowMs) : ShowBatch(header, decision, nowMs);
         TrimMemory(nowMs);
         return lsn;

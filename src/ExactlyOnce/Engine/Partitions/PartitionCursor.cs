@@ -1,4 +1,5 @@
 using ExactlyOnce.Engine.Log;
+using ExactlyOnce.Kernel.Partitions;
 using ExactlyOnce.Kernel.Records;
 
 namespace ExactlyOnce.Engine.Partitions;
@@ -121,6 +122,15 @@ internal sealed class PartitionCursor : IDisposable
     /// <summary>Splits the next deliverable run from the bytes at hand, moving past what is not delivered. False when nothing deliverable is left in them.</summary>
     private bool TryTakeRun(out ReadOnlyMemory<byte> run)
     {
+        run = default;
+        // First the index, then the log's start: an index without the aborted transactions in front of the start is published after the start has moved. What was read in front of it
+        // is given up then, because nobody can say any more what of it was aborted.
+        var aborted = _partition.State.Aborted.Published;
+        if (NextOffset < _partition.State.LogStartOffset)
+        {
+            _unsorted = default;
+            return false;
+        }
         var bytes = _unsorted.Span;
         var position = 0;
         var runStart = -1;
@@ -129,7 +139,7 @@ internal sealed class PartitionCursor : IDisposable
             var at = position;
             if (!BatchSequence.TryReadNext(bytes, ref position, out var header))
                 break;
-            if (IsDeliverable(header))
+            if (IsDeliverable(header, aborted))
             {
                 if (runStart < 0)
                     runStart = at;
@@ -146,11 +156,13 @@ internal sealed class PartitionCursor : IDisposable
         return runStart >= 0;
     }
 
-    private bool IsDeliverable(in BatchHeader header)
+    private bool IsDeliverable(in BatchHeader header) => IsDeliverable(header, _partition.State.Aborted.Published);
+
+    private bool IsDeliverable(in BatchHeader header, AbortedIndex aborted)
     {
         if (header.IsControl || header.RecordCount == 0)
             return false;
-        return !_isCommitted || !header.IsTransactional || !_partition.State.Aborted.IsAborted(header.Producer.Id, header.BaseOffset);
+        return !_isCommitted || !header.IsTransactional || !aborted.IsAborted(header.Producer.Id, header.BaseOffset);
     }
 
     private static long CountFrom(long from, in BatchHeader header, ReadOnlySpan<byte> batch, BatchDecompressor decompressor)

@@ -46,7 +46,10 @@ internal sealed record CheckpointFile(CoordinationSection Coordination, IReadOnl
         Span<byte> header = stackalloc byte[HeaderSize];
         content[..HeaderSize].CopyTo(header);
         BinaryPrimitives.WriteUInt32BigEndian(header[CrcAt..], Crc32C.Compute(content[HeaderSize..]));
-        using var file = disk.Open(path, FileOpening.Create);
+        // Always a new file: the sync of its directory may have failed the last time, and then no later one makes the old name durable.
+        if (disk.FileExists(path))
+            disk.Delete(path);
+        using var file = disk.Open(path, FileOpening.CreateNew);
         file.Write(0, header);
         file.Write(HeaderSize, content[HeaderSize..]);
         file.Sync();

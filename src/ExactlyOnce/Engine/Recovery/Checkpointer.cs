@@ -18,9 +18,10 @@ namespace ExactlyOnce.Engine.Recovery;
 /// </para>
 /// </summary>
 internal sealed class Checkpointer(
-    BrokerEnvironment environment, string root, ManifestStore manifests, CoordinationState state, PartitionTable partitions, int smallTailBytes, bool wasClean)
+    BrokerEnvironment environment, EngineOptions options, ManifestStore manifests, CoordinationState state, PartitionTable partitions, bool wasClean)
 {
     private readonly IDisk _disk = environment.Disk;
+    private readonly string _root = options.Directory!;
     private readonly Dictionary<PartitionKey, SegmentAppender> _appenders = [];
     private readonly Dictionary<PartitionKey, CompactedSegments> _compacted = [];
     private readonly List<SegmentFile> _unlinkLater = [];
@@ -153,7 +154,7 @@ internal sealed class Checkpointer(
         while (journal.SyncedLsn < lsn)
         {
             journal.ThrowIfFailed();
-            journal.Drive();
+            journal.DriveToEnd();
             journal.SyncBehind();
             if (journal.SyncedLsn < lsn && environment.IsThreaded)
                 SyncWait.For(journal, lsn);
@@ -164,16 +165,16 @@ internal sealed class Checkpointer(
     private Flushed Flush(PartitionCapture capture)
     {
         var partition = capture.Partition;
-        if (capture.Unflushed.SizeInBytes < smallTailBytes || partition.IsRetired)
+        if (capture.Unflushed.SizeInBytes < options.SmallTailBytes || partition.IsRetired)
         {
             var tail = new ArrayBufferWriter<byte>();
             capture.Unflushed.CopyTo(tail);
             return WithCompaction(new Flushed(capture, capture.View.SegmentList, capture.View.TailBegin, tail.WrittenMemory));
         }
-        var directory = Directories.Of(root, partition);
+        var directory = Directories.Of(_root, partition);
         if (!_appenders.TryGetValue(partition.Key, out var appender))
             _appenders.Add(partition.Key, appender = new SegmentAppender(_disk, directory, beginNewFile: !wasClean));
-        var segments = appender.Append(capture.View.SegmentList, capture.Unflushed, capture.Aborted, SegmentRules.Of(partition.Options));
+        var segments = appender.Append(capture.View.SegmentList, capture.Unflushed, capture.Aborted, SegmentRules.Of(partition.Options, options.IndexIntervalBytes));
         PartitionFolder.WriteTools(_disk, directory, partition, capture);
         return WithCompaction(new Flushed(capture, segments, capture.Unflushed.To, default));
     }
@@ -204,11 +205,11 @@ internal sealed class Checkpointer(
             SegmentList.Write(segments, flush.Segments);
             sections.Add(new PartitionSection(capture.Partition.Key, capture.AppliedLsn, capture.State, segments.WrittenMemory, flush.TailOffset, flush.SmallTail));
         }
-        var path = Path.Combine(root, name);
+        var path = Path.Combine(_root, name);
         try
         {
             new CheckpointFile(coordination, sections).Write(_disk, path);
-            _disk.SyncDirectory(root);
+            _disk.SyncDirectory(_root);
         }
         catch (StorageException)
         {
@@ -268,8 +269,8 @@ internal sealed class Checkpointer(
     {
         try
         {
-            if (checkpointBefore is not null && _disk.FileExists(Path.Combine(root, checkpointBefore)))
-                _disk.Delete(Path.Combine(root, checkpointBefore));
+            if (checkpointBefore is not null && _disk.FileExists(Path.Combine(_root, checkpointBefore)))
+                _disk.Delete(Path.Combine(_root, checkpointBefore));
             foreach (var file in unlink)
                 file.Retire();
             foreach (var directory in remove)

@@ -8,7 +8,7 @@ namespace ExactlyOnce.Engine.Recovery;
 /// Compacts the topics that want it, one partition after the other, without holding any lock while it reads and writes. In memory the result takes effect at once, on disk with the
 /// next checkpoint. Run by housekeeping alone.
 /// </summary>
-internal sealed class LogCompactor(Checkpointer? checkpointer, ChunkPool chunks, Func<CompressionType, ICompressionCodec?> codecs)
+internal sealed class LogCompactor(Checkpointer? checkpointer, ChunkPool chunks, Func<CompressionType, ICompressionCodec?> codecs, int indexIntervalBytes)
 {
     private readonly Dictionary<PartitionKey, long> _compactedTo = [];
 
@@ -25,7 +25,7 @@ internal sealed class LogCompactor(Checkpointer? checkpointer, ChunkPool chunks,
             NowMs = nowMs,
             DeleteRetentionMs = options.DeleteRetention == TopicOptions.Forever ? long.MaxValue / 2 : (long)options.DeleteRetention.TotalMilliseconds,
             FirstDirtyOffset = _compactedTo.GetValueOrDefault(partition.Key),
-            Segments = SegmentRules.Of(options),
+            Segments = SegmentRules.Of(options, indexIntervalBytes),
         };
         return checkpointer is null ? CompactTail(partition, bound, youngestMs, rules) : CompactSegments(partition, bound, youngestMs, rules);
     }

@@ -28,8 +28,14 @@ internal sealed class StartupRecovery
     private readonly string _root;
     private readonly PartitionFactory _factory;
     private readonly PartitionTable _partitions = new();
-    private readonly ChunkPool _chunks = new(ChunkPoolBytesMax);
+
+    /// <summary>Segment files that the manifest does not list.</summary>
     private readonly List<string> _orphans = [];
+
+    /// <summary>Folders with segments that the old manifest needs.</summary>
+    private readonly HashSet<string> _listedFolders = new(StringComparer.Ordinal);
+
+    private readonly ChunkPool _chunks = new(ChunkPoolBytesMax);
 
     /// <summary>Files that the replayed journal has let go of; the manifest of the last checkpoint names them still.</summary>
     private readonly List<SegmentFile> _dropped = [];
@@ -97,6 +103,8 @@ internal sealed class StartupRecovery
     {
         _disk.VerifySyncErrorsAreSeen(_root);
         var found = Manifest.Read(_disk, _root);
+        if (found is null && FindTrace() is { } trace)
+            throw new DamagedStorageException(Path.Combine(_root, Manifest.FileName), 0, $"it is missing, and '{trace}' shows that there was one");
         var manifests = new ManifestStore(_disk, _root, found ?? new Manifest());
         var manifest = manifests.Current;
         _factory.LeaderEpoch = manifest.LeaderEpoch + (IsWeakEnd(found) ? 1 : 0);
@@ -105,13 +113,14 @@ internal sealed class StartupRecovery
         var endLsn = Replay(manifest, state);
         CreateMissing(Directories.Topics);
         CreateMissing(JournalFormat.DirectoryName);
-        RemoveOrphans(manifest);
-        var checkpointer = new Checkpointer(_environment, _root, manifests, state, _partitions, _options.SmallTailBytes, manifest.IsClean);
+        RemoveOrphans(manifests, isManifestSure: found is null, _listedFolders);
+        var checkpointer = new Checkpointer(_environment, _options, manifests, state, _partitions, manifest.IsClean);
         checkpointer.UnlinkAfterNext(_dropped);
         if (!manifest.IsClean || found is null)
             checkpointer.RunRecovered(endLsn, _factory.LeaderEpoch);
         else
             checkpointer.NoteClean(manifest.CheckpointLsn);
+        RemoveOrphans(manifests, isManifestSure: true, LiveFolders());
 
         var journal = new JournalWriter(_environment, JournalOptionsOf(_options), manifests);
         _factory.Attach(journal);
@@ -119,6 +128,17 @@ internal sealed class StartupRecovery
             partition.Attach(journal);
         return new OpenedStorage(journal, state, _partitions, _factory, _chunks, checkpointer, directoryLock);
     }
+
+    /// <summary>
+    /// What only a folder with a manifest can hold: a journal file, a partition's folder, a second checkpoint. A first opening that died leaves none of these. Without this look a
+    /// lost manifest would pass for a new folder, and everything in it for left over.
+    /// </summary>
+    private string? FindTrace() =>
+        _disk.List(_root).FirstOrDefault(name => Directories.CheckpointNumber(name) > 0)
+        ?? NamesIn(JournalFormat.DirectoryName).FirstOrDefault(name => name.EndsWith(JournalFormat.FileSuffix, StringComparison.Ordinal))
+        ?? NamesIn(Directories.Topics).FirstOrDefault(name => name.EndsWith('/') && char.IsAsciiDigit(name[0]));
+
+    private IReadOnlyList<string> NamesIn(string folder) => _disk.DirectoryExists(Path.Combine(_root, folder)) ? _disk.List(Path.Combine(_root, folder)) : [];
 
     /// <summary>In Written durability a reader may have seen records that an unclean end took back: what comes now is another history.</summary>
     private bool IsWeakEnd(Manifest? found) => found is { IsClean: false, CheckpointFile: not null } && _options.Durability == Durability.Written;
@@ -164,11 +184,13 @@ internal sealed class StartupRecovery
     private Partition Restore(PartitionSection section, TopicRecord.Put topic)
     {
         var directory = Directories.Of(_root, section.Key, topic.Name);
-        var opened = LogDirectory.Open(_disk, directory, SegmentList.Read(section.Segments.Span, out _), SegmentRules.Of(topic.Options));
+        var opened = LogDirectory.Open(_disk, directory, SegmentList.Read(section.Segments.Span, out _), SegmentRules.Of(topic.Options, _options.IndexIntervalBytes));
         // Not removed before the whole directory has been read: whoever refuses to open changes nothing.
         _orphans.AddRange(opened.Orphans.Select(orphan => Path.Combine(directory, orphan)));
         if (opened.Segments is [.., var last] && last.NextOffset > section.TailOffset)
             throw new InvalidDataException($"The segments of '{topic.Name}' end at offset {last.NextOffset}, behind the beginning of its tail at {section.TailOffset}.");
+        if (opened.Segments.Length > 0)
+            _listedFolders.Add(Path.GetFileName(directory));
         var name = new TopicPartition(topic.Name, section.Key.Index);
         var partition = _factory.Restore(section.Key, name, topic.Id, topic.Options, section.State.Span, opened.Segments, section.TailOffset, section.AppliedLsn);
         partition.RestoreTail(section.Tail.Span, _environment.NowMs);
@@ -247,32 +269,57 @@ internal sealed class StartupRecovery
             DurableDirectory.Create(_disk, path);
     }
 
-    /// <summary>What no manifest names: half of a checkpoint that never finished, files of topics deleted since. Only files whose names are ours.</summary>
-    private void RemoveOrphans(Manifest manifest)
+    /// <summary>
+    /// Removes what no manifest names: half of a checkpoint that never finished, files of topics deleted since. Only files whose names are ours. Twice: before anything is written,
+    /// because a name whose directory sync failed in the last process is in the cache and nowhere else, for ever, so that what is written must get a new one; and once the new manifest
+    /// stands, because until then the old one needs the files of a topic whose deletion was replayed. The same may have happened to the manifest itself, so it is written anew before
+    /// anything goes that only an older one names.
+    /// </summary>
+    private void RemoveOrphans(ManifestStore manifests, bool isManifestSure, HashSet<string> keptFolders)
     {
-        foreach (var orphan in _orphans)
-            _disk.Delete(orphan);
+        List<string> files = [.. _orphans, .. UnlistedFiles(manifests.Current)];
+        var folders = UnlistedFolders(keptFolders);
+        _orphans.Clear();
+        if (files.Count == 0 && folders.Count == 0)
+            return;
+        if (!isManifestSure)
+            manifests.Update(static manifest => manifest);
+        foreach (var file in files)
+            _disk.Delete(file);
+        foreach (var folder in folders)
+            PartitionFolder.Remove(_disk, folder);
+    }
+
+    private List<string> UnlistedFiles(Manifest manifest)
+    {
+        var unlisted = new List<string>();
         foreach (var name in _disk.List(_root))
             if (Directories.CheckpointNumber(name) >= 0 && name != manifest.CheckpointFile)
-                _disk.Delete(Path.Combine(_root, name));
-        RemoveUnlistedJournals(manifest);
+                unlisted.Add(Path.Combine(_root, name));
+        var journals = Path.Combine(_root, JournalFormat.DirectoryName);
+        if (!_disk.DirectoryExists(journals))
+            return unlisted;
+        foreach (var name in _disk.List(journals))
+            if (name.EndsWith(JournalFormat.FileSuffix, StringComparison.Ordinal) && manifest.JournalFiles.All(file => file.Name != name))
+                unlisted.Add(Path.Combine(journals, name));
+        return unlisted;
+    }
+
+    private List<string> UnlistedFolders(HashSet<string> kept)
+    {
+        var unlisted = new List<string>();
         var topics = Path.Combine(_root, Directories.Topics);
-        var live = _partitions.InOrder().Select(partition => Path.GetFileName(Directories.Of(_root, partition))).ToHashSet(StringComparer.Ordinal);
         foreach (var entry in _disk.List(topics))
         {
             var folder = entry.TrimEnd('/');
-            if (!live.Contains(folder) && entry.EndsWith('/') && char.IsAsciiDigit(folder[0]))
-                PartitionFolder.Remove(_disk, Path.Combine(topics, folder));
+            if (!kept.Contains(folder) && entry.EndsWith('/') && char.IsAsciiDigit(folder[0]))
+                unlisted.Add(Path.Combine(topics, folder));
         }
+        return unlisted;
     }
 
-    private void RemoveUnlistedJournals(Manifest manifest)
-    {
-        var journals = Path.Combine(_root, JournalFormat.DirectoryName);
-        foreach (var name in _disk.List(journals))
-            if (name.EndsWith(JournalFormat.FileSuffix, StringComparison.Ordinal) && manifest.JournalFiles.All(file => file.Name != name))
-                _disk.Delete(Path.Combine(journals, name));
-    }
+    private HashSet<string> LiveFolders() =>
+        _partitions.InOrder().Select(partition => Path.GetFileName(Directories.Of(_root, partition))).ToHashSet(StringComparer.Ordinal);
 
     private static IDisposable TakeLock(BrokerEnvironment environment, string root)
     {

@@ -13,7 +13,7 @@ internal sealed class SyncWait : IVisibilityWaiter, IDisposable
 
     public static void For(JournalWriter journal, long lsn)
     {
-        journal.Drive();
+        journal.DriveToEnd();
         // With one thread the waiter's completion would wait for us.
         if (journal.Failure is not null)
             return;

@@ -127,14 +127,20 @@ internal sealed class PartitionState
         Advance(lsn);
     }
 
-    /// <summary>The producers that have been idle for the expiry time by the broker's clock and are not inside a transaction.</summary>
-    public IReadOnlyList<long> DecideExpiry(long nowMs)
+    /// <summary>
+    /// Producers that have been idle for the expiry time by the broker's clock and are not inside a transaction, the longest idle first, at most
+    /// <paramref name="producersMax"/>. The search ends at the first one that was active since.
+    /// </summary>
+    public IReadOnlyList<long> DecideExpiry(long nowMs, int producersMax = int.MaxValue)
     {
         List<long>? expired = null;
-        for (var entry = _producers.LeastRecent; entry is not null; entry = entry.MoreRecent)
+        for (var entry = _producers.LeastRecent; entry is not null && nowMs - entry.LastActiveMs >= _rules.ProducerExpiryMs; entry = entry.MoreRecent)
         {
-            if (entry.IsIdle && nowMs - entry.LastActiveMs >= _rules.ProducerExpiryMs)
-                (expired ??= []).Add(entry.Id);
+            if (!entry.IsIdle)
+                continue;
+            (expired ??= []).Add(entry.Id);
+            if (expired.Count == producersMax)
+                break;
         }
         return expired is null ? [] : expired;
     }
@@ -208,16 +214,21 @@ internal sealed class PartitionState
     {
         if (batch.IsTransactional && origin == AppendOrigin.Client)
             return AppendDecision.RefuseUnknown(AppendVerdict.NotEnrolled, Sequence.None, AppliedLsn);
-        if (origin == AppendOrigin.ClientEnrolledV2 && batch.BaseSequence != 0)
+        if (StartsAtZero(origin) && batch.BaseSequence != 0)
             return AppendDecision.RefuseUnknown(AppendVerdict.OutOfOrderSequence, expectedSequence: 0, AppliedLsn);
         return AppendDecision.Append(null);
     }
 
+    // A partition that never held a record has forgotten nobody: a first batch that is not the producer's first has overtaken one, whose retry would be refused for ever
+    // (KAFKA-15591).
+    private bool StartsAtZero(AppendOrigin origin) =>
+        origin == AppendOrigin.ClientEnrolledV2 || (LogEndOffset == 0 && origin != AppendOrigin.Coordinator);
+
     // Of a producer that is merely enrolled no sequence is known, so the rules are those of an unknown one.
-    private static int ExpectedSequence(ProducerEntry entry, short epoch, AppendOrigin origin)
+    private int ExpectedSequence(ProducerEntry entry, short epoch, AppendOrigin origin)
     {
         if (entry.Epoch == ProducerIdentity.NoEpoch)
-            return origin == AppendOrigin.ClientEnrolledV2 ? 0 : Sequence.None;
+            return StartsAtZero(origin) ? 0 : Sequence.None;
         return entry.Epoch == epoch ? Sequence.Next(entry.Window.LastSequence) : 0;
     }
 

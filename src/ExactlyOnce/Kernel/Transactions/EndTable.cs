@@ -69,7 +69,8 @@ internal static class EndTable
 
         (CompleteCommit, true, Retry) => Retried,
         (CompleteCommit, false, Retry) => InvalidState,
-        (CompleteAbort, true, Retry) => InvalidState,
+        // Only the broker's own abort leads here: a client that repeats its end repeats its decision. Fenced can be recovered from, InvalidState not (KAFKA-20785).
+        (CompleteAbort, true, Retry) => Fenced,
         (CompleteAbort, false, Retry) => Retried,
 
         (CompleteCommit or CompleteAbort or Empty, true, Current) => InvalidState,

@@ -63,6 +63,22 @@ public sealed class JournalWriterTests
     }
 
     [Fact]
+    public void A_backlog_longer_than_a_file_is_written_as_groups_that_fit()
+    {
+        var options = new JournalOptions { FileBytes = 64 * 1024, ZeroStepBytes = 16 * 1024 };
+        options.GroupBytesMax.Should().BeGreaterThan((int)options.FileBytes);
+        using var journal = new JournalWriter(new SteppedEnvironment(_disk), options, new ManifestStore(_disk, "/data", new Manifest()));
+        for (var frame = 0; frame < 40; frame++)
+            Enqueue(journal, 10_000);
+        journal.Drive();
+
+        journal.Failure.Should().BeNull();
+        journal.VisibleLsn.Should().Be(journal.AppendedLsn);
+        foreach (var name in _disk.List("/data/journal"))
+            _disk.ReadAll($"/data/journal/{name}").Length.Should().BeLessThanOrEqualTo((int)options.FileBytes);
+    }
+
+    [Fact]
     public void Written_is_visible_before_it_is_synced_and_synced_behind()
     {
         var journal = Open(Durability.Written);

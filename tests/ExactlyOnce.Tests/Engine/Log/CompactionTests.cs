@@ -9,7 +9,7 @@ namespace ExactlyOnce.Tests.Engine.Log;
 
 public class CompactionTests
 {
-    private const long Horizon = 86_400_000;
+    internal const long Horizon = 86_400_000;
     private static readonly ProducerIdentity s_one = new(1, 0);
     private static readonly ProducerIdentity s_two = new(2, 5);
 
@@ -533,10 +533,10 @@ public class CompactionTests
         read.Where(r => r.Value.Value is not null).Should().NotContain(r => !model.ContainsKey(r.Key));
     }
 
-    private static TestLog New(bool isOnDisk) => new(isOnDisk ? new MemoryDisk() : null, new SegmentRules { SegmentBytes = 100_000, IndexIntervalBytes = 100 });
+    internal static TestLog New(bool isOnDisk) => new(isOnDisk ? new MemoryDisk() : null, new SegmentRules { SegmentBytes = 100_000, IndexIntervalBytes = 100 });
 
     /// <summary>Makes everything so far ready for compaction and appends something behind it.</summary>
-    private static void Close(TestLog log)
+    internal static void Close(TestLog log)
     {
         if (log.Limit == 0)
             return;
@@ -552,11 +552,11 @@ public class CompactionTests
         log.Append(TestBatch.Of(("end", "end")));
     }
 
-    private static bool Compact(TestLog log, Dictionary<long, ProducerTrace>? producers = null) => log.Compact(Rules(log), producers);
+    internal static bool Compact(TestLog log, Dictionary<long, ProducerTrace>? producers = null) => log.Compact(Rules(log), producers);
 
-    private static CompactionRules Rules(TestLog log) => new() { NowMs = log.NowMs, DeleteRetentionMs = Horizon, Segments = log.Rules };
+    internal static CompactionRules Rules(TestLog log) => new() { NowMs = log.NowMs, DeleteRetentionMs = Horizon, Segments = log.Rules };
 
-    private static BatchHeader? MarkerAt(TestLog log, long offset)
+    internal static BatchHeader? MarkerAt(TestLog log, long offset)
     {
         foreach (var header in log.ReadHeaders())
         {

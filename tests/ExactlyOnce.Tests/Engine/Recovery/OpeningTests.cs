@@ -163,7 +163,7 @@ public sealed class OpeningTests
     }
 
     /// <summary>Where the journal's newest writes but n stands.</summary>
-    private static (string Path, long Position) JournalWrite(SimulatedDisk disk, int fromLast)
+    internal static (string Path, long Position) JournalWrite(SimulatedDisk disk, int fromLast)
     {
         var line = disk.Trace.Where(line => line.Contains(" write /data/journal/", StringComparison.Ordinal)).SkipLast(fromLast).Last().Split(' ');
         return (line[2], long.Parse(line[3].Split('+')[0], CultureInfo.InvariantCulture));

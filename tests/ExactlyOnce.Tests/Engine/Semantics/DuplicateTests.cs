@@ -11,9 +11,20 @@ public sealed class DuplicateTests
     public async Task The_first_batch_of_a_producer_the_partition_does_not_know_may_have_any_sequence(int sequence)
     {
         await using var broker = await OpenAsync();
+        await (await SignedProducer.OpenAsync(broker)).WriteAsync(First, 0, "of another");
         var producer = await SignedProducer.OpenAsync(broker);
 
-        (await producer.WriteAsync(First, sequence, "a")).Should().Be(0);
+        (await producer.WriteAsync(First, sequence, "a")).Should().Be(1);
+    }
+
+    [Fact]
+    public async Task In_a_partition_that_never_held_a_record_every_producer_begins_at_zero()
+    {
+        await using var broker = await OpenAsync();
+        var producer = await SignedProducer.OpenAsync(broker);
+
+        (await producer.AppendAsync(First, 7, "a")).Error.Should().Be(ErrorCode.OutOfOrderSequence);
+        (await producer.WriteAsync(First, 0, "a")).Should().Be(0);
     }
 
     [Fact]
@@ -87,13 +98,14 @@ public sealed class DuplicateTests
     public async Task Sequences_go_on_at_zero_behind_the_largest_int_and_a_retry_across_the_wrap_is_recognised()
     {
         await using var broker = await OpenAsync();
+        await (await SignedProducer.OpenAsync(broker)).WriteAsync(First, 0, "of another");
         var producer = await SignedProducer.OpenAsync(broker);
         await producer.WriteAsync(First, int.MaxValue - 2, "a", "b", "c", "d", "e");
 
-        (await producer.WriteAsync(First, 2, "f")).Should().Be(5);
+        (await producer.WriteAsync(First, 2, "f")).Should().Be(6);
         var retry = await producer.AppendAsync(First, int.MaxValue - 2, "a", "b", "c", "d", "e");
 
-        (retry.IsDuplicate, retry.BaseOffset).Should().Be((true, 0));
+        (retry.IsDuplicate, retry.BaseOffset).Should().Be((true, 1));
     }
 
     [Fact]

@@ -188,7 +188,7 @@ public sealed class OffsetTests
             .Which.Code.Should().Be(ErrorCode.NonEmptyGroup);
     }
 
-    private static async Task<string> PrepareWithOffsetAsync(TestBroker broker)
+    internal static async Task<string> PrepareWithOffsetAsync(TestBroker broker)
     {
         var producer = await broker.TransactionalAsync();
         await using var consumer = broker.Broker.CreateConsumer(Orders).InGroup("billing").WithPartitions(0).StartFrom(StartFrom.Offset(0)).Build();

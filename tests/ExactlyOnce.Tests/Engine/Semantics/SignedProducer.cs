@@ -1,5 +1,6 @@
 using System.Text;
 using ExactlyOnce.Clients.Producing;
+using ExactlyOnce.Engine.Backend;
 using ExactlyOnce.Kernel.Primitives;
 using ExactlyOnce.Kernel.Records;
 
@@ -8,11 +9,11 @@ namespace ExactlyOnce.Tests.Engine.Semantics;
 /// <summary>A producer that chooses its sequence numbers itself, so that retries, gaps and zombies can be played to the broker batch by batch.</summary>
 internal sealed class SignedProducer
 {
-    private readonly TestBroker _broker;
+    private readonly Func<EngineBackend> _connect;
 
-    private SignedProducer(TestBroker broker, ProducerSession session)
+    private SignedProducer(Func<EngineBackend> connect, ProducerSession session)
     {
-        _broker = broker;
+        _connect = connect;
         Session = session;
     }
 
@@ -20,13 +21,22 @@ internal sealed class SignedProducer
 
     public ProducerIdentity Identity => Session.Identity;
 
-    public static async Task<SignedProducer> OpenAsync(TestBroker broker, string? transactionalId = null, TimeSpan? timeout = null) =>
-        new(broker, await broker.Backend.InitProducerAsync(
-            new ProducerRequest { TransactionalId = transactionalId, TransactionTimeout = timeout ?? TimeSpan.FromSeconds(60) }, CancellationToken.None));
+    private EngineBackend Backend => _connect();
+
+    /// <summary>Also after the broker was opened again it is the same producer.</summary>
+    public static Task<SignedProducer> OpenAsync(TestBroker broker, string? transactionalId = null, TimeSpan? timeout = null) =>
+        OpenAsync(() => broker.Backend, transactionalId, timeout);
+
+    public static Task<SignedProducer> OpenAsync(EngineBackend backend, string? transactionalId = null, TimeSpan? timeout = null) =>
+        OpenAsync(() => backend, transactionalId, timeout);
 
     /// <summary>The same producer as it was: a zombie, or a request that was delayed.</summary>
     public SignedProducer As(ProducerIdentity identity) =>
-        new(_broker, new ProducerSession { Identity = identity, TransactionalId = Session.TransactionalId });
+        new(_connect, new ProducerSession { Identity = identity, TransactionalId = Session.TransactionalId });
+
+    /// <summary>The same producer, connected to another run of the broker.</summary>
+    public SignedProducer On(EngineBackend backend) =>
+        new(() => backend, new ProducerSession { Identity = Identity, TransactionalId = Session.TransactionalId });
 
     public Task<AppendOutcome> AppendAsync(TopicPartition partition, int sequence, params string[] values) =>
         AppendAsync(partition, sequence, Session.TransactionalId is null ? BatchAttributes.None : BatchAttributes.Transactional, values);
@@ -34,9 +44,9 @@ internal sealed class SignedProducer
     public async Task<AppendOutcome> AppendAsync(TopicPartition partition, int sequence, BatchAttributes attributes, params string[] values)
     {
         var operation = new Operation { Session = Session };
-        var (header, bytes) = Batch(Identity, sequence, _broker.Engine.NowMs, attributes, values);
+        var (header, bytes) = Batch(Identity, sequence, Backend.Engine.NowMs, attributes, values);
         operation.Sign(header, bytes);
-        if (_broker.Partition(partition).Append(operation) != AppendStatus.Completed)
+        if (Backend.GetPartition(partition).Append(operation) != AppendStatus.Completed)
             await operation.Completed.WaitAsync(TestBroker.Soon);
         return operation.Outcome;
     }
@@ -50,7 +60,11 @@ internal sealed class SignedProducer
     }
 
     public async Task EndAsync(bool commit, params TransactionOffsets[] offsets) =>
-        await _broker.Backend.EndTransactionAsync(Session, commit, offsets);
+        await Backend.EndTransactionAsync(Session, commit, offsets);
+
+    private static async Task<SignedProducer> OpenAsync(Func<EngineBackend> connect, string? transactionalId, TimeSpan? timeout) =>
+        new(connect, await connect().InitProducerAsync(
+            new ProducerRequest { TransactionalId = transactionalId, TransactionTimeout = timeout ?? TimeSpan.FromSeconds(60) }, CancellationToken.None));
 
     /// <summary>A batch as that producer would send it.</summary>
     public static (BatchHeader Header, byte[] Bytes) Batch(ProducerIdentity identity, int sequence, long timestampMs, BatchAttributes attributes, params string[] values)

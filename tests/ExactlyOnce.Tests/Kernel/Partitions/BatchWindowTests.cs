@@ -106,6 +106,7 @@ public sealed class BatchWindowTests
     private static void CheckEveryNextBatch(int first, List<int> lengths)
     {
         var partition = new PartitionUnderTest(PartitionRules.Default);
+        partition.Produce(PartitionUnderTest.Plain(1));
         var offsets = new Dictionary<(int, int), long>();
         var held = new Queue<(int, int)>();
         var next = first;

@@ -19,7 +19,7 @@ public sealed class PartitionSnapshotTests
     public void The_bytes_are_those_of_the_layout()
     {
         var partition = new PartitionUnderTest(PartitionRules.Default) { NowMs = 0x0A };
-        partition.Produce(PartitionUnderTest.Data(7, 2, 5, 3, timestamp: 0x0B), AppendOrigin.Client);
+        partition.Produce(PartitionUnderTest.Data(7, 2, 0, 3, timestamp: 0x0B), AppendOrigin.Client);
         partition.Produce(PartitionUnderTest.Data(8, 0, 0, 1, transactional: true, timestamp: 0x0C), AppendOrigin.ClientEnrolledV2);
         partition.Produce(PartitionUnderTest.Data(9, 0, 0, 1, transactional: true, timestamp: 0x0D), AppendOrigin.ClientEnrolledV2);
         partition.Marker(8, 1, commit: false, MarkerGeneration.V2, coordinatorEpoch: 6);
@@ -30,7 +30,7 @@ public sealed class PartitionSnapshotTests
         Convert.ToHexString(bytes.AsSpan(0, bytes.Length - 4)).Should().Be(string.Concat(
             "0001", "0000000000000005", "0000000000000001", "0000000000000006", "00000003",
             "0000000000000007", "0002", "FFFF", "FFFFFFFF", "000000000000000A", "000000000000000B", "0000000000000001", none8, "0001",
-            "00000005", "00000002", "0000000000000000", "000000000000000B", "000000000000000A", "0000000000000001",
+            "00000000", "00000002", "0000000000000000", "000000000000000B", "000000000000000A", "0000000000000001",
             "0000000000000008", "0001", "FFFF", "00000006", "000000000000000A", "000000000000000A", "0000000000000004", none8, "0000",
             "0000000000000009", "0000", "0000", "FFFFFFFF", "000000000000000A", "000000000000000D", "0000000000000003", "0000000000000004", "0001",
             "00000000", "00000000", "0000000000000004", "000000000000000D", "000000000000000A", "0000000000000003",

@@ -49,6 +49,9 @@ internal static class CommitRules
 
     public static GroupVerdict CheckPartition(GroupEntry? group, OffsetCommitRequest request, in OffsetValue value, GroupSettings settings)
     {
+        // Kafka leaves this to its clients; a stored -1 would be read as "nothing committed" by some and as a position by others.
+        if (value.Offset < 0)
+            return GroupVerdict.InvalidRequest;
         if (value.Metadata.Length > settings.OffsetMetadataCharsMax)
             return GroupVerdict.OffsetMetadataTooLarge;
         if (group is not { Kind: GroupKind.Consumer, HasMembers: true } || !request.HasMembership)

@@ -1,0 +1,250 @@
+using ExactlyOnce.Engine.Backend;
+using ExactlyOnce.Kernel.Primitives;
+using ExactlyOnce.Kernel.Transactions;
+using ExactlyOnce.Testing.Disks;
+using ExactlyOnce.Testing.History;
+using ExactlyOnce.Testing.Simulation.Clients;
+
+namespace ExactlyOnce.Testing.Simulation;
+
+/// <summary>
+/// From one life of the broker to the next: how it ends, what the machine does to the recovery, what is looked at when it stands again; and the liveness phase, in which
+/// nothing fails any more and everything has to come to rest.
+/// </summary>
+internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<SimulatedClient> clients, TransactionLedger transactions, SourceLedger sources)
+{
+    private const int RecoveryCrashesMax = 5;
+
+    /// <summary>The bound of the liveness phase: the longest transaction timeout, the longest wait for a member, and some rounds of housekeeping, twice over.</summary>
+    private static readonly TimeSpan s_rest = TimeSpan.FromMinutes(40);
+
+    private static readonly CrashProfile[] s_cuts =
+    [
+        CrashProfile.Prefix, CrashProfile.LostSectors, CrashProfile.Torn, CrashProfile.OrderedData, CrashProfile.MetadataFirst, CrashProfile.Adversarial, CrashProfile.AllSurvive,
+    ];
+
+    private long _crashes;
+    private long _openings;
+
+    public SimulationCounts Counts => new(_crashes, _openings, 0);
+
+    /// <summary>The first life: an empty directory, and nothing goes wrong yet.</summary>
+    public void Begin()
+    {
+        var random = new SimulationRandom(broker.Plan.Seed ^ 0xB361);
+        OpenForSure();
+        CreateTopics(random);
+        if (broker.Plan.IsNearLimits)
+            UseEpochsUp(random);
+    }
+
+    /// <summary>Ends this life, if it is not over already, and begins the next, which is cut short after so many disk operations unless it ends before.</summary>
+    public void Next(int operationsToLive, SimulationRandom random)
+    {
+        End(random);
+        Recover(random, mayCrash: true);
+        LookAround();
+        CreateTopics(random);
+        if (broker.Device.HasCrashed)
+            return;
+        if (broker.Plan.HasDiskFaults && random.OneIn(4))
+            broker.Device.Weaken(DiskFaults.Draw(random.Below(int.MaxValue)) with { SyncFailure = broker.Plan.SyncFailure });
+        broker.Device.CrashAt(broker.Device.Operations + operationsToLive);
+    }
+
+    /// <summary>Faults are off, all clients are dead. Within the bound everything is at rest, all of it can be read, and every transactional id can be used.</summary>
+    public void Quiesce()
+    {
+        var random = new SimulationRandom(broker.Plan.Seed ^ 0x91E7);
+        if (!broker.Device.HasCrashed && broker.HasFailed == false && random.OneIn(3))
+            Close();
+        if (broker.IsOpen)
+            Kill(random, "the end");
+        Recover(random, mayCrash: false);
+        foreach (var (token, _, _, _) in broker.Engine.State.Transactions.ListPrepared())
+            Drive(transactions.ResolveAsync(broker, broker.NewNumber(), token, random.OneIn(2)), "a prepared transaction is decided");
+        for (var passed = TimeSpan.Zero; passed < s_rest; passed += TimeSpan.FromMinutes(1))
+        {
+            broker.Clock.Advance(TimeSpan.FromMinutes(1), broker.Queue);
+            DriveAll();
+        }
+        broker.Engine.MeetDeadlines();
+        SimulatedUpkeep.Take(StepKind.Housekeep, broker);
+        DriveAll();
+        ObserveRest();
+        UseEveryId(random);
+        CheckSources(LookAround());
+    }
+
+    private void End(SimulationRandom random)
+    {
+        if (broker.IsOpen && !broker.Device.HasCrashed && !broker.HasFailed && random.OneIn(5))
+            Close();
+        if (broker.IsOpen)
+            Kill(random, broker.Device.HasCrashed ? "cut at a disk operation" : "cut between two steps");
+    }
+
+    private void Close()
+    {
+        broker.Close();
+        if (broker.Device.HasCrashed)
+            return;
+        foreach (var client in clients)
+            client.OnDeath();
+    }
+
+    private void Kill(SimulationRandom random, string cause)
+    {
+        var profile = broker.Plan.IsWritten ? CrashProfile.AllSurvive : random.Pick(s_cuts);
+        _crashes++;
+        broker.Die(new PowerLoss(profile, random.Below(int.MaxValue)) { SectorBytes = random.OneIn(2) ? 512 : 4096 }, cause);
+        foreach (var client in clients)
+            client.OnDeath();
+    }
+
+    /// <summary>Opens the directory, through up to five crashes and as many disk errors on the way.</summary>
+    private void Recover(SimulationRandom random, bool mayCrash)
+    {
+        for (var attempt = 0; mayCrash && attempt < RecoveryCrashesMax && random.Percent(30); attempt++)
+        {
+            broker.Device.CrashAt(broker.Device.Operations + random.LogBetween(1, 40));
+            if (broker.Plan.HasDiskFaults && random.OneIn(3))
+                broker.Device.FailAt(broker.Device.Operations + random.LogBetween(1, 30), random.OneIn(2) ? FaultKind.IoError : FaultKind.NoSpace);
+            try
+            {
+                Open();
+            }
+            catch (Exception exception) when (broker.Device.HasCrashed || (broker.Plan.HasDiskFaults && exception is StorageException))
+            {
+                Kill(random, broker.Device.HasCrashed ? "cut while recovering" : "the disk failed while recovering");
+                continue;
+            }
+            // Cut right after the opening: an end like any other.
+            Kill(random, "cut after recovering");
+        }
+        OpenForSure();
+    }
+
+    private void Open()
+    {
+        broker.Open();
+        _openings++;
+    }
+
+    /// <summary>With a sound disk an opening that fails is a failure of the broker.</summary>
+    private void OpenForSure()
+    {
+        try
+        {
+            Open();
+        }
+        catch (Exception exception)
+        {
+            throw new SimulationFailedException("open", exception.ToString(), exception);
+        }
+    }
+
+    private void CreateTopics(SimulationRandom random)
+    {
+        for (var index = 0; index < broker.Plan.Topics; index++)
+            CreateTopic(AdministratorClient.TopicName(index), random);
+        if (!broker.Plan.Clients.Contains(ClientKind.Pipeline))
+            return;
+        CreateTopic(SimulatedClient.InputTopic, random);
+        CreateTopic(SimulatedClient.OutputTopic, random);
+    }
+
+    private void CreateTopic(string name, SimulationRandom random)
+    {
+        if (broker.Engine.State.Topics.Find(name) is null)
+            Drive(AdministratorClient.CreateAsync(broker, broker.NewNumber(), name, random), "a topic is created");
+    }
+
+    /// <summary>Transactional ids whose epochs are nearly used up, as after 32,000 transactions. Only the beginning of a run can do this: a checkpoint makes it durable.</summary>
+    private void UseEpochsUp(SimulationRandom random)
+    {
+        var state = broker.Engine.State;
+        lock (state.Lock)
+            foreach (var id in new[] { "local-0", "remote-0", "pipe-1" })
+            {
+                var allocation = state.Transactions.AllocateProducerId();
+                foreach (var record in allocation.Records)
+                    state.Apply(record);
+                state.Apply(new EntryRecord
+                {
+                    TransactionalId = id,
+                    Identity = new ProducerIdentity(allocation.Identity.Id, (short)(short.MaxValue - random.Between(1, 12))),
+                    State = TransactionState.Empty,
+                    Generation = TransactionGeneration.V2,
+                    TimeoutMs = 60_000,
+                    UpdateMs = broker.Engine.NowMs,
+                    OwnerKind = OwnerKind.InProcess,
+                    Owner = "thousands of transactions",
+                    OwnedSinceMs = broker.Engine.NowMs,
+                });
+            }
+        broker.Engine.Checkpoint();
+    }
+
+    /// <summary>What everybody sees at this moment. Nothing can be read that is not durable, so all of it must stay.</summary>
+    private IReadOnlyList<PartitionRead> LookAround()
+    {
+        broker.ObserveWatermarks();
+        broker.Scan(isCommitted: false);
+        var committed = broker.Scan(isCommitted: true);
+        if (broker.Plan.Clients.Contains(ClientKind.Pipeline))
+            broker.FetchPositions(PipelineClient.Group);
+        return committed;
+    }
+
+    private void ObserveRest()
+    {
+        var open = broker.Engine.State.Transactions.Entries.Values.Count(entry => !entry.State.IsIdle());
+        var unstable = broker.Partitions().Count(partition =>
+        {
+            var offsets = new EnginePartition(broker.Engine, partition).Offsets;
+            return offsets.LastStable != offsets.LogEnd || offsets.HighWatermark != offsets.LogEnd;
+        });
+        var groups = broker.Engine.State.Groups.Groups.Count(group => group.State is not (Kernel.Groups.GroupState.Empty or Kernel.Groups.GroupState.Stable) || group.HasMembers);
+        broker.Observe(new Quiesced(open, unstable, groups));
+        if (open + unstable + groups > 0)
+            throw new SimulationFailedException("liveness", $"After {s_rest} {open} transactions are open, {unstable} partitions and {groups} groups are not at rest.");
+    }
+
+    private void UseEveryId(SimulationRandom random)
+    {
+        foreach (var id in transactions.Ids)
+        {
+            var door = id.StartsWith("remote", StringComparison.Ordinal) ? new NetworkDoor() : (TransactionDoor)new InProcessDoor();
+            var heir = new HeirClient(broker, door, id);
+            Drive(heir.UseAsync(random), $"'{id}' is taken and used");
+        }
+    }
+
+    private void CheckSources(IReadOnlyList<PartitionRead> committed)
+    {
+        var visible = committed.SelectMany(read => read.Records).Select(record => record.Value).ToHashSet();
+        var whole = broker.Partitions()
+            .Where(partition => partition.View.LogStart == 0 && (partition.Options.Cleanup & CleanupPolicy.Compact) == 0).Select(broker.NameOf).ToHashSet();
+        sources.Check(visible.Contains, whole.Contains);
+    }
+
+    /// <summary>Runs a piece of work to its end: with the machine at its service, whatever it waits for comes at once.</summary>
+    private void Drive(Task work, string what)
+    {
+        for (var round = 0; !work.IsCompleted && round < 1000 && !broker.Device.HasCrashed; round++)
+            DriveAll();
+        if (broker.Device.HasCrashed)
+            return;
+        if (!work.IsCompleted)
+            throw new SimulationFailedException("liveness", $"It does not come about that {what}.");
+        if (work.Exception?.InnerException is { } exception && !(broker.HasFailed && exception is StorageException))
+            throw new SimulationFailedException("liveness", $"It does not come about that {what}: {exception}", exception);
+    }
+
+    private void DriveAll()
+    {
+        broker.Engine.Journal.DriveToEnd();
+        broker.Queue.RunAll();
+    }
+}
