@@ -137,7 +137,7 @@ internal sealed partial class Life
         var image = new LogImage();
         foreach (var topic in Broker.Admin.ListTopics())
         {
-            if (topic.IsInternal || !_promises.KnowsTopic(topic.Name))
+            if (topic.IsInternal || _promises.LeavesAlone(topic.Name))
                 continue;
             image.Topics.Add(topic.Name, topic.Partitions);
             await using var consumer = Broker.CreateConsumer(Topic.Create(topic.Name, Serdes.Utf8, Serdes.Utf8)).StartFrom(StartFrom.Earliest).WithIsolation(isolation).Build();

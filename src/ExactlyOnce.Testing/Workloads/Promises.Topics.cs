@@ -7,6 +7,7 @@ namespace ExactlyOnce.Testing.Workloads;
 internal sealed partial class Promises
 {
     private readonly Dictionary<string, TopicPromise> _topics = [];
+    private readonly HashSet<string> _leftAlone = [];
     private readonly Dictionary<TopicPartition, (long Min, long Max)> _starts = [];
     private readonly Dictionary<TopicPartition, List<long>> _noted = [];
 
@@ -21,8 +22,10 @@ internal sealed partial class Promises
     /// <summary>The last batch of the producer that counts for itself.</summary>
     public SignedBatch? Signed { get; private set; }
 
-    /// <summary>False for the topics of tests that look after them by themselves.</summary>
-    public bool KnowsTopic(string topic) => _topics.ContainsKey(topic);
+    /// <summary>A test looks after the topic by itself: its records are not read, and nothing about it is checked.</summary>
+    public void LeaveAlone(string topic) => _leftAlone.Add(topic);
+
+    public bool LeavesAlone(string topic) => _leftAlone.Contains(topic);
 
     /// <summary>It is asked for, or answered, that a topic with so many partitions is there.</summary>
     public void NoteTopic(string topic, int partitions, bool isAnswer)
@@ -81,6 +84,7 @@ internal sealed partial class Promises
     {
         foreach (var (name, topic) in _topics)
             copy._topics.Add(name, topic);
+        copy._leftAlone.UnionWith(_leftAlone);
         foreach (var (partition, start) in _starts)
             copy._starts.Add(partition, start);
         foreach (var (partition, possible) in _noted)

@@ -61,7 +61,7 @@ internal sealed partial class PlantedTorture : ITorture
         var score = new Score(bug.Name);
         if (judges.Contains("simulator"))
         {
-            var (exitCode, output) = RunTorture(garden, "simulate", "--first", "1", "--seeds", seeds.ToString(CultureInfo.InvariantCulture));
+            var (exitCode, output) = RunTorture(garden, "simulate", "--first", "1", "--seeds", seeds.ToString(CultureInfo.InvariantCulture), "--no-shrink");
             score = score with { SimulatorSeeds = exitCode == 0 ? null : FailedSeed(output), IsKilledBySimulator = exitCode != 0 };
         }
         if (judges.Contains("exhaustive"))
@@ -97,7 +97,7 @@ internal sealed partial class PlantedTorture : ITorture
             + $"median {(seeds.Length > 0 ? seeds[seeds.Length / 2] : 0)} seeds, worst {(seeds.Length > 0 ? seeds[^1] : 0)}"));
     }
 
-    [GeneratedRegex(@"seed (\d+)")]
+    [GeneratedRegex(@"failing seed: (\d+)")]
     private static partial Regex SeedPattern();
 
     private sealed record Score(string Name)

@@ -50,6 +50,9 @@ internal sealed class UpkeepFacts(Promises promises)
 
     private async Task CreateTopicsAsync(Life life)
     {
+        promises.LeaveAlone(s_prices.Name);
+        promises.LeaveAlone(s_news.Name);
+        promises.LeaveAlone(s_doomed.Name);
         await life.CreateTopicsAsync();
         if (life.Broker.Admin.DescribeTopic(s_prices.Name) is null)
             await life.Broker.Admin.CreateTopicAsync(s_prices.Name, topic => { topic.Cleanup = CleanupPolicy.Compact; topic.SegmentBytes = 32 << 10; });
