@@ -40,7 +40,7 @@ internal sealed class FileImage
 
     public void Write(long position, ReadOnlySpan<byte> source)
     {
-        if (position + source.Length > Length)
+        if (!source.IsEmpty && position + source.Length > Length)
             SetLength(position + source.Length);
         while (!source.IsEmpty)
         {

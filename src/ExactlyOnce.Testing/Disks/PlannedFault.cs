@@ -32,7 +32,7 @@ public enum FaultKind
 }
 
 /// <summary>What a failed sync leaves in the page cache. In each case what it did not write is called clean, and no later sync writes it.</summary>
-public enum SyncFailure
+internal enum SyncFailure
 {
     /// <summary>Readers see what was written; every handle is told once (ext4, XFS).</summary>
     KeepsCache,

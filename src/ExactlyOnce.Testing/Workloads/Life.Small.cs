@@ -173,10 +173,11 @@ internal sealed partial class Life
     /// <summary>A day goes by: transactions time out, idle producers are forgotten.</summary>
     public Task ExpireAsync()
     {
+        // From now on the broker may forget the producer, and its last batch with it.
+        _promises.NoteSigned(null, isAnswer: false);
         Advance(TimeSpan.FromHours(25));
         Engine.MeetDeadlines();
         Engine.ExpireIdle(Engine.NowMs);
-        _promises.NoteSigned(null, isAnswer: false);
         return Task.CompletedTask;
     }
 

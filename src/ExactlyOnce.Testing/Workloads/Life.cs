@@ -34,6 +34,8 @@ internal sealed partial class Life
         _promises = promises;
         _scale = scale;
         Engine = BrokerEngine.Open(_environment, scale.Engine);
+        // Every meter is in a list of the runtime until it is disposed, and its gauges hold the broker: a life that ends without a close would keep its disk for ever.
+        Engine.Meter.Dispose();
         Broker = new Broker(new EngineBackend(Engine), new BrokerOptions { Directory = Root, Environment = _environment });
     }
 
@@ -135,7 +137,7 @@ internal sealed partial class Life
         var image = new LogImage();
         foreach (var topic in Broker.Admin.ListTopics())
         {
-            if (topic.IsInternal)
+            if (topic.IsInternal || !_promises.KnowsTopic(topic.Name))
                 continue;
             image.Topics.Add(topic.Name, topic.Partitions);
             await using var consumer = Broker.CreateConsumer(Topic.Create(topic.Name, Serdes.Utf8, Serdes.Utf8)).StartFrom(StartFrom.Earliest).WithIsolation(isolation).Build();

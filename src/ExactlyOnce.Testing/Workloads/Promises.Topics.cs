@@ -21,6 +21,9 @@ internal sealed partial class Promises
     /// <summary>The last batch of the producer that counts for itself.</summary>
     public SignedBatch? Signed { get; private set; }
 
+    /// <summary>False for the topics of tests that look after them by themselves.</summary>
+    public bool KnowsTopic(string topic) => _topics.ContainsKey(topic);
+
     /// <summary>It is asked for, or answered, that a topic with so many partitions is there.</summary>
     public void NoteTopic(string topic, int partitions, bool isAnswer)
     {

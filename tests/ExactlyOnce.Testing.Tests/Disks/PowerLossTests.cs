@@ -41,7 +41,7 @@ public sealed class PowerLossTests
 
         var kept = Survivors(CrashProfile.Prefix).Select(survivor => survivor.ReadAll("/a").TakeWhile(value => value == 9).Count() is var front &&
             survivor.ReadAll("/a").Skip(front).All(value => value == 1) ? front : -1).ToHashSet();
-        kept.Should().NotContain(-1).And.Contain([0, 2048]);
+        kept.Should().NotContain(-1).And.Contain(2048).And.Contain(front => front < 512);
         kept.Count.Should().BeGreaterThan(20, "a write is torn at any byte");
     }
 

@@ -140,10 +140,10 @@ public sealed class ReadPathMuseumTests
                 status.Should().Be(CursorStatus.Read);
             while (status == CursorStatus.Read)
             {
-                TestBatch.RecordsIn(run).Should().OnlyContain(record => record.Value == "plain");
+                TestBatch.RecordsIn(run).Should().NotContain(record => record.Value != "plain");
                 status = cursor.TryRead(1 << 20, out run);
             }
-            broker.Values("orders").Should().OnlyContain(value => value == "plain");
+            broker.Values("orders").Should().NotContain(value => value != "plain");
         }
     }
 

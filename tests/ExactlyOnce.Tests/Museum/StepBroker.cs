@@ -26,6 +26,8 @@ internal sealed class StepBroker
     {
         Environment = new StepEnvironment(disk);
         Engine = BrokerEngine.Open(Environment, options);
+        // The runtime's list of meters would keep the broker and its disk for ever when it is never closed.
+        Engine.Meter.Dispose();
         Broker = new Broker(new EngineBackend(Engine), new BrokerOptions { Directory = options.Directory, Environment = Environment });
     }
 

@@ -25,6 +25,8 @@ internal sealed class SteppedBroker
         Options = options with { Directory = Root, Durability = Durability.Flushed };
         Environment = new StepEnvironment(disk);
         Engine = BrokerEngine.Open(Environment, Options);
+        // The runtime's list of meters would keep the broker and its disk for ever when it is never closed.
+        Engine.Meter.Dispose();
         Backend = new EngineBackend(Engine);
         Broker = new Broker(Backend, new BrokerOptions { Directory = Root, Environment = Environment });
     }

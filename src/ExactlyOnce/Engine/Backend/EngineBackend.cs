@@ -193,24 +193,28 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
             throw Refusals.Of(reply.Decision, token);
     }
 
-    public override ValueTask<IReadOnlyList<PreparedTransaction>> ListPreparedAsync(CancellationToken cancellationToken)
-    {
-        engine.ThrowIfClosed();
-        lock (engine.State.Lock)
-            return ValueTask.FromResult<IReadOnlyList<PreparedTransaction>>([.. engine.State.Transactions.ListPrepared().Select(prepared =>
-                new PreparedTransaction(
-                    prepared.Token, prepared.TransactionalId, DateTimeOffset.FromUnixTimeMilliseconds(prepared.PreparedMs), engine.ToNames(prepared.Partitions)))]);
-    }
+    public override ValueTask<IReadOnlyList<PreparedTransaction>> ListPreparedAsync(CancellationToken cancellationToken) =>
+        QueryAsync<PreparedTransaction>(state => [.. state.Transactions.ListPrepared().Select(prepared =>
+            new PreparedTransaction(
+                prepared.Token, prepared.TransactionalId, DateTimeOffset.FromUnixTimeMilliseconds(prepared.PreparedMs), engine.ToNames(prepared.Partitions)))]);
 
-    public override ValueTask<IReadOnlyList<TransactionDescription>> ListOpenAsync(CancellationToken cancellationToken)
+    public override ValueTask<IReadOnlyList<TransactionDescription>> ListOpenAsync(CancellationToken cancellationToken) =>
+        QueryAsync<TransactionDescription>(state => [.. state.Transactions.Entries.Values
+            .Where(entry => entry.State == TransactionState.Ongoing)
+            .OrderBy(entry => entry.Current.StartMs)
+            .Select(entry => new TransactionDescription(
+                entry.TransactionalId, entry.Identity.Id, entry.Identity.Epoch, DateTimeOffset.FromUnixTimeMilliseconds(entry.Current.StartMs), engine.ToNames(entry.Partitions)))]);
+
+    /// <summary>What a query says waits, as every reply does, for the state it relied on: else it would show a prepared transaction that a power cut takes back.</summary>
+    private async ValueTask<IReadOnlyList<T>> QueryAsync<T>(Func<CoordinationState, IReadOnlyList<T>> query)
     {
         engine.ThrowIfClosed();
+        IReadOnlyList<T> found;
+        long lsn;
         lock (engine.State.Lock)
-            return ValueTask.FromResult<IReadOnlyList<TransactionDescription>>([.. engine.State.Transactions.Entries.Values
-                .Where(entry => entry.State == TransactionState.Ongoing)
-                .OrderBy(entry => entry.Current.StartMs)
-                .Select(entry => new TransactionDescription(
-                    entry.TransactionalId, entry.Identity.Id, entry.Identity.Epoch, DateTimeOffset.FromUnixTimeMilliseconds(entry.Current.StartMs), engine.ToNames(entry.Partitions)))]);
+            (found, lsn) = (query(engine.State), engine.State.AppliedLsn);
+        await VisibilityWait.For(engine, lsn);
+        return found;
     }
 
     public override async ValueTask AbortOpenAsync(string transactionalId, CancellationToken cancellationToken)

@@ -12,6 +12,31 @@ public sealed class FailedSyncTests
     private const int Shifts = 8;
 
     [Fact]
+    public void A_prepared_transaction_that_did_not_become_durable_is_not_listed()
+    {
+        var listed = 0;
+        // Wherever the journal fails on the way there: the rules may know of a prepared transaction, and nobody is told.
+        for (var operation = 1; operation < 30; operation++)
+        {
+            var disk = new SimulatedDisk();
+            var life = Life.Open(disk, new Promises(), LifeScale.Tiny);
+            life.Run(now => now.CreateTopicsAsync());
+            disk.FailAt(disk.Operations + operation, FaultKind.IoError);
+            try
+            {
+                life.Run(now => now.PrepareAsync());
+                break;
+            }
+            catch (BrokerException)
+            {
+                listed += life.Engine.State.Transactions.ListPrepared().Count;
+                life.Invoking(now => now.Run(one => one.Broker.Admin.ListPreparedTransactionsAsync())).Should().Throw<StorageException>();
+            }
+        }
+        listed.Should().BePositive("the journal failed under the preparation too");
+    }
+
+    [Fact]
     public void A_reader_at_the_end_of_a_broker_whose_journal_has_failed_sleeps_instead_of_spinning()
     {
         var (disk, promises) = (new SimulatedDisk(), new Promises());
