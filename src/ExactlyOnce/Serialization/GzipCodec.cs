@@ -18,9 +18,17 @@ internal sealed class GzipCodec : ICompressionCodec
 
     public void Compress(ReadOnlySpan<byte> source, IBufferWriter<byte> destination)
     {
+        if (source.IsEmpty)
+        {
+            // The base library writes no member at all for nothing, which no other reader takes for gzip.
+            destination.Write(EmptyMember);
+            return;
+        }
         using var gzip = new GZipStream(new BufferWriterStream(destination), CompressionLevel.Optimal);
         gzip.Write(source);
     }
+
+    private static ReadOnlySpan<byte> EmptyMember => [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
     public unsafe void Decompress(ReadOnlySpan<byte> source, IBufferWriter<byte> destination, int maxBytes)
     {

@@ -15,6 +15,9 @@ public sealed class AllocationTests
     private const int Rounds = 300;
     private const int RecordsPerRound = 500;
 
+    /// <summary>Measured so often, and the least counts: pools that other tests' garbage collections have emptied fill up again once, which is no cost of a record.</summary>
+    private const int Measurements = 5;
+
     private static readonly Topic<NoKey, int> s_topic = Topic.Create(
         "figures",
         Serdes.Create<int>(
@@ -51,11 +54,16 @@ public sealed class AllocationTests
             await producer.SendAsync(default, 100);
             Send(producer, 100_000);
 
-            var before = GC.GetAllocatedBytesForCurrentThread();
-            Send(producer, 1_000);
+            var least = long.MaxValue;
+            for (var measurement = 0; measurement < Measurements; measurement++)
+            {
+                var before = GC.GetAllocatedBytesForCurrentThread();
+                Send(producer, 1_000);
+                least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+            }
 
             // A chunk of the log, one MiB for several thousand records, may begin meanwhile: it has an object or two.
-            (GC.GetAllocatedBytesForCurrentThread() - before).Should().BeLessThan(1_000);
+            least.Should().BeLessThan(1_000);
         });
     }
 
@@ -74,14 +82,20 @@ public sealed class AllocationTests
             await using var producer = await broker.CreateProducer(s_topic).WithLinger(TimeSpan.FromMilliseconds(1)).WithBatchSize(16 * 1024).BuildAsync();
             await using var consumer = broker.CreateConsumer(s_topic).StartFrom(StartFrom.Earliest).Build();
             await using var batches = consumer.ReadBatchesAsync().GetAsyncEnumerator();
-            var total = (Written: 0L, Read: 0L);
-            for (var round = 0; round < WarmUpRounds + Rounds; round++)
+            for (var round = 0; round < WarmUpRounds; round++)
+                MeasureRound(environment, producer, batches, waits && round > 0);
+            var least = (Written: long.MaxValue, Read: long.MaxValue);
+            for (var measurement = 0; measurement < Measurements; measurement++)
             {
-                var (written, read) = MeasureRound(environment, producer, batches, waits && round > 0);
-                if (round >= WarmUpRounds)
+                var total = (Written: 0L, Read: 0L);
+                for (var round = 0; round < Rounds; round++)
+                {
+                    var (written, read) = MeasureRound(environment, producer, batches, waits);
                     total = (total.Written + written, total.Read + read);
+                }
+                least = (Math.Min(least.Written, total.Written), Math.Min(least.Read, total.Read));
             }
-            return total;
+            return least;
         });
     }
 

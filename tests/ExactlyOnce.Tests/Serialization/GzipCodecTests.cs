@@ -12,6 +12,17 @@ public class GzipCodecTests
         bytes => Decompress(Compress(bytes), bytes.Length).AsSpan().SequenceEqual(bytes), iter: 200);
 
     [Fact]
+    public void Nothing_comes_back_as_nothing_from_a_member_that_any_reader_knows()
+    {
+        var compressed = Compress([]);
+
+        Decompress(compressed, 0).Should().BeEmpty();
+        using var other = new GZipStream(new MemoryStream(compressed), CompressionMode.Decompress);
+        other.ReadByte().Should().Be(-1);
+        compressed.Should().NotBeEmpty();
+    }
+
+    [Fact]
     public void What_another_writer_compressed_is_read()
     {
         using var stream = new MemoryStream();
