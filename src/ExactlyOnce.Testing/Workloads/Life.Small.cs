@@ -184,6 +184,9 @@ internal sealed partial class Life
     /// <summary>Sends a batch by a producer that counts for itself, twice: the second time is a retry.</summary>
     public async Task SendSignedAsync()
     {
+        // As a producer does: what was not acknowledged is sent again before anything is sent behind it.
+        if (_promises.Signed is { Offset: null })
+            await RetrySignedAsync();
         var last = _promises.Signed;
         var identity = last?.Identity ?? (await Broker.Backend.InitProducerAsync(new ProducerRequest(), CancellationToken.None)).Identity;
         var value = _promises.NewValue("signed", 0);

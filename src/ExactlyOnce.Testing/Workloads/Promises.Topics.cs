@@ -32,6 +32,12 @@ internal sealed partial class Promises
     {
         Note(isAnswer);
         var known = _topics.GetValueOrDefault(topic, new TopicPromise(Standing.Gone, 0, 0));
+        // Nobody knows whether the old topic is deleted; it is only seen that there is room for a new one.
+        if (known.Standing == Standing.Deleting)
+            _mayVanish.UnionWith(_acknowledged.Where(pair => pair.Key.Topic == topic).Select(pair => pair.Value));
+        // And now it is a new one, with offsets of its own.
+        if (isAnswer && known.Standing != Standing.There)
+            Forget(topic);
         if (isAnswer)
             _topics[topic] = new TopicPromise(Standing.There, partitions, partitions);
         else
