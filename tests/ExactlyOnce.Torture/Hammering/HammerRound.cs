@@ -28,10 +28,17 @@ internal sealed class HammerRound(HammerPlan plan, Progress progress)
     /// <summary>Answers what was wrong.</summary>
     public async Task<IReadOnlyList<string>> RunAsync()
     {
-        for (var life = 0; life < Lives && _history.Complaints.Count == 0; life++)
-            await LiveAsync(life);
-        if (plan.Directory is not null && _history.Complaints.Count == 0)
-            await LookAgainAsync();
+        try
+        {
+            for (var life = 0; life < Lives && _history.Complaints.Count == 0; life++)
+                await LiveAsync(life);
+            if (plan.Directory is not null && _history.Complaints.Count == 0)
+                await LookAgainAsync();
+        }
+        catch (Exception exception)
+        {
+            _history.Complain($"The broker was opened {_incarnation} times, and then: {exception}");
+        }
         var checker = new HistoryChecker(new CheckerOptions { Durability = plan.Durability, CompactedTopics = new HashSet<string> { HammerTopics.Keyed.Name } });
         foreach (var next in _history.Events)
             checker.Add(next);
