@@ -57,8 +57,10 @@ internal abstract class HammerActor(HammeredBroker broker, Random random)
         History.Complete(Process, operation, HammerHistory.OutcomeOf(exception), error: exception.Code.ToString());
 
     /// <summary>A record with a new value, and the call that writes it.</summary>
-    protected (Write Call, ProducerRecord<string, byte[]> Record) NewRecord(Topic<string, byte[]> topic, int session, long? transaction = null, string? key = null)
+    protected (Write Call, ProducerRecord<string, byte[]> Record) NewRecord(
+        Topic<string, byte[]> topic, int session, long? transaction = null, string? key = null, Random? random = null)
     {
+        random ??= Random;
         var (value, partition) = (History.NewNumber(), random.Next(HammerTopics.Partitions));
         key ??= HammerTopics.KeyOf(random.Next(30));
         var record = new ProducerRecord<string, byte[]>(key, StampedValue.Encode(value, key, random.Next(80))) { Partition = partition };

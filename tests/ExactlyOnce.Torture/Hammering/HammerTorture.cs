@@ -33,6 +33,8 @@ internal sealed class HammerTorture : ITorture
         var threads = options.Others.TryGetValue("threads", out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : HammerCast.ThreadsByDefault;
         var limit = options.Limit ?? s_limitByDefault;
         progress.Print(string.Create(CultureInfo.InvariantCulture, $"seed {seed}, {threads} threads"));
+        // The first counter is the rate.
+        progress.Count("records", 0);
         // Clients block each other; the pool must not wait before it gives them a thread.
         ThreadPool.SetMinThreads(2 * threads, Environment.ProcessorCount);
         for (var number = 1; progress.Elapsed < limit; number++)

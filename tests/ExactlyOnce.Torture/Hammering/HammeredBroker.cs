@@ -71,11 +71,8 @@ internal sealed class HammeredBroker : IAsyncDisposable
     public void Scan(int process, bool isCommitted)
     {
         var partitions = HammerTopics.All.SelectMany(HammerTopics.PartitionsOf).ToArray();
-        foreach (var partition in partitions)
-            History.NoteLogStart(partition, Partition(partition).Offsets.LogStart);
         var scan = History.Invoke(process, new Scan(partitions, isCommitted, IsSnapshot: true));
-        var reads = Array.ConvertAll(partitions, partition =>
-            Read(Partition(partition), partition, Partition(partition).Offsets.LogStart, isCommitted, int.MaxValue));
+        var reads = Array.ConvertAll(partitions, partition => ReadFromStart(partition, isCommitted));
         History.Complete(process, scan, answer: new RecordsAnswer(reads));
     }
 
@@ -95,6 +92,24 @@ internal sealed class HammeredBroker : IAsyncDisposable
     }
 
     public async ValueTask DisposeAsync() => await Broker.DisposeAsync();
+
+    // Retention goes on when nobody else is there.
+    private PartitionRead ReadFromStart(TopicPartition name, bool isCommitted)
+    {
+        while (true)
+        {
+            var partition = Partition(name);
+            var start = partition.Offsets.LogStart;
+            History.NoteLogStart(name, start);
+            try
+            {
+                return Read(partition, name, start, isCommitted, int.MaxValue);
+            }
+            catch (BrokerException exception) when (exception.Code == ErrorCode.OffsetOutOfRange && partition.Offsets.LogStart > start)
+            {
+            }
+        }
+    }
 
     private void AddRecords(List<ReadRecord> records, ReadOnlySpan<byte> batches, long begin)
     {

@@ -49,7 +49,7 @@ internal sealed class MemberActor(HammeredBroker broker, Random random) : Hammer
             case 0:
                 await LeaveAsync();
                 break;
-            case 1 when _willBeLost:
+            case < 4 when _willBeLost:
                 await Task.Delay(Random.Next(1_000, 4_000), stop);
                 await CommitAsync();
                 break;
@@ -65,7 +65,7 @@ internal sealed class MemberActor(HammeredBroker broker, Random random) : Hammer
     // Who means to stay has a minute: a thread that is not run for a while must not be put out between an answer and its note in the history.
     private async Task JoinAsync()
     {
-        _willBeLost = Random.Next(4) == 0;
+        _willBeLost = Random.Next(2) == 0;
         _session = await Hammered.Backend.JoinGroupAsync(
             new GroupJoinRequest { Group = _group, Topics = [HammerTopics.Plain.Name], RebalanceTimeout = _willBeLost ? TimeSpan.FromSeconds(1) : TimeSpan.FromMinutes(1) },
             CancellationToken.None);
