@@ -24,7 +24,7 @@ internal sealed partial class PlantedTorture : ITorture
         var only = options.Others.GetValueOrDefault("only", "");
         var bugs = PlantedBugs.ReadAll().Where(bug => bug.Name.Contains(only, StringComparison.Ordinal)).ToArray();
         using var garden = new Garden();
-        var tests = judges.Contains("tests") ? garden.CopyProgram("tests", TestFolder()) : null;
+        var tests = judges.Contains("tests") ? garden.CopyProgram("tests/ExactlyOnce.Tests", TestFolder()) : null;
         var scores = new List<Score>();
         var failures = new List<string>();
         if (JudgeSound(garden, judges, bugs, seeds, tests) is { } complaint)
@@ -70,16 +70,15 @@ internal sealed partial class PlantedTorture : ITorture
         if (judges.Contains("exhaustive"))
             score = score with { IsKilledByExhaustive = RunTorture(garden, timeout, "exhaustive", "--length", "1").ExitCode != 0 };
         if (tests is not null && bug.Tests.Length > 0)
-            score = score with
-            {
-                IsKilledByTests = Garden.Run(
-                    "dotnet", ["test", Path.Combine(tests, "ExactlyOnce.Tests.dll"), "--filter", bug.Tests, "-v", "q"], timeout).ExitCode != 0,
-            };
+            score = score with { IsKilledByTests = RunTests(tests, bug.Tests, timeout) != 0 };
         return score;
     }
 
     private static (int ExitCode, string Output) RunTorture(Garden garden, TimeSpan timeout, params string[] arguments) =>
         Garden.Run("dotnet", [Path.Combine(garden.TortureFolder, "ExactlyOnce.Torture.dll"), .. arguments], timeout);
+
+    private static int RunTests(string folder, string filter, TimeSpan timeout) =>
+        Garden.Run("dotnet", ["test", Path.Combine(folder, "ExactlyOnce.Tests.dll"), "--filter", filter, "-v", "q", "--", "xUnit.StopOnFail=true"], timeout).ExitCode;
 
     private static long? FailedSeed(string output) =>
         SeedPattern().Match(output) is { Success: true } match ? long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : null;
