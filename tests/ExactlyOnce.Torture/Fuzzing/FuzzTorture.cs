@@ -7,7 +7,7 @@ namespace ExactlyOnce.Torture.Fuzzing;
 /// <summary>
 /// Fuzzes every parser, guided by coverage, each target in a process of its own that is started again when an input kills it. <c>--target X</c> takes one.
 /// <c>--minutes M</c> is for all targets together, shared out evenly; <c>--cases K</c> goes round them, a minute each, until all together have executed so much.
-/// <c>--lanes L</c> fuzzes so many targets at the same time.
+/// <c>--threads T</c> fuzzes so many targets at the same time.
 /// Without either it takes three minutes, which is what a build can afford. <c>--found DIRECTORY</c> keeps what reached something new,
 /// <c>--seeds DIRECTORY</c> only writes the product's own inputs there. Inputs that fail are kept, minimised, in <c>fuzz-bad</c>.
 /// </summary>
@@ -26,20 +26,22 @@ internal sealed class FuzzTorture : ITorture
     private readonly Dictionary<string, (long Executions, int Inputs, int Edges)> _results = [];
     private readonly Lock _lock = new();
 
-    public string Summary => "fuzzes the parsers, guided by coverage [--target X] [--minutes 3] [--cases K] [--lanes 1] [--found DIR] [--seeds DIR]";
+    public string Summary => "fuzzes the parsers, guided by coverage [--target X] [--minutes 3] [--cases K] [--threads T] [--found DIR] [--seeds DIR]";
 
     public IReadOnlyList<string> Run(TortureOptions options, Progress progress)
     {
         if (options.Others.TryGetValue("seeds", out var seeds))
             return WriteSeeds(seeds);
-        var targets = options.Others.TryGetValue("target", out var only) ? [only] : FuzzTargets.Create().Select(target => target.Name).ToList();
+        List<string> targets = [.. FuzzTargets.Create().Select(target => target.Name)];
+        if (options.Choice("target", targets) is { } only)
+            targets = [only];
         var limit = options.Limit ?? (options.Cases is null ? s_limitDefault : TimeSpan.FromDays(1));
         progress.Say("instrumenting a copy");
         using var copy = new InstrumentedCopy();
         var seed = options.Seed ?? 1;
-        var lanes = int.Parse(options.Others.GetValueOrDefault("lanes", "1"), CultureInfo.InvariantCulture);
+        var threads = (int)options.Number("threads", 1);
         do
-            GoRound(targets, lanes, limit, options.Cases, seed++, copy, progress);
+            GoRound(targets, threads, limit, options.Cases, seed++, copy, progress);
         while (options.Cases is { } cases && progress.Counted(Executions) < cases && progress.Elapsed < limit && _failures.Count == 0);
         if (options.Others.TryGetValue("found", out var found))
             Keep(Path.Combine(copy.Work, FuzzChild.FoundFolder), found);
@@ -49,17 +51,17 @@ internal sealed class FuzzTorture : ITorture
         return _failures;
     }
 
-    private void GoRound(List<string> targets, int lanes, TimeSpan limit, long? cases, ulong seed, InstrumentedCopy copy, Progress progress)
+    private void GoRound(List<string> targets, int threads, TimeSpan limit, long? cases, ulong seed, InstrumentedCopy copy, Progress progress)
     {
         var begun = 0;
-        Parallel.For(0, lanes, _ =>
+        Parallel.For(0, threads, _ =>
         {
             while (Interlocked.Increment(ref begun) is var number && number <= targets.Count)
             {
                 var left = (cases ?? long.MaxValue) - progress.Counted(Executions);
                 // What a target leaves of its time goes to those behind it.
                 var remaining = limit - progress.Elapsed;
-                var share = remaining * Math.Min(1, (double)lanes / (targets.Count - number + 1));
+                var share = remaining * Math.Min(1, (double)threads / (targets.Count - number + 1));
                 if (left > 0)
                     Fuzz(targets[number - 1], left, cases is null || share < s_turn ? share : s_turn, seed, copy, progress);
             }

@@ -20,7 +20,7 @@ internal sealed partial class PlantedTorture : ITorture
     public IReadOnlyList<string> Run(TortureOptions options, Progress progress)
     {
         var judges = options.Others.GetValueOrDefault("judges", "simulator,exhaustive,tests").Split(',');
-        var seeds = int.Parse(options.Others.GetValueOrDefault("seeds", $"{SeedsByDefault}"), CultureInfo.InvariantCulture);
+        var seeds = (int)options.Number("seeds", SeedsByDefault);
         var only = options.Others.GetValueOrDefault("only", "");
         var bugs = PlantedBugs.ReadAll().Where(bug => bug.Name.Contains(only, StringComparison.Ordinal)).ToArray();
         using var garden = new Garden();
