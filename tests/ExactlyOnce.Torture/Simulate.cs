@@ -25,9 +25,9 @@ internal sealed class Simulate : ITorture
 
     public IReadOnlyList<string> Run(TortureOptions options, Progress progress)
     {
-        var threads = (int)Number(options, "threads", 1);
-        _next = options.Seed ?? Number(options, "first", 1);
-        _end = options.Others.ContainsKey("seeds") ? _next + Number(options, "seeds", 1) : ulong.MaxValue;
+        var threads = (int)options.Number("threads", 1);
+        _next = options.Seed ?? (ulong)options.Number("first", 1);
+        _end = options.Others.ContainsKey("seeds") ? _next + (ulong)options.Number("seeds", 1) : ulong.MaxValue;
         var crashes = options.Cases ?? (options.Others.ContainsKey("seeds") || options.Limit is not null ? long.MaxValue : CrashesByDefault);
         var deadline = options.Limit ?? TimeSpan.MaxValue;
         _running = new Running[threads];
@@ -53,7 +53,7 @@ internal sealed class Simulate : ITorture
 
     private void Work(int worker, TortureOptions options, Progress progress, long crashes, TimeSpan deadline)
     {
-        var stepsMax = (int)Number(options, "operations", 20_000);
+        var stepsMax = (int)options.Number("operations", 20_000);
         while (progress.Counted("crashes") < crashes && progress.Elapsed < deadline && TryTakeSeed(out var seed))
         {
             _running[worker].Seed = seed;
@@ -101,9 +101,6 @@ internal sealed class Simulate : ITorture
         lock (_lock)
             _failures.Add(string.Create(CultureInfo.InvariantCulture, $"{report}\nfailing seed: {result.Seed}"));
     }
-
-    private static ulong Number(TortureOptions options, string name, ulong otherwise) =>
-        options.Others.TryGetValue(name, out var text) && ulong.TryParse(text.Replace("_", "", StringComparison.Ordinal), CultureInfo.InvariantCulture, out var number) ? number : otherwise;
 
     /// <summary>What a worker is at; since 0 between two runs.</summary>
     private struct Running

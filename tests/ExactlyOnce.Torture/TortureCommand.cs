@@ -27,7 +27,23 @@ internal static class TortureCommand
             Console.Error.WriteLine(complaint);
             return BadArguments;
         }
-        return Run(args[0], create(), options);
+        var torture = create();
+        // What the summary does not name, the torture does not know.
+        var unknown = options.Others.Keys.FirstOrDefault(name => !torture.Summary.Contains($"--{name}", StringComparison.Ordinal));
+        if (unknown is not null)
+        {
+            Console.Error.WriteLine($"{args[0]} has no option --{unknown}: {torture.Summary}");
+            return BadArguments;
+        }
+        try
+        {
+            return Run(args[0], torture, options);
+        }
+        catch (TortureOptionException exception)
+        {
+            Console.Error.WriteLine(exception.Message);
+            return BadArguments;
+        }
     }
 
     private static int Run(string name, ITorture torture, TortureOptions options)

@@ -85,11 +85,17 @@ internal sealed class SimulatedBroker
         Observe(new BrokerOpened(Life));
     }
 
-    /// <summary>The process is gone; what the device keeps follows from the profile.</summary>
-    public void Die(PowerLoss loss, string cause)
+    /// <summary>Nobody closes a broker whose process is gone: the runtime's list of meters would keep it for ever, and all of the run with it.</summary>
+    public void LetGo()
     {
         if (IsOpen)
             Engine.Meter.Dispose();
+    }
+
+    /// <summary>The process is gone; what the device keeps follows from the profile.</summary>
+    public void Die(PowerLoss loss, string cause)
+    {
+        LetGo();
         IsOpen = false;
         Queue.Drop();
         Clock.DropTimers();

@@ -35,10 +35,17 @@ internal sealed class SimulationRun
 
     public void Execute(IReadOnlyList<SimulationStep> steps)
     {
-        _lives.Begin();
-        foreach (var step in steps)
-            Execute(step);
-        _lives.Quiesce();
+        try
+        {
+            _lives.Begin();
+            foreach (var step in steps)
+                Execute(step);
+            _lives.Quiesce();
+        }
+        finally
+        {
+            _broker.LetGo();
+        }
     }
 
     private void Execute(SimulationStep step)

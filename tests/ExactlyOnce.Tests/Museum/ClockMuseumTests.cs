@@ -56,6 +56,27 @@ public sealed class ClockMuseumTests
         (await broker.ReadAsync()).Should().Equal("0", "1", "2");
     }
 
+    // The same while nobody runs: the broker time that is on the disk goes on.
+    [Fact]
+    public void Museum_T20_ClockGoesBackwards_BetweenTwoRuns()
+    {
+        var broker = SteppedBroker.Create();
+        broker.Environment.Clock.Advance(s_hour);
+        var producer = new NetworkProducer(broker.Engine, "t");
+        producer.Init(timeoutMs: (int)s_timeout.TotalMilliseconds).IsRefused.Should().BeFalse();
+        producer.Append(First, 0, "never");
+        broker.Engine.Journal.Drive();
+
+        var next = broker.Revive();
+        next.Environment.Clock.GetUtcNow().Should().Be(broker.Environment.Clock.GetUtcNow() - s_hour);
+        next.Offsets(First).LastStable.Should().Be(0);
+        next.Environment.Clock.Advance(s_timeout + TimeSpan.FromSeconds(1));
+        next.Engine.MeetDeadlines();
+
+        next.Run(() => Task.CompletedTask);
+        next.Offsets(First).LastStable.Should().Be(next.Offsets(First).LogEnd, "it has ended in time");
+    }
+
     // KAFKA-14880. A first write that failed left an entry with epoch -1, at which the task that expires ids stopped. The very first InitProducerId fails.
     [Fact]
     public void Museum_T21_ExpiryStopsAtAFailedEntry()

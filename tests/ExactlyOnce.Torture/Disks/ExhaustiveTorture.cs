@@ -1,5 +1,6 @@
-using System.Globalization;
+using System.Collections.Concurrent;
 using ExactlyOnce.Testing.Workloads;
+using Slices = System.Collections.Concurrent.Partitioner;
 
 namespace ExactlyOnce.Torture.Disks;
 
@@ -8,37 +9,63 @@ internal sealed class ExhaustiveTorture : ITorture
 {
     private const int FailuresMax = 10;
 
-    public string Summary => "Every workload of up to --length 2 (or 3) operations x a crash at every disk operation x 8 damages. --shard i/n takes one part in n; --workload \"send commit\" only that one.";
+    private readonly Lock _lock = new();
+    private readonly List<string> _failures = [];
+
+    public string Summary =>
+        "every workload of up to --length 2 (or 3) operations x a crash at every disk operation x 8 damages [--threads T] [--shard i/n]; --workload \"send commit\" only that one";
 
     public IReadOnlyList<string> Run(TortureOptions options, Progress progress)
     {
         if (options.Others.TryGetValue("workload", out var only))
-            return Run([SmallWorkload.Of(only)], options, progress);
-        var length = int.Parse(options.Others.GetValueOrDefault("length", "2"), CultureInfo.InvariantCulture);
-        var shard = options.Others.GetValueOrDefault("shard", "1/1").Split('/').Select(text => long.Parse(text, CultureInfo.InvariantCulture)).ToArray();
-        return Run(Workloads(length).Where((_, index) => index % shard[1] == shard[0] - 1), options, progress);
+            Run([SmallWorkload.Of(only)], options, progress);
+        else
+        {
+            var (first, step) = options.Shard();
+            Run(Workloads((int)options.Number("length", 2)).Where((_, index) => index % step == first), options, progress);
+        }
+        return _failures;
     }
 
-    private static List<string> Run(IEnumerable<SmallWorkload> workloads, TortureOptions options, Progress progress)
+    private void Run(IEnumerable<SmallWorkload> workloads, TortureOptions options, Progress progress)
     {
-        var (run, failures) = (new ExhaustiveRun(), new List<string>());
-        foreach (var workload in workloads)
+        var threads = new ParallelOptions { MaxDegreeOfParallelism = (int)options.Number("threads", 1) };
+        Parallel.ForEach(Slices.Create(workloads, EnumerablePartitionerOptions.NoBuffering), threads, (workload, loop) =>
         {
-            if (progress.Elapsed > options.Limit || progress.Counted("crashes") >= (options.Cases ?? long.MaxValue) || failures.Count == FailuresMax)
+            if (loop.IsStopped)
+                return;
+            if (progress.Elapsed > options.Limit || progress.Counted("crashes") >= (options.Cases ?? long.MaxValue) || IsEnough())
             {
                 progress.Print($"stopped before '{workload}'");
-                break;
+                loop.Stop();
+                return;
             }
-            var (crashes, opened, recoveries) = (run.Crashes, run.Opened, run.Recoveries);
-            if (run.Run(workload) is { } failure)
-                failures.Add(Describe(failure));
-            progress.Count("crashes", run.Crashes - crashes);
-            progress.Count("different disks opened", run.Opened - opened);
-            progress.Count("cut again while opening", run.Recoveries - recoveries);
-            progress.Count("workloads");
-            progress.Say($"'{workload}'");
-        }
-        return failures;
+            Run(workload, progress);
+        });
+    }
+
+    private void Run(SmallWorkload workload, Progress progress)
+    {
+        var run = new ExhaustiveRun();
+        if (run.Run(workload) is { } failure)
+            Note(Describe(failure));
+        progress.Count("crashes", run.Crashes);
+        progress.Count("different disks opened", run.Opened);
+        progress.Count("cut again while opening", run.Recoveries);
+        progress.Count("workloads");
+        progress.Say($"'{workload}'");
+    }
+
+    private bool IsEnough()
+    {
+        lock (_lock)
+            return _failures.Count >= FailuresMax;
+    }
+
+    private void Note(string failure)
+    {
+        lock (_lock)
+            _failures.Add(failure);
     }
 
     private static IEnumerable<SmallWorkload> Workloads(int lengthMax)

@@ -12,9 +12,10 @@ internal sealed class FaultTorture : ITorture
     public IReadOnlyList<string> Run(TortureOptions options, Progress progress)
     {
         var failures = new List<string>();
+        var only = options.Choice("scenario", [.. FaultScenarios.All.Select(scenario => scenario.Name)]);
         foreach (var (name, workload) in FaultScenarios.All)
         {
-            if (options.Others.TryGetValue("scenario", out var only) && only != name)
+            if (only is not null && only != name)
                 continue;
             progress.Say(name);
             foreach (var sort in FaultSort.All)

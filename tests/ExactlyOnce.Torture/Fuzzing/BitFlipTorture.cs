@@ -15,13 +15,19 @@ internal sealed class BitFlipTorture : ITorture
 
     private readonly List<string> _failures = [];
     private long _bit;
+    private long _lastSeen = -1;
 
     public string Summary => "flips every bit of a small directory, one at a time [--shard i/n] [--end closed|idle|busy]";
 
     public IReadOnlyList<string> Run(TortureOptions options, Progress progress)
     {
-        if (!TryParse(options, out var end, out var first, out var step))
-            return ["--shard is i/n with 1 <= i <= n; --end is closed, idle or busy"];
+        var (first, step) = options.Shard();
+        var end = options.Choice("end", ["closed", "idle", "busy"]) switch
+        {
+            "closed" => SampleEnd.Closed,
+            "busy" => SampleEnd.DiedBusy,
+            _ => SampleEnd.DiedIdle,
+        };
         var image = SampleDirectory.Make(end);
         var flips = new BitFlips(image, end == SampleEnd.DiedBusy ? BitFlips.FindLastGroup(image) : null);
         progress.Print(string.Create(CultureInfo.InvariantCulture,
@@ -32,8 +38,6 @@ internal sealed class BitFlipTorture : ITorture
             Flip(flips, progress);
         return _failures;
     }
-
-    private long _lastSeen = -1;
 
     private void EndWhenHung()
     {
@@ -65,27 +69,5 @@ internal sealed class BitFlipTorture : ITorture
             _failures.Add($"bit {_bit} (byte {position} of '{path}', bit {_bit % 8}): {(exception is FuzzFailure ? exception.Message : exception.ToString())}");
             progress.Print(_failures[^1]);
         }
-    }
-
-    private static bool TryParse(TortureOptions options, out SampleEnd end, out long first, out long step)
-    {
-        (first, step) = (0, 1);
-        end = SampleEnd.DiedIdle;
-        if (options.Others.TryGetValue("shard", out var shard))
-        {
-            var parts = shard.Split('/');
-            if (parts.Length != 2 || !long.TryParse(parts[0], CultureInfo.InvariantCulture, out first) || !long.TryParse(parts[1], CultureInfo.InvariantCulture, out step) || first < 1 || first > step)
-                return false;
-            first--;
-        }
-        if (!options.Others.TryGetValue("end", out var name))
-            return true;
-        end = name switch
-        {
-            "closed" => SampleEnd.Closed,
-            "busy" => SampleEnd.DiedBusy,
-            _ => SampleEnd.DiedIdle,
-        };
-        return name is "closed" or "idle" or "busy";
     }
 }

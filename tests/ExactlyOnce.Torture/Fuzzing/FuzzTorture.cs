@@ -7,6 +7,7 @@ namespace ExactlyOnce.Torture.Fuzzing;
 /// <summary>
 /// Fuzzes every parser, guided by coverage, each target in a process of its own that is started again when an input kills it. <c>--target X</c> takes one.
 /// <c>--minutes M</c> is for all targets together, shared out evenly; <c>--cases K</c> goes round them, a minute each, until all together have executed so much.
+/// <c>--threads T</c> fuzzes so many targets at the same time.
 /// Without either it takes three minutes, which is what a build can afford. <c>--found DIRECTORY</c> keeps what reached something new,
 /// <c>--seeds DIRECTORY</c> only writes the product's own inputs there. Inputs that fail are kept, minimised, in <c>fuzz-bad</c>.
 /// </summary>
@@ -23,39 +24,48 @@ internal sealed class FuzzTorture : ITorture
 
     private readonly List<string> _failures = [];
     private readonly Dictionary<string, (long Executions, int Inputs, int Edges)> _results = [];
+    private readonly Lock _lock = new();
 
-    public string Summary => "fuzzes the parsers, guided by coverage [--target X] [--minutes 3] [--cases K] [--found DIR] [--seeds DIR]";
+    public string Summary => "fuzzes the parsers, guided by coverage [--target X] [--minutes 3] [--cases K] [--threads T] [--found DIR] [--seeds DIR]";
 
     public IReadOnlyList<string> Run(TortureOptions options, Progress progress)
     {
         if (options.Others.TryGetValue("seeds", out var seeds))
             return WriteSeeds(seeds);
-        var targets = options.Others.TryGetValue("target", out var only) ? [only] : FuzzTargets.Create().Select(target => target.Name).ToList();
+        List<string> targets = [.. FuzzTargets.Create().Select(target => target.Name)];
+        if (options.Choice("target", targets) is { } only)
+            targets = [only];
         var limit = options.Limit ?? (options.Cases is null ? s_limitDefault : TimeSpan.FromDays(1));
         progress.Say("instrumenting a copy");
         using var copy = new InstrumentedCopy();
         var seed = options.Seed ?? 1;
+        var threads = (int)options.Number("threads", 1);
         do
-            GoRound(targets, limit, options.Cases, seed++, copy, progress);
+            GoRound(targets, threads, limit, options.Cases, seed++, copy, progress);
         while (options.Cases is { } cases && progress.Counted(Executions) < cases && progress.Elapsed < limit && _failures.Count == 0);
         if (options.Others.TryGetValue("found", out var found))
             Keep(Path.Combine(copy.Work, FuzzChild.FoundFolder), found);
         Keep(Path.Combine(copy.Work, FuzzChild.BadFolder), BadFolder);
-        foreach (var (name, result) in _results)
+        foreach (var (name, result) in _results.OrderBy(result => result.Key, StringComparer.Ordinal))
             progress.Print(string.Create(CultureInfo.InvariantCulture, $"  {name,-22} {result.Executions,14:N0} executions {result.Inputs,6:N0} inputs {result.Edges,6:N0} edges"));
         return _failures;
     }
 
-    private void GoRound(IReadOnlyList<string> targets, TimeSpan limit, long? cases, ulong seed, InstrumentedCopy copy, Progress progress)
+    private void GoRound(List<string> targets, int threads, TimeSpan limit, long? cases, ulong seed, InstrumentedCopy copy, Progress progress)
     {
-        for (var i = 0; i < targets.Count; i++)
+        var begun = 0;
+        Parallel.For(0, threads, _ =>
         {
-            var left = (cases ?? long.MaxValue) - progress.Counted(Executions);
-            // What a target leaves of its time goes to those behind it.
-            var share = (limit - progress.Elapsed) / (targets.Count - i);
-            if (left > 0)
-                Fuzz(targets[i], left, cases is null || share < s_turn ? share : s_turn, seed, copy, progress);
-        }
+            while (Interlocked.Increment(ref begun) is var number && number <= targets.Count)
+            {
+                var left = (cases ?? long.MaxValue) - progress.Counted(Executions);
+                // What a target leaves of its time goes to those behind it.
+                var remaining = limit - progress.Elapsed;
+                var share = remaining * Math.Min(1, (double)threads / (targets.Count - number + 1));
+                if (left > 0)
+                    Fuzz(targets[number - 1], left, cases is null || share < s_turn ? share : s_turn, seed, copy, progress);
+            }
+        });
     }
 
     private void Fuzz(string target, long cases, TimeSpan share, ulong seed, InstrumentedCopy copy, Progress progress)
@@ -115,8 +125,11 @@ internal sealed class FuzzTorture : ITorture
 
     private void NoteProgress(string target, long executions, int inputs, int edges, Progress progress)
     {
-        var before = _results.GetValueOrDefault(target);
-        _results[target] = (before.Executions + executions, inputs, edges);
+        lock (_lock)
+        {
+            var before = _results.GetValueOrDefault(target);
+            _results[target] = (before.Executions + executions, inputs, edges);
+        }
         progress.Say($"{target}: {inputs:N0} inputs, {edges:N0} edges");
         progress.Count(Executions, executions);
     }
@@ -124,7 +137,8 @@ internal sealed class FuzzTorture : ITorture
     private void NoteFailure(string target, string path, string reason, Progress progress)
     {
         var name = Path.Combine(BadFolder, target, Path.GetFileName(path));
-        _failures.Add($"{target}: {name}: {reason}");
+        lock (_lock)
+            _failures.Add($"{target}: {name}: {reason}");
         progress.Print($"{target}: BAD {name}: {reason}");
     }
 

@@ -17,9 +17,8 @@ internal sealed class ChildProcess : IDisposable
             start.ArgumentList.Add(typeof(ChildProcess).Assembly.Location);
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
-        // A child lives for less than a second: what tiering and counting cost would never come back.
-        start.Environment["DOTNET_TieredPGO"] = "0";
-        start.Environment["DOTNET_TC_QuickJitForLoops"] = "1";
+        // A child lives for less than a second: what counting calls and compiling again costs would never come back.
+        start.Environment["DOTNET_TC_CallCounting"] = "0";
         _process = Process.Start(start) ?? throw new InvalidOperationException("The child process did not start.");
         _process.ErrorDataReceived += (_, line) => Errors += line.Data is null ? "" : line.Data + "\n";
         _process.BeginErrorReadLine();

@@ -18,7 +18,7 @@ internal sealed class CopyTorture : ITorture
 
     public IReadOnlyList<string> Run(TortureOptions options, Progress progress)
     {
-        var (records, kills) = (options.Cases ?? RecordsByDefault, int.Parse(options.Others.GetValueOrDefault("kills", $"{KillsByDefault}"), CultureInfo.InvariantCulture));
+        var (records, kills) = (options.Cases ?? RecordsByDefault, options.Number("kills", KillsByDefault));
         var seed = options.Seed ?? (ulong)Random.Shared.NextInt64();
         progress.Print($"seed {seed}");
         var folder = Path.Combine(Path.GetTempPath(), string.Create(CultureInfo.InvariantCulture, $"exactlyonce-copy-{Environment.ProcessId}"));

@@ -20,6 +20,9 @@ internal sealed record KillPoint(string Operation, string Path, int Count)
         ("mkdir", "/topics"), ("rmdir", "/topics"), ("sync-directory", "/topics"), ("synced-directory", "/topics"),
     ];
 
+    /// <summary>Reached at every commit, where other places are reached at a checkpoint.</summary>
+    public static bool IsFrequent(string path) => path is ".journal" or ".log";
+
     public static KillPoint Parse(string text)
     {
         var parts = text.Split(':');

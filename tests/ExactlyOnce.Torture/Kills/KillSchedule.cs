@@ -5,6 +5,9 @@ internal sealed record KillSchedule(KillMoment Moment, KillPoint? Point, TimeSpa
 {
     private const double OpeningDelayMs = 40;
 
+    // How long a child works before its point is given up: the first operation of a kind comes with the first checkpoint or not at all.
+    private static readonly TimeSpan s_pointDelay = TimeSpan.FromMilliseconds(300);
+
     public static KillSchedule Draw(Random random)
     {
         var chance = random.NextDouble();
@@ -12,7 +15,8 @@ internal sealed record KillSchedule(KillMoment Moment, KillPoint? Point, TimeSpa
         {
             var (operation, path) = KillPoint.All[random.Next(KillPoint.All.Length)];
             // Most often early, so that openings are hit too.
-            return new KillSchedule(KillMoment.AtPoint, new KillPoint(operation, path, 1 + (int)Exponential(random, 4)), TimeSpan.FromSeconds(1));
+            var mean = KillPoint.IsFrequent(path) ? 4 : 0.4;
+            return new KillSchedule(KillMoment.AtPoint, new KillPoint(operation, path, 1 + (int)Exponential(random, mean)), s_pointDelay);
         }
         return chance < 0.6
             ? new KillSchedule(KillMoment.WhileOpening, null, TimeSpan.FromMilliseconds(random.NextDouble() * OpeningDelayMs))

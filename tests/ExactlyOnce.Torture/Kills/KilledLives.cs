@@ -42,7 +42,7 @@ internal sealed class KilledLives : IDisposable
         using var child = Start(schedule.Point?.ToString() ?? "-", "work");
         var isInTime = schedule.Moment == KillMoment.WhileOpening
             ? child.WaitUntilStarting(s_openingPatience)
-            : schedule.Moment == KillMoment.AtPoint || child.WaitUntilWorking(s_openingPatience);
+            : child.WaitUntilWorking(s_openingPatience);
         if (!isInTime)
             Fail($"did not open its directory within {s_openingPatience.TotalSeconds} s");
         var diedByItself = child.WaitForExit(schedule.Delay);

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace ExactlyOnce.Torture.Planted;
 
 /// <summary>
-/// A copy of the core's source in which bugs are planted one at a time, and copies of the programs that judge it, whose core is replaced by the planted one. In a temporary
-/// folder, removed at the end.
+/// A copy of the repository in whose core bugs are planted one at a time, and of the programs that judge it, whose core is replaced by the planted one. In a temporary folder,
+/// removed at the end.
 /// </summary>
 internal sealed class Garden : IDisposable
 {
@@ -12,21 +12,20 @@ internal sealed class Garden : IDisposable
 
     private readonly string _folder = Directory.CreateTempSubdirectory("exactlyonce-planted-").FullName;
 
+    /// <summary>All of the repository, because tests look at its files.</summary>
     public Garden()
     {
-        foreach (var file in new[] { "Directory.Build.props", "Directory.Packages.props", "global.json", ".editorconfig" })
-            File.Copy(Path.Combine(PlantedBugs.RepositoryRoot, file), Path.Combine(_folder, file));
-        CopyTree(Path.Combine(PlantedBugs.RepositoryRoot, "src"), Path.Combine(_folder, "src"), static folder => folder is "bin" or "obj");
-        TortureFolder = CopyProgram("torture", AppContext.BaseDirectory);
+        CopyTree(PlantedBugs.RepositoryRoot, _folder, static folder => folder is "bin" or "obj" or ".git");
+        TortureFolder = CopyProgram("tests/ExactlyOnce.Torture", AppContext.BaseDirectory);
     }
 
     public string TortureFolder { get; }
 
-    /// <summary>Adds a program's folder to those whose core is replaced; answers where its copy is.</summary>
-    public string CopyProgram(string name, string source)
+    /// <summary>Adds a program's output to those whose core is replaced; answers where its copy is.</summary>
+    public string CopyProgram(string project, string output)
     {
-        var target = Path.Combine(_folder, name);
-        CopyTree(source, target, static _ => false);
+        var target = Path.Combine(_folder, project, "bin", "Release", "net10.0");
+        CopyTree(output, target, static _ => false);
         return target;
     }
 

@@ -11,21 +11,23 @@ internal sealed partial class PlantedTorture : ITorture
 {
     private const int SeedsByDefault = 1000;
 
-    private static readonly TimeSpan s_judgeTimeout = TimeSpan.FromMinutes(5);
+    /// <summary>Many times what a judge needs: a bug that makes one wait for ever is seen.</summary>
+    private static readonly TimeSpan s_judgeTimeout = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan s_soundTimeout = TimeSpan.FromMinutes(20);
 
     public string Summary => "bugs planted in a copy of the core, one at a time; who sees them, after how many seeds. --only NAME, --judges simulator,exhaustive,tests, --seeds N (1000)";
 
     public IReadOnlyList<string> Run(TortureOptions options, Progress progress)
     {
         var judges = options.Others.GetValueOrDefault("judges", "simulator,exhaustive,tests").Split(',');
-        var seeds = int.Parse(options.Others.GetValueOrDefault("seeds", $"{SeedsByDefault}"), CultureInfo.InvariantCulture);
+        var seeds = (int)options.Number("seeds", SeedsByDefault);
         var only = options.Others.GetValueOrDefault("only", "");
         var bugs = PlantedBugs.ReadAll().Where(bug => bug.Name.Contains(only, StringComparison.Ordinal)).ToArray();
         using var garden = new Garden();
-        var tests = judges.Contains("tests") ? garden.CopyProgram("tests", TestFolder()) : null;
+        var tests = judges.Contains("tests") ? garden.CopyProgram("tests/ExactlyOnce.Tests", TestFolder()) : null;
         var scores = new List<Score>();
         var failures = new List<string>();
-        if (JudgeSound(garden, judges, seeds, tests) is { } complaint)
+        if (JudgeSound(garden, judges, bugs, seeds, tests) is { } complaint)
             return [complaint];
         foreach (var bug in bugs)
         {
@@ -34,7 +36,7 @@ internal sealed partial class PlantedTorture : ITorture
                 failures.Add($"{bug.Name} does not compile: {error}");
                 continue;
             }
-            var score = Judge(garden, judges, bug, seeds, tests);
+            var score = Judge(garden, judges, bug, seeds, tests, s_judgeTimeout);
             scores.Add(score);
             progress.Count("planted");
             progress.Count("killed", score.IsKilled ? 1 : 0);
@@ -47,36 +49,36 @@ internal sealed partial class PlantedTorture : ITorture
     }
 
     /// <summary>Without a bug nobody may complain, or the score would be worth nothing.</summary>
-    private static string? JudgeSound(Garden garden, string[] judges, int seeds, string? tests)
+    private static string? JudgeSound(Garden garden, string[] judges, PlantedBug[] bugs, int seeds, string? tests)
     {
         if (garden.Plant(null, tests is null ? [garden.TortureFolder] : [garden.TortureFolder, tests]) is { } error)
             return $"The core does not compile without a bug: {error}";
-        var sound = new PlantedBug("none", "", "", "FullyQualifiedName~Kernel", "", "");
-        var score = Judge(garden, judges, sound, Math.Min(seeds, 50), tests);
+        var filters = bugs.SelectMany(bug => bug.Tests.Split('|', StringSplitOptions.RemoveEmptyEntries)).Distinct().Order(StringComparer.Ordinal);
+        var sound = new PlantedBug("none", "", "", string.Join('|', filters), "", "");
+        var score = Judge(garden, judges, sound, seeds, tests, s_soundTimeout);
         return score.IsKilled ? $"The judges complain about a core without a bug: {score}" : null;
     }
 
-    private static Score Judge(Garden garden, string[] judges, PlantedBug bug, int seeds, string? tests)
+    private static Score Judge(Garden garden, string[] judges, PlantedBug bug, int seeds, string? tests, TimeSpan timeout)
     {
         var score = new Score(bug.Name);
         if (judges.Contains("simulator"))
         {
-            var (exitCode, output) = RunTorture(garden, "simulate", "--first", "1", "--seeds", seeds.ToString(CultureInfo.InvariantCulture), "--no-shrink");
+            var (exitCode, output) = RunTorture(garden, timeout, "simulate", "--first", "1", "--seeds", seeds.ToString(CultureInfo.InvariantCulture), "--no-shrink");
             score = score with { SimulatorSeeds = exitCode == 0 ? null : FailedSeed(output), IsKilledBySimulator = exitCode != 0 };
         }
         if (judges.Contains("exhaustive"))
-            score = score with { IsKilledByExhaustive = RunTorture(garden, "exhaustive", "--length", "1").ExitCode != 0 };
+            score = score with { IsKilledByExhaustive = RunTorture(garden, timeout, "exhaustive", "--length", "1").ExitCode != 0 };
         if (tests is not null && bug.Tests.Length > 0)
-            score = score with
-            {
-                IsKilledByTests = Garden.Run(
-                    "dotnet", ["test", Path.Combine(tests, "ExactlyOnce.Tests.dll"), "--filter", bug.Tests, "-v", "q"], s_judgeTimeout).ExitCode != 0,
-            };
+            score = score with { IsKilledByTests = RunTests(tests, bug.Tests, timeout) != 0 };
         return score;
     }
 
-    private static (int ExitCode, string Output) RunTorture(Garden garden, params string[] arguments) =>
-        Garden.Run("dotnet", [Path.Combine(garden.TortureFolder, "ExactlyOnce.Torture.dll"), .. arguments], s_judgeTimeout);
+    private static (int ExitCode, string Output) RunTorture(Garden garden, TimeSpan timeout, params string[] arguments) =>
+        Garden.Run("dotnet", [Path.Combine(garden.TortureFolder, "ExactlyOnce.Torture.dll"), .. arguments], timeout);
+
+    private static int RunTests(string folder, string filter, TimeSpan timeout) =>
+        Garden.Run("dotnet", ["test", Path.Combine(folder, "ExactlyOnce.Tests.dll"), "--filter", filter, "-v", "q", "--", "xUnit.StopOnFail=true"], timeout).ExitCode;
 
     private static long? FailedSeed(string output) =>
         SeedPattern().Match(output) is { Success: true } match ? long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : null;

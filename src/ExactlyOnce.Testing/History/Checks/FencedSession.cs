@@ -18,10 +18,7 @@ internal sealed class FencedSession(string id, int session, ProducerAnswer? answ
 
     private ProducerAnswer? Answer => answer;
 
-    /// <summary>By epoch under one producer id; under two by the ids, which only grow, because two answers may be heard in another order than they were given; by time when nobody said.</summary>
-    public bool IsOlderThan(FencedSession other) =>
-        answer is null || other.Answer is null ||
-        (answer.ProducerId == other.Answer.ProducerId ? answer.Epoch < other.Answer.Epoch : answer.ProducerId < other.Answer.ProducerId);
+    public bool IsOlderThan(FencedSession other) => ProducerAnswer.IsOlder(answer, other.Answer);
 
     public override string ToString() => answer is null ? $"session {session} of {id}" : $"session {session} of {id} (producer {answer.ProducerId} epoch {answer.Epoch})";
 }

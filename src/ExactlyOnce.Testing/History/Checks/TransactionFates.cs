@@ -5,14 +5,14 @@ namespace ExactlyOnce.Testing.History.Checks;
 /// <summary>Fills the tables with what becomes of transactions, and tells the checks.</summary>
 internal sealed class TransactionFates(HistoryTables tables, CheckList checks)
 {
-    private readonly Dictionary<int, string> _idOfSession = [];
+    private readonly Dictionary<int, (string Id, ProducerAnswer? Answer)> _sessions = [];
 
     public void Called(RunningCall call)
     {
         switch (call.Invoked.Call)
         {
             case InitProducer init:
-                _idOfSession[init.Session] = init.TransactionalId;
+                _sessions[init.Session] = (init.TransactionalId, null);
                 break;
             case BeginTransaction begin:
                 var begun = tables.TransactionOf(begin.Transaction);
@@ -35,7 +35,7 @@ internal sealed class TransactionFates(HistoryTables tables, CheckList checks)
         switch (call.Invoked.Call)
         {
             case InitProducer init when completed.Outcome == Outcome.Ok:
-                EndOlderSessions(init);
+                EndOlderSessions(init, completed.Answer as ProducerAnswer);
                 break;
             case CommitOffsets { Transaction: { } number } commit when completed.Outcome == Outcome.Failed:
                 tables.TransactionOf(number).Offsets.RemoveAll(next => next.Group == commit.Group && commit.Offsets.Contains(new(next.Partition, next.Offset)));
@@ -120,11 +120,15 @@ internal sealed class TransactionFates(HistoryTables tables, CheckList checks)
         }
     }
 
-    private void EndOlderSessions(InitProducer init)
+    /// <summary>An answer may be heard after that of a session that took the id later, and then ends nothing of it.</summary>
+    private void EndOlderSessions(InitProducer init, ProducerAnswer? answer)
     {
+        _sessions[init.Session] = (init.TransactionalId, answer);
         foreach (var transaction in tables.Unsettled())
         {
-            if (transaction.Session != init.Session && !transaction.IsPrepared && _idOfSession.TryGetValue(transaction.Session, out var id) && id == init.TransactionalId)
+            if (transaction.Session == init.Session || transaction.IsPrepared || !_sessions.TryGetValue(transaction.Session, out var session) || session.Id != init.TransactionalId)
+                continue;
+            if (ProducerAnswer.IsOlder(session.Answer, answer))
                 transaction.OverAt = Math.Min(transaction.OverAt, tables.Now);
         }
     }

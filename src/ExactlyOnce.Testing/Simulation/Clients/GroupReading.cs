@@ -112,7 +112,8 @@ internal sealed class GroupReading(SimulatedBroker broker, string group)
                     Consumer = broker.NewNumber(),
                     Position = committed!.TryGetValue(name, out var offset) ? offset.Offset : partition.View.LogStart,
                 };
-        if (_places.Count > 0)
+        // Who was put out while he asked for the offsets is a zombie before he begins; that what he commits is refused is seen when he does.
+        if (_places.Count > 0 && broker.Engine.State.Groups.TryGetGroup(group)?.Consumer?.TryGetMember(Session!.MemberId) is not null)
             broker.Observe(new Assigned(group, Self, [.. _places.Values.Select(place => place.Name)]), process);
     }
 

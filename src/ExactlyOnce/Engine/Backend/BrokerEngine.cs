@@ -102,6 +102,7 @@ internal sealed class BrokerEngine : IJournalListener
         var engine = new BrokerEngine(environment, options, storage);
         try
         {
+            environment.NotBefore(engine.State.Transactions.LatestUpdateMs);
             engine.Journal.Start();
             engine.Transactions.AbortAfterRestart(engine.NowMs);
             engine.Groups.ForgetMembersAfterRestart(engine.NowMs);
@@ -346,8 +347,12 @@ internal sealed class BrokerEngine : IJournalListener
         {
             EngineLog.CloseFailed(Log, exception);
         }
-        WakeEverybody();
-        Release(stopJournal: true);
+        finally
+        {
+            // Whatever went wrong: nobody waits for a closed broker, and the next one gets the directory.
+            WakeEverybody();
+            Release(stopJournal: true);
+        }
         EngineLog.Closed(Log);
     }
 

@@ -2,8 +2,8 @@ namespace ExactlyOnce.Engine.Environment;
 
 /// <summary>
 /// The wall clock without its steps back. When it is set back by more than a second against the monotonic clock, broker time goes on by what the monotonic
-/// clock says and stays ahead by that step until the process ends: otherwise every open transaction, and whatever else has a deadline, would live longer by the
-/// step. Steps forward and the slow corrections of a clock that is being disciplined are followed. One per environment; any thread.
+/// clock says and stays ahead by that step: otherwise every open transaction, and whatever else has a deadline, would live longer by the step. A step while no
+/// broker runs is seen by <see cref="NotBefore"/>. Steps forward and the slow corrections of a clock that is being disciplined are followed. One per environment; any thread.
 /// </summary>
 internal sealed class BrokerClock
 {
@@ -22,6 +22,16 @@ internal sealed class BrokerClock
         return course is not null && Math.Abs(wallMs - MonotonicMs(time) - course.OffsetMs) <= DriftMs
             ? wallMs + course.AheadMs
             : Correct(time);
+    }
+
+    /// <summary>Broker time is at least this: what is on the disk says that it was once.</summary>
+    public void NotBefore(long brokerMs, TimeProvider time)
+    {
+        lock (_lock)
+        {
+            var (wallMs, aheadMs) = (WallMs(time), _course?.AheadMs ?? 0);
+            Volatile.Write(ref _course, new Course(wallMs - MonotonicMs(time), Math.Max(aheadMs, brokerMs - wallMs)));
+        }
     }
 
     /// <summary>Both clocks are read again under the lock: what was read before may be older than the step that somebody else has just noticed.</summary>

@@ -50,6 +50,9 @@ internal abstract class BrokerEnvironment
     /// </summary>
     public long NowMs => _clock.Read(Time);
 
+    /// <summary>From now on <see cref="NowMs"/> is not earlier: the wall clock was perhaps set back while no broker ran.</summary>
+    public void NotBefore(long brokerMs) => _clock.NotBefore(brokerMs, Time);
+
     /// <summary>The wall clock, Unix milliseconds: for what is compared with the timestamps of records.</summary>
     public long WallMs => Time.GetUtcNow().ToUnixTimeMilliseconds();
 }

@@ -32,6 +32,9 @@ internal sealed partial class TransactionCoordinatorState
 
     public IReadOnlyDictionary<string, TransactionEntry> Entries => _entries;
 
+    /// <summary>The latest broker time that any id was changed at, Unix milliseconds; 0 when there is none.</summary>
+    public long LatestUpdateMs => _entries.Values.Select(entry => entry.Current.UpdateMs).DefaultIfEmpty(0).Max();
+
     public IReadOnlyDictionary<string, NamedProducerRecord> Named => _named;
 
     /// <summary>Ids removed for idleness, with the identity their epochs continue from.</summary>
