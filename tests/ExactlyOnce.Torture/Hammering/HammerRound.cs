@@ -11,7 +11,7 @@ namespace ExactlyOnce.Torture.Hammering;
 internal sealed class HammerRound(HammerPlan plan, Progress progress)
 {
     /// <summary>A checked record costs about 100 bytes, its events in the history some times that.</summary>
-    private const long WritesMax = 120_000;
+    private const long WritesMax = 250_000;
 
     private const int DurableLives = 2;
 

@@ -11,6 +11,7 @@ namespace ExactlyOnce.Torture.Hammering;
 internal sealed class HammerTorture : ITorture
 {
     private const int RoundSeconds = 20;
+    private const int ThreadsMax = 1_000;
 
     /// <summary>A round of each kind has to have been before anything is compared.</summary>
     private const int WarmRounds = 4;
@@ -30,7 +31,7 @@ internal sealed class HammerTorture : ITorture
     public IReadOnlyList<string> Run(TortureOptions options, Progress progress)
     {
         var seed = options.Seed ?? (ulong)Random.Shared.NextInt64();
-        var threads = options.Others.TryGetValue("threads", out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : HammerCast.ThreadsByDefault;
+        var threads = (int)Math.Min(options.Number("threads", HammerCast.ThreadsByDefault), ThreadsMax);
         var limit = options.Limit ?? s_limitByDefault;
         progress.Print(string.Create(CultureInfo.InvariantCulture, $"seed {seed}, {threads} threads"));
         // The first counter is the rate.

@@ -46,10 +46,10 @@ internal sealed class MemberActor(HammeredBroker broker, Random random) : Hammer
     {
         switch (Random.Next(100))
         {
-            case 0:
+            case < 3:
                 await LeaveAsync();
                 break;
-            case < 4 when _willBeLost:
+            case < 8 when _willBeLost:
                 await Task.Delay(Random.Next(1_000, 4_000), stop);
                 await CommitAsync();
                 break;
