@@ -3,8 +3,6 @@ namespace ExactlyOnce.Torture.Hammering;
 /// <summary>Who takes part in a round: of every kind one, then again from the beginning, as many as there are to be.</summary>
 internal static class HammerCast
 {
-    public const int ThreadsByDefault = 18;
-
     private static readonly Func<HammeredBroker, Random, HammerActor>[] s_kinds =
     [
         static (broker, random) => new PlainActor(broker, random, HammerTopics.Plain),
@@ -19,6 +17,7 @@ internal static class HammerCast
         static (broker, random) => new TransactionActor(broker, random),
         static (broker, random) => new MemberActor(broker, random),
         static (broker, random) => new TwoPhaseActor(broker, random),
+        static (broker, random) => new MemberActor(broker, random),
         static (broker, random) => new ImportActor(broker, random),
         static (broker, random) => new ReaderActor(broker, random, isCommitted: false),
         static (broker, random) => new BriefTopicActor(broker, random),
@@ -26,6 +25,8 @@ internal static class HammerCast
         static (broker, random) => new PlainActor(broker, random, HammerTopics.Small),
         static (broker, random) => new ImportActor(broker, random),
     ];
+
+    public static int ThreadsByDefault => s_kinds.Length;
 
     public static HammerActor[] Make(HammeredBroker broker, int threads, Random random) =>
         [.. Enumerable.Range(0, threads).Select(index => s_kinds[index % s_kinds.Length](broker, new Random(random.Next())))];

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using ExactlyOnce.Testing.History;
 
 namespace ExactlyOnce.Torture.Hammering;
@@ -147,9 +146,7 @@ internal sealed class HammerRound(HammerPlan plan, Progress progress)
         await broker.FetchAsync(broker.History.NewNumber(), HammerTopics.CopyGroup, [.. HammerTopics.PartitionsOf(HammerTopics.Source)]);
         await broker.FetchAsync(
             broker.History.NewNumber(), HammerTopics.PositionsGroup, [.. HammerTopics.PartitionsOf(HammerTopics.Left), .. HammerTopics.PartitionsOf(HammerTopics.Right)]);
-        for (var group = 0; group < 2; group++)
-            await broker.FetchAsync(
-                broker.History.NewNumber(), string.Create(CultureInfo.InvariantCulture, $"{HammerTopics.ReadersGroup}-{group}"), [.. HammerTopics.PartitionsOf(HammerTopics.Plain)]);
+        await broker.FetchAsync(broker.History.NewNumber(), HammerTopics.ReadersGroup, [.. HammerTopics.PartitionsOf(HammerTopics.Plain)]);
     }
 }
 

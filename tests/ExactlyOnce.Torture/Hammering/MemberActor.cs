@@ -10,7 +10,6 @@ namespace ExactlyOnce.Torture.Hammering;
 internal sealed class MemberActor(HammeredBroker broker, Random random) : HammerActor(broker, random)
 {
     private readonly Dictionary<TopicPartition, (int Consumer, long Position)> _places = [];
-    private readonly string _group = $"{HammerTopics.ReadersGroup}-{random.Next(2)}";
     private GroupSession? _session;
     private bool _willBeLost;
 
@@ -48,6 +47,8 @@ internal sealed class MemberActor(HammeredBroker broker, Random random) : Hammer
         {
             case < 3:
                 await LeaveAsync();
+                // The others share what it had, and will have to give it back.
+                await Task.Delay(Random.Next(500), stop);
                 break;
             case < 8 when _willBeLost:
                 await Task.Delay(Random.Next(1_000, 4_000), stop);
@@ -67,7 +68,7 @@ internal sealed class MemberActor(HammeredBroker broker, Random random) : Hammer
     {
         _willBeLost = Random.Next(2) == 0;
         _session = await Hammered.Backend.JoinGroupAsync(
-            new GroupJoinRequest { Group = _group, Topics = [HammerTopics.Plain.Name], RebalanceTimeout = _willBeLost ? TimeSpan.FromSeconds(1) : TimeSpan.FromMinutes(1) },
+            new GroupJoinRequest { Group = HammerTopics.ReadersGroup, Topics = [HammerTopics.Plain.Name], RebalanceTimeout = _willBeLost ? TimeSpan.FromSeconds(1) : TimeSpan.FromMinutes(1) },
             CancellationToken.None);
         History.Count("joins");
         await TakeAsync(_session.Assignment.Partitions);
@@ -96,19 +97,19 @@ internal sealed class MemberActor(HammeredBroker broker, Random random) : Hammer
     private void Release()
     {
         if (_places.Count > 0)
-            History.Observe(new Revoked(_group, Self, [.. _places.Keys]), Process);
+            History.Observe(new Revoked(HammerTopics.ReadersGroup, Self, [.. _places.Keys]), Process);
         _places.Clear();
     }
 
     private async Task TakeAsync(IReadOnlyList<TopicPartition> partitions)
     {
         if (partitions.Count > 0)
-            History.Observe(new Assigned(_group, Self, partitions), Process);
+            History.Observe(new Assigned(HammerTopics.ReadersGroup, Self, partitions), Process);
         var gained = partitions.Where(partition => !_places.ContainsKey(partition)).ToArray();
         if (gained.Length == 0)
             return;
-        var fetch = Invoke(new FetchOffsets(_group, gained));
-        var committed = await Hammered.Backend.FetchOffsetsAsync(_group, gained, CancellationToken.None);
+        var fetch = Invoke(new FetchOffsets(HammerTopics.ReadersGroup, gained));
+        var committed = await Hammered.Backend.FetchOffsetsAsync(HammerTopics.ReadersGroup, gained, CancellationToken.None);
         Complete(fetch, new OffsetsAnswer(committed.ToDictionary(pair => pair.Key, pair => pair.Value.Offset)));
         foreach (var partition in gained)
             _places[partition] = (History.NewNumber(), committed.TryGetValue(partition, out var offset) ? offset.Offset : LogStartOf(partition));
@@ -144,7 +145,7 @@ internal sealed class MemberActor(HammeredBroker broker, Random random) : Hammer
         if (_places.Count == 0)
             return;
         var positions = _places.ToDictionary(place => place.Key, place => place.Value.Position);
-        var commit = Invoke(new CommitOffsets(_group, positions, Member: Self));
+        var commit = Invoke(new CommitOffsets(HammerTopics.ReadersGroup, positions, Member: Self));
         try
         {
             await _session!.CommitAsync(positions.ToDictionary(pair => pair.Key, pair => new CommittedOffset(pair.Value)), CancellationToken.None);
