@@ -1,6 +1,7 @@
 using ExactlyOnce.Torture;
 using ExactlyOnce.Torture.Disks;
 using ExactlyOnce.Torture.Fuzzing;
+using ExactlyOnce.Torture.Hammering;
 using ExactlyOnce.Torture.Kills;
 using ExactlyOnce.Torture.Planted;
 
@@ -23,6 +24,7 @@ if (args is [CopyChild.Name, ..])
     ("bitflips", () => new BitFlipTorture()),
     ("kill", () => new KillTorture()),
     ("copy", () => new CopyTorture()),
+    ("hammer", () => new HammerTorture()),
     ("planted", () => new PlantedTorture()),
 ];
 

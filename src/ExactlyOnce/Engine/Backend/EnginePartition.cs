@@ -24,10 +24,13 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
     {
         get
         {
-            var mark = partition.VisibleMark;
             lock (partition.Lock)
+            {
+                // Taken before the lock it might be older than the start.
+                var mark = partition.VisibleMark;
                 return new PartitionOffsets(
                     partition.State.LogStartOffset, mark.LogEnd, Math.Max(mark.LastStable, partition.State.LogStartOffset), partition.State.LogEndOffset);
+            }
         }
     }
 

@@ -40,7 +40,7 @@ internal static class LogRetention
 
     private static LogStartReply Move(Partition partition, long target, long nowMs)
     {
-        var lsn = partition.MoveLogStart(target, nowMs, out var dropped);
-        return new LogStartReply(ErrorCode.None, lsn, partition.View.LogStart, dropped);
+        var lsn = partition.MoveLogStart(target, nowMs, out var logStart, out var dropped);
+        return new LogStartReply(ErrorCode.None, lsn, logStart, dropped);
     }
 }

@@ -249,17 +249,19 @@ internal sealed class Partition : IPartitionViewSource
     }
 
     /// <summary>
-    /// Begins the log at <paramref name="offset"/>: a frame of its own. Answers its LSN, or the newest one when the log begins there or later already, and the files that lie wholly in
-    /// front of it, which may go once a checkpoint without them stands. In memory the chunks go at once.
+    /// Begins the log at <paramref name="offset"/>: a frame of its own. Answers its LSN, or the newest one when the log begins there or later already; where the log then begins;
+    /// and the sealed files that lie wholly in front of it, which may go once a checkpoint without them stands. In memory the chunks go at once.
     /// </summary>
-    public long MoveLogStart(long offset, long nowMs, out IReadOnlyList<SegmentFile> dropped)
+    public long MoveLogStart(long offset, long nowMs, out long logStart, out IReadOnlyList<SegmentFile> dropped)
     {
         dropped = [];
         long lsn;
         lock (Lock)
         {
-            if (_isRetired || offset <= State.LogStartOffset)
+            logStart = State.LogStartOffset;
+            if (_isRetired || offset <= logStart)
                 return AppliedLsn;
+            logStart = offset;
             var frame = Journal.RentFrame();
             frame.Begin(nowMs);
             StageLogStart(frame, offset);
@@ -276,7 +278,8 @@ internal sealed class Partition : IPartitionViewSource
         var kept = new List<LogSegment>(_view.Segments.Length);
         foreach (var segment in _view.Segments)
         {
-            if (segment.NextOffset <= offset)
+            // Never the open one: the checkpoint may be writing to it, and what it writes may lie behind the new start.
+            if (segment.NextOffset <= offset && segment.Description.IsSealed)
                 dropped.Add(segment.File);
             else
                 kept.Add(segment);

@@ -165,19 +165,24 @@ internal sealed class Checkpointer(
     private Flushed Flush(PartitionCapture capture)
     {
         var partition = capture.Partition;
+        var kept = WithoutDeleted(capture.View);
         if (capture.Unflushed.SizeInBytes < options.SmallTailBytes || partition.IsRetired)
         {
             var tail = new ArrayBufferWriter<byte>();
             capture.Unflushed.CopyTo(tail);
-            return WithCompaction(new Flushed(capture, capture.View.SegmentList, capture.View.TailBegin, tail.WrittenMemory));
+            return WithCompaction(new Flushed(capture, kept, capture.View.TailBegin, tail.WrittenMemory));
         }
         var directory = Directories.Of(_root, partition);
         if (!_appenders.TryGetValue(partition.Key, out var appender))
             _appenders.Add(partition.Key, appender = new SegmentAppender(_disk, directory, beginNewFile: !wasClean));
-        var segments = appender.Append(capture.View.SegmentList, capture.Unflushed, capture.Aborted, SegmentRules.Of(partition.Options, options.IndexIntervalBytes));
+        var segments = appender.Append(kept, capture.Unflushed, capture.Aborted, SegmentRules.Of(partition.Options, options.IndexIntervalBytes));
         PartitionFolder.WriteTools(_disk, directory, partition, capture);
         return WithCompaction(new Flushed(capture, segments, capture.Unflushed.To, default));
     }
+
+    /// <summary>Who moves the log's start leaves the open segment alone, because it may be written to. Only here it is known that it is not: when all of it is deleted it goes.</summary>
+    private static IReadOnlyList<LogSegment> WithoutDeleted(PartitionView view) =>
+        view.SegmentList is [.., var last] && !last.Description.IsSealed && last.NextOffset <= view.LogStart ? [.. view.SegmentList.SkipLast(1)] : view.SegmentList;
 
     private Flushed WithCompaction(Flushed flushed)
     {
@@ -243,6 +248,7 @@ internal sealed class Checkpointer(
         {
             var logStart = partition.View.LogStart;
             LogSegment[] kept = [.. flush.Segments.Where(segment => segment.NextOffset > logStart || !segment.Description.IsSealed)];
+            UnlinkAfterNext(flush.Capture.View.SegmentList.Concat(flush.Segments).Select(segment => segment.File).Except(kept.Select(segment => segment.File)));
             partition.Tail.TrimTo(flush.TailOffset);
             partition.Publish(kept, flush.TailOffset, logStart, isRewrite: flush.Compacted is not null);
         }
