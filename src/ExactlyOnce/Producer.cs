@@ -47,6 +47,7 @@ public sealed class Producer<TKey, TValue> : IAsyncDisposable
     /// <param name="value">The value; null for a tombstone.</param>
     /// <param name="cancellationToken">Honoured until the record has its place in the order.</param>
     /// <exception cref="RecordTooLargeException">The record does not fit; nothing was written.</exception>
+    /// <exception cref="InvalidOperationException">The producer has an identity, and the record no source sequence.</exception>
     /// <exception cref="BrokerException">The record was refused; <see cref="BrokerException.Recovery"/> says what to do.</exception>
     /// <exception cref="ObjectDisposedException">The producer is closed.</exception>
     public ValueTask<RecordMetadata> SendAsync(TKey key, TValue value, CancellationToken cancellationToken = default) =>

@@ -6,14 +6,14 @@ namespace ExactlyOnce.Testing.Simulation;
 /// The promises that matter most, checked while the run goes on, so that it stops where one is broken: what was acknowledged or seen is where it was, nothing is there twice,
 /// nothing aborted is seen, transactions are whole, order is kept, positions go with their outputs. Everything else is the history checker's.
 /// </summary>
-internal sealed class PromiseCheck : IHistory
+/// <param name="compactedTopics">Topics that are compacted: a crash may keep it from being told that they were.</param>
+internal sealed class PromiseCheck(IReadOnlySet<string> compactedTopics) : IHistory
 {
     private readonly Dictionary<long, Call> _calls = [];
     private readonly Dictionary<long, Written> _written = [];
     private readonly Dictionary<long, Decided> _decided = [];
     private readonly Dictionary<TopicPartition, Dictionary<long, long>> _logs = [];
     private readonly HashSet<string> _deleted = [];
-    private readonly HashSet<TopicPartition> _compacted = [];
     private readonly Dictionary<TopicPartition, long> _watermarks = [];
     private readonly Dictionary<SourceRecord, int> _outputs = [];
     private IReadOnlyList<PartitionRead> _committedScan = [];
@@ -91,8 +91,6 @@ internal sealed class PromiseCheck : IHistory
 
     private void Observe(Fact fact)
     {
-        if (fact is Compacted compacted)
-            _compacted.Add(compacted.Partition);
         if (fact is not Watermarks marks)
             return;
         Require(
@@ -168,7 +166,7 @@ internal sealed class PromiseCheck : IHistory
     /// <summary>Whatever was ever acknowledged or seen is there, if this reader may see it.</summary>
     private void CheckWhole(PartitionRead read, HashSet<long> seen, bool isCommitted)
     {
-        if (_compacted.Contains(read.Partition) || !_logs.TryGetValue(read.Partition, out var log))
+        if (compactedTopics.Contains(read.Partition.Topic) || !_logs.TryGetValue(read.Partition, out var log))
             return;
         foreach (var (offset, value) in log)
         {
@@ -188,7 +186,7 @@ internal sealed class PromiseCheck : IHistory
         foreach (var value in decided.Values)
         {
             var written = _written[value];
-            if (!written.IsAcknowledged || seen.Contains(value) || _compacted.Contains(written.Write.Partition))
+            if (!written.IsAcknowledged || seen.Contains(value) || compactedTopics.Contains(written.Write.Partition.Topic))
                 continue;
             var read = partitions.FirstOrDefault(read => read.Partition == written.Write.Partition);
             Require(read is null || written.Offset < read.Begin || written.Offset >= read.Limit, "I9", $"{written} is missing from transaction {number}, of which other records are visible");

@@ -32,7 +32,7 @@ internal static class Simulator
         var compacted = new HashSet<string>();
         // Also for a broker that only writes: here its machine never loses power, so nothing may be missing.
         var checker = new HistoryChecker(new CheckerOptions { CompactedTopics = compacted });
-        var check = new PromiseCheck();
+        var check = new PromiseCheck(compacted);
         var run = new SimulationRun(plan, new TeeHistory(check, new StrictHistory(checker)), trace, compacted);
         var before = SynchronizationContext.Current;
         // Without a context what is awaited goes on where it is completed, which is on this thread.

@@ -43,7 +43,7 @@ internal sealed class Garden : IDisposable
         {
             var (exitCode, output) = Run(
                 "dotnet",
-                ["build", Path.Combine(_folder, "src/ExactlyOnce"), "-c", "Release", "-v", "q", "-nologo", "-p:RunAnalyzers=false", "-p:TreatWarningsAsErrors=false"],
+                ["build", Path.Combine(_folder, "src/ExactlyOnce"), "-c", "Release", "-v", "q", "-nologo", "-p:RunAnalyzers=false", "-p:TreatWarningsAsErrors=false", "-p:UseSharedCompilation=true"],
                 TimeSpan.FromMinutes(5));
             if (exitCode != 0)
                 return output;

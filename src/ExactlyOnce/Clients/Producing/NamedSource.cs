@@ -26,8 +26,8 @@ internal sealed class NamedSource(BrokerBackend backend, ProducerSession session
             _members.Add(partition);
     }
 
-    /// <summary>False when the sequence is not above the last one accepted. Records without one are always new. The lock is held.</summary>
-    public bool IsNew(long sequence) => sequence == EncodedRecord.NoSourceSequence || sequence > _lastAccepted;
+    /// <summary>False when the sequence is not above the last one accepted. The lock is held.</summary>
+    public bool IsNew(long sequence) => sequence > _lastAccepted;
 
     /// <summary>False when the open batches must be sent before this record: all that is open goes out in one step, and a step has its limit. The lock is held.</summary>
     public bool HasRoomFor(in EncodedRecord record) =>
@@ -40,8 +40,7 @@ internal sealed class NamedSource(BrokerBackend backend, ProducerSession session
     public void Accept(in EncodedRecord record)
     {
         _openBytes += record.SizeBytesMax;
-        if (record.SourceSequence != EncodedRecord.NoSourceSequence)
-            _lastAccepted = record.SourceSequence;
+        _lastAccepted = record.SourceSequence;
     }
 
     /// <summary>A batch that carried the sequences up to this one is durable.</summary>

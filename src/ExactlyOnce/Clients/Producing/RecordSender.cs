@@ -202,6 +202,9 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
             encoded.TimestampMs = CheckTimestamp(timestamp, options);
         if (record.SourceSequence is { } sequence)
             encoded.SourceSequence = CheckSourceSequence(sequence);
+        else if (accumulator.Settings.Name is { } name)
+            throw new InvalidOperationException(
+                $"Producer '{name}' has an identity, and without its number in the source a record would be written again after a crash: pass sourceSequence.");
         if (record.MessageId is { } messageId)
         {
             CheckMessageId(messageId, options);

@@ -3,6 +3,7 @@ using ExactlyOnce.Clients;
 using ExactlyOnce.Clients.Consuming;
 using ExactlyOnce.Clients.Producing;
 using ExactlyOnce.Engine.Coordination;
+using ExactlyOnce.Engine.Partitions;
 using ExactlyOnce.Kernel.Groups;
 using ExactlyOnce.Kernel.Groups.Consumers;
 using ExactlyOnce.Kernel.Groups.Offsets;
@@ -49,6 +50,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         engine.ThrowIfClosed();
         cancellationToken.ThrowIfCancellationRequested();
         Topic.ValidateName(topic, nameof(topic));
+        ThrowIfInternal(topic);
         var reply = engine.Topics.Create(topic, options, isInternal: false, engine.Environment.NextGuid(), engine.NowMs);
         await VisibilityWait.For(engine, reply.Lsn);
         return reply.Error == ErrorCode.None ? Describe(reply.Topic!) : throw Refusals.Of(reply, topic, options);
@@ -58,6 +60,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
     {
         engine.ThrowIfClosed();
         cancellationToken.ThrowIfCancellationRequested();
+        ThrowIfInternal(topic);
         await AnswerAsync(engine.Topics.Alter(topic, options, engine.NowMs), topic, options);
     }
 
@@ -65,6 +68,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
     {
         engine.ThrowIfClosed();
         cancellationToken.ThrowIfCancellationRequested();
+        ThrowIfInternal(topic);
         var reply = engine.Topics.AddPartitions(topic, partitions, engine.NowMs);
         if (reply is { Error: ErrorCode.None, Topic: { } grown })
         {
@@ -78,8 +82,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
     {
         engine.ThrowIfClosed();
         cancellationToken.ThrowIfCancellationRequested();
-        if (InternalTopics.IsInternal(topic))
-            throw ErrorTable.ToException(ErrorCode.InvalidTopic, $"'{topic}' is the broker's own; it cannot be deleted.");
+        ThrowIfInternal(topic);
         var reply = engine.Topics.Delete(topic, engine.NowMs);
         _sessions.NotifyAll();
         await AnswerAsync(reply, topic, null);
@@ -377,6 +380,12 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
             if (found[i].Status == FetchStatus.Value)
                 offsets[names[i]] = new CommittedOffset(found[i].Stored.Offset, found[i].Stored.Metadata);
         return offsets;
+    }
+
+    private static void ThrowIfInternal(string topic)
+    {
+        if (InternalTopicNames.Contains(topic))
+            throw Refusals.InternalTopic(topic);
     }
 
     private static TopicDescription Describe(TopicRecord.Put topic) =>

@@ -16,9 +16,6 @@ namespace ExactlyOnce.Engine.Coordination;
 /// </summary>
 internal sealed class InternalTopics(CoordinationState state, PartitionTable partitions, TopicCoordinator topics)
 {
-    public const string TransactionState = "__transaction_state";
-    public const string ConsumerOffsets = "__consumer_offsets";
-
     private const int BatchBytesMax = 512 << 10;
 
     private readonly Dictionary<string, EntryRecord> _transactions = new(StringComparer.Ordinal);
@@ -26,8 +23,6 @@ internal sealed class InternalTopics(CoordinationState state, PartitionTable par
     private readonly BatchWriter _batch = new();
     private readonly ArrayBufferWriter<byte> _key = new();
     private readonly ArrayBufferWriter<byte> _value = new();
-
-    public static bool IsInternal(string topic) => topic is TransactionState or ConsumerOffsets;
 
     /// <summary>Appends what has changed since the last run. <paramref name="nextGuid"/> names the topics when they are created.</summary>
     public void Project(Func<Guid> nextGuid, long nowMs)
@@ -49,13 +44,13 @@ internal sealed class InternalTopics(CoordinationState state, PartitionTable par
             if (_transactions.TryGetValue(id, out var known) && ReferenceEquals(known, entry.Current))
                 continue;
             _transactions[id] = entry.Current;
-            changes.Add((TransactionState, Bytes(TransactionLogFormat.WriteKey, id), Bytes(
+            changes.Add((InternalTopicNames.TransactionState, Bytes(TransactionLogFormat.WriteKey, id), Bytes(
                 (projected, destination) => TransactionLogFormat.WriteValue(projected, Locate, destination), entry)));
         }
         foreach (var gone in _transactions.Keys.Where(id => !state.Transactions.Entries.ContainsKey(id)).ToList())
         {
             _transactions.Remove(gone);
-            changes.Add((TransactionState, Bytes(TransactionLogFormat.WriteKey, gone), null));
+            changes.Add((InternalTopicNames.TransactionState, Bytes(TransactionLogFormat.WriteKey, gone), null));
         }
     }
 
@@ -69,14 +64,14 @@ internal sealed class InternalTopics(CoordinationState state, PartitionTable par
                 if (_offsets.GetValueOrDefault((group, partition), -1) == stored.WriteOrder)
                     continue;
                 _offsets[(group, partition)] = stored.WriteOrder;
-                changes.Add((ConsumerOffsets, OffsetKey(group, partition), Bytes(
+                changes.Add((InternalTopicNames.ConsumerOffsets, OffsetKey(group, partition), Bytes(
                     (committed, destination) => GroupLogFormat.WriteOffsetValue(
                         new OffsetValue(partition, committed.Offset, committed.LeaderEpoch, committed.Metadata), committed.CommitMs, destination), stored)));
             }
         foreach (var gone in _offsets.Keys.Where(key => !live.Contains(key)).ToList())
         {
             _offsets.Remove(gone);
-            changes.Add((ConsumerOffsets, OffsetKey(gone.Group, gone.Partition), null));
+            changes.Add((InternalTopicNames.ConsumerOffsets, OffsetKey(gone.Group, gone.Partition), null));
         }
     }
 

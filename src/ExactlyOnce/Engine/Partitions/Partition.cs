@@ -30,6 +30,7 @@ internal sealed class Partition : IPartitionViewSource
     private PartitionView _view;
     private TopicOptions _options;
     private Staged _staged;
+    private readonly bool _isInternal;
     private bool _isRetired;
 
     public Partition(PartitionKey key, TopicPartition name, Guid topicId, TopicOptions options, PartitionSeed seed)
@@ -37,6 +38,7 @@ internal sealed class Partition : IPartitionViewSource
         Key = key;
         Name = name;
         TopicId = topicId;
+        _isInternal = InternalTopicNames.Contains(name.Topic);
         _options = options;
         State = seed.State;
         Tail = seed.Tail;
@@ -108,7 +110,7 @@ internal sealed class Partition : IPartitionViewSource
         lock (Lock)
         {
             appendTimeMs = AppendTime(nowMs);
-            if (Refuse(header, nowMs) is var error && error != ErrorCode.None)
+            if (Refuse(header, origin, nowMs) is var error && error != ErrorCode.None)
                 return new AppendReceipt { Error = error };
             var decision = State.Decide(header, origin);
             if (!decision.IsAppend)
@@ -147,7 +149,7 @@ internal sealed class Partition : IPartitionViewSource
 
     /// <summary>What the rules say to a batch; nothing changes. Under <see cref="Lock"/>.</summary>
     public AppendReceipt Decide(in BatchHeader header, AppendOrigin origin, long nowMs) =>
-        Refuse(header, nowMs) is var error && error != ErrorCode.None
+        Refuse(header, origin, nowMs) is var error && error != ErrorCode.None
             ? new AppendReceipt { Error = error }
             : AppendVerdicts.ToReceipt(State.Decide(header, origin), AppendTime(nowMs));
 
@@ -368,10 +370,12 @@ internal sealed class Partition : IPartitionViewSource
         }
     }
 
-    private ErrorCode Refuse(in BatchHeader header, long nowMs)
+    private ErrorCode Refuse(in BatchHeader header, AppendOrigin origin, long nowMs)
     {
         if (_isRetired)
             return ErrorCode.UnknownTopicOrPartition;
+        if (_isInternal && origin != AppendOrigin.Coordinator)
+            return ErrorCode.InvalidTopic;
         if (Journal.Failure is not null)
             return ErrorCode.StorageFailure;
         // A frame never spans journal files; what it may hold is refused here, where nothing has changed yet.

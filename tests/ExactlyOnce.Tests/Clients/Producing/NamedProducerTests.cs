@@ -122,12 +122,14 @@ public sealed class NamedProducerTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Only_a_producer_with_an_identity_has_a_source_sequence()
+    public async Task Exactly_the_producers_with_an_identity_have_a_source_sequence()
     {
         await using var anonymous = _broker.CreateProducer(s_orders).Build();
 
         await anonymous.Awaiting(p => p.GetLastSourceSequenceAsync().AsTask()).Should().ThrowAsync<InvalidOperationException>().WithMessage("*WithIdentity*");
         await using var importer = Importer();
+        await importer.Awaiting(p => p.SendAsync("k", "v").AsTask()).Should().ThrowAsync<InvalidOperationException>().WithMessage("*sourceSequence*");
+        await importer.Awaiting(p => p.PostAsync("k", "v").AsTask()).Should().ThrowAsync<InvalidOperationException>();
         await importer.Awaiting(p => p.SendAsync("k", "v", sourceSequence: -1).AsTask()).Should().ThrowAsync<ArgumentOutOfRangeException>();
     }
 

@@ -1,5 +1,5 @@
 using ExactlyOnce.Engine.Backend;
-using ExactlyOnce.Engine.Coordination;
+using ExactlyOnce.Engine.Partitions;
 using ExactlyOnce.Kernel.Groups;
 using ExactlyOnce.Kernel.Transactions;
 using ExactlyOnce.Tests.Readme;
@@ -13,8 +13,8 @@ public sealed class UpkeepTests : IDisposable
     private const int Rounds = 300;
 
     private static readonly Topic<string, string> s_prices = Topic.Create("prices", Serdes.Utf8, Serdes.Utf8);
-    private static readonly Topic<byte[], byte[]> s_offsets = Topic.Create(InternalTopics.ConsumerOffsets, Serdes.Bytes, Serdes.Bytes);
-    private static readonly Topic<byte[], byte[]> s_transactions = Topic.Create(InternalTopics.TransactionState, Serdes.Bytes, Serdes.Bytes);
+    private static readonly Topic<byte[], byte[]> s_offsets = Topic.Create(InternalTopicNames.ConsumerOffsets, Serdes.Bytes, Serdes.Bytes);
+    private static readonly Topic<byte[], byte[]> s_transactions = Topic.Create(InternalTopicNames.TransactionState, Serdes.Bytes, Serdes.Bytes);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("exactlyonce-").FullName;
 
@@ -97,6 +97,46 @@ public sealed class UpkeepTests : IDisposable
         var transaction = (await Read.AllAsync(broker, s_transactions)).Single();
         TransactionLogFormat.ReadKey(transaction.Key).Should().StartWith("copy");
         TransactionLogFormat.ReadValue(transaction.Value).State.Should().Be(TransactionState.CompleteCommit);
+    }
+
+    [Theory]
+    [InlineData(InternalTopicNames.ConsumerOffsets)]
+    [InlineData(InternalTopicNames.TransactionState)]
+    public async Task Nobody_but_the_broker_creates_writes_or_changes_its_own_topics(string name)
+    {
+        await using var broker = await OpenAsync();
+        await using (var prices = broker.CreateProducer(s_prices).Build())
+            await prices.SendAsync("key", "1");
+        var topic = Topic.Create(name, Serdes.Utf8, Serdes.Utf8);
+        await RefusedAsync(() => broker.Admin.CreateTopicAsync(name));
+        await RefusedAsync(() => broker.CreateProducer(topic).Build().SendAsync("key", "forged").AsTask());
+        await using (var pipeline = broker.CreatePipeline("copy").Read(s_prices).Process((_, _, _) => default))
+            await pipeline.RunUntilCaughtUpAsync();
+        EngineOf(broker).ProjectInternalTopics(EngineOf(broker).NowMs);
+        await VisibilityWait.For(EngineOf(broker), EngineOf(broker).Journal.AppendedLsn);
+        var end = broker.Backend.GetPartition(new TopicPartition(name, 0)).Offsets.LogEnd;
+
+        await RefusedAsync(() => broker.CreateProducer(topic).Build().SendAsync("key", "forged").AsTask());
+        await RefusedAsync(() => broker.CreateProducer(topic).WithIdentity("forger").Build().SendAsync("key", "forged", sourceSequence: 1).AsTask());
+        await RefusedAsync(async () =>
+        {
+            await using var producer = await broker.CreateTransactionalProducerAsync("forger");
+            await using var transaction = await producer.BeginTransactionAsync();
+            await transaction.SendAsync(topic, "key", "forged");
+            await transaction.CommitAsync();
+        });
+        await RefusedAsync(() => broker.Admin.AlterTopicAsync(name, options => options.Cleanup = CleanupPolicy.Delete));
+        await RefusedAsync(() => broker.Admin.AddPartitionsAsync(name, 2));
+        await RefusedAsync(() => broker.Admin.DeleteTopicAsync(name));
+
+        broker.Backend.GetPartition(new TopicPartition(name, 0)).Offsets.LogEnd.Should().Be(end);
+
+        static async Task RefusedAsync(Func<Task> ask)
+        {
+            var refused = (await FluentActions.Awaiting(ask).Should().ThrowAsync<BrokerException>()).Which;
+            (refused.InnerException as BrokerException ?? refused).Code.Should().Be(ErrorCode.InvalidTopic);
+            refused.ToString().Should().Contain("the broker's own");
+        }
     }
 
     private static BrokerEngine EngineOf(Broker broker) => ((EngineBackend)broker.Backend).Engine;

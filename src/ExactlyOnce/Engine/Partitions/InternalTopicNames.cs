@@ -1,0 +1,10 @@
+namespace ExactlyOnce.Engine.Partitions;
+
+/// <summary>The broker's own topics, named as Kafka names them. Clients read them; only the broker writes to them.</summary>
+internal static class InternalTopicNames
+{
+    public const string TransactionState = "__transaction_state";
+    public const string ConsumerOffsets = "__consumer_offsets";
+
+    public static bool Contains(string topic) => topic is TransactionState or ConsumerOffsets;
+}
