@@ -12,7 +12,10 @@ internal static class Linearizability
 {
     private const int SequentialMax = 8;
     private const int ParallelMax = 6;
-    private const int Samples = 200;
+    private const int SamplesInMemory = 200;
+
+    /// <summary>Fewer, because each of them waits for the journal's thread a dozen times.</summary>
+    private const int SamplesOnDisk = 80;
 
     /// <summary>Threads a sample; more of them than processors meet by being interrupted.</summary>
     private const int Threads = 3;
@@ -30,7 +33,7 @@ internal static class Linearizability
             equal: static (actual, expected) => actual.AgreesWith(expected),
             maxSequentialOperations: SequentialMax,
             maxParallelOperations: ParallelMax,
-            iter: s_seconds is null ? Samples : -1,
+            iter: s_seconds is not null ? -1 : durability == Durability.Memory ? SamplesInMemory : SamplesOnDisk,
             time: s_seconds ?? -1,
             threads: Threads,
             printActual: static actual => actual.ToString(),
