@@ -149,6 +149,8 @@ internal sealed class SimulatedBroker
         Trace.Mix(operation, (long)outcome);
         if (answer is WriteAnswer write)
             Trace.Mix((ulong)write.Offset);
+        if (answer is OffsetAnswer found)
+            Trace.Mix((ulong)found.Offset);
         if (Trace.KeepsLines)
             Trace.Write($"  {process} #{operation} → {outcome} {answer} {error}");
         _history.Add(new Completed(Clock.MonotonicMs, process, operation, outcome, answer, error));

@@ -4,6 +4,7 @@ using ExactlyOnce.Kernel.Transactions;
 using ExactlyOnce.Testing.Disks;
 using ExactlyOnce.Testing.History;
 using ExactlyOnce.Testing.Simulation.Clients;
+using ExactlyOnce.Testing.Simulation.States;
 
 namespace ExactlyOnce.Testing.Simulation;
 
@@ -14,6 +15,9 @@ namespace ExactlyOnce.Testing.Simulation;
 internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<SimulatedClient> clients, TransactionLedger transactions, SourceLedger sources)
 {
     private const int RecoveryCrashesMax = 5;
+
+    /// <summary>One in so many is done twice.</summary>
+    private const int RepeatedRecoveries = 24;
 
     /// <summary>The bound of the liveness phase: the longest transaction timeout, the longest wait for a member, and some rounds of housekeeping, twice over.</summary>
     private static readonly TimeSpan s_rest = TimeSpan.FromMinutes(40);
@@ -74,6 +78,7 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
         ObserveRest();
         UseEveryId(random);
         CheckSources(LookAround());
+        LookInside();
     }
 
     private void End(SimulationRandom random)
@@ -122,7 +127,14 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
             // Cut right after the opening: an end like any other.
             Kill(random, "cut after recovering");
         }
+        // Its own chance: whether somebody looks changes nothing of what the run does.
+        var chance = new SimulationRandom(broker.Plan.Seed * 41 + (ulong)broker.Life);
+        var repetition = chance.OneIn(RepeatedRecoveries) ? new RecoveryRepetition(broker, chance) : null;
         OpenForSure();
+        if (repetition is null)
+            return;
+        repetition.Compare();
+        new DerivedStates(broker, chance).CompareWithLogs();
     }
 
     private void Open()
@@ -195,6 +207,19 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
         if (broker.Plan.Clients.Contains(ClientKind.Pipeline))
             broker.FetchPositions(PipelineClient.Group);
         return committed;
+    }
+
+    /// <summary>What nobody sees from outside: what is derived from what, and how much room all of it takes once upkeep has been done.</summary>
+    private void LookInside()
+    {
+        SimulatedUpkeep.Take(StepKind.Checkpoint, broker);
+        SimulatedUpkeep.Take(StepKind.Retain, broker);
+        DriveAll();
+        // The first no longer names what is to go, and what it could not let go of goes with the second.
+        SimulatedUpkeep.Take(StepKind.Checkpoint, broker);
+        SimulatedUpkeep.Take(StepKind.Checkpoint, broker);
+        new DiskUse(broker).Measure();
+        new DerivedStates(broker, new SimulationRandom(broker.Plan.Seed ^ 0xDE71)).Compare();
     }
 
     private void ObserveRest()

@@ -6,6 +6,9 @@ namespace ExactlyOnce.Testing.Simulation;
 /// </summary>
 internal sealed class VirtualTime(ThreadGuard guard) : TimeProvider
 {
+    /// <summary>When every run begins.</summary>
+    public static readonly long BeginningMs = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero).ToUnixTimeMilliseconds();
+
     private static readonly DateTimeOffset s_beginning = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     private readonly List<VirtualTimer> _timers = [];
@@ -40,6 +43,9 @@ internal sealed class VirtualTime(ThreadGuard guard) : TimeProvider
         timer.Change(dueTime, period);
         return timer;
     }
+
+    /// <summary>The same time on another clock, which has no timers yet.</summary>
+    public VirtualTime Copy(ThreadGuard owner) => new(owner) { _elapsedTicks = _elapsedTicks, _jumpedTicks = _jumpedTicks };
 
     /// <summary>Moves on; timers fire in the order of their times, at their times.</summary>
     public void Advance(TimeSpan by, WorkQueue queue)

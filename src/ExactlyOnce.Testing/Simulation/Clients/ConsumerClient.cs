@@ -1,3 +1,4 @@
+using ExactlyOnce.Engine.Backend;
 using ExactlyOnce.Engine.Partitions;
 using ExactlyOnce.Testing.History;
 
@@ -10,6 +11,7 @@ internal sealed class ConsumerClient(SimulatedBroker broker, SimulationRandom ra
     private Partition? _partition;
     private int _consumer;
     private long _position;
+    private long _lastTimestampMs;
 
     public override void OnDeath()
     {
@@ -29,6 +31,10 @@ internal sealed class ConsumerClient(SimulatedBroker broker, SimulationRandom ra
             var read = Broker.Read(_partition, _position, _isCommitted, random.LogBetween(1, 4096));
             _position = read.End;
             Broker.Complete(Process, poll, Outcome.Ok, new RecordsAnswer([read]));
+            foreach (var record in read.Records)
+                _lastTimestampMs = record.TimestampMs;
+            if (random.OneIn(6))
+                AskForTime(_partition, random);
         }
         catch (BrokerException exception)
         {
@@ -39,6 +45,15 @@ internal sealed class ConsumerClient(SimulatedBroker broker, SimulationRandom ra
                 throw new SimulationFailedException("read", exception.Message, exception);
         }
         return Task.CompletedTask;
+    }
+
+    /// <summary>Where it begins at a time: that of a record it has seen, just in front of it or behind, or any other lately.</summary>
+    private void AskForTime(Partition partition, SimulationRandom random)
+    {
+        var time = random.OneIn(2) ? _lastTimestampMs + random.Between(-1, 1) : Broker.Clock.WallMs - random.LogBetween(1, 3_600_000);
+        var asked = Broker.Invoke(Process, new ListOffsets(Broker.NameOf(partition), time));
+        var found = new EnginePartition(Broker.Engine, partition).FindOffset(time, _isCommitted ? IsolationLevel.ReadCommitted : IsolationLevel.ReadUncommitted);
+        Broker.Complete(Process, asked, Outcome.Ok, new OffsetAnswer(found ?? -1));
     }
 
     private void Seek(SimulationRandom random)

@@ -37,8 +37,8 @@ internal sealed class CoordinationState(
 
     public void Apply(MessageIdRecord record) => MessageIds.Apply(record);
 
-    /// <summary>Applies a piece of a replayed frame.</summary>
-    public void Replay(CoordinationPiece piece, ReadOnlySpan<byte> payload, long lsn)
+    /// <summary>Applies a piece of a replayed frame; the frame's LSN is the caller's to note once all of them are applied.</summary>
+    public void Replay(CoordinationPiece piece, ReadOnlySpan<byte> payload)
     {
         switch (piece)
         {
@@ -57,6 +57,5 @@ internal sealed class CoordinationState(
             default:
                 throw new InvalidDataException($"A coordination piece of unknown kind {(byte)piece}.");
         }
-        AppliedLsn = lsn;
     }
 }

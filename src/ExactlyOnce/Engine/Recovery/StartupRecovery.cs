@@ -218,19 +218,25 @@ internal sealed class StartupRecovery
 
     private void Replay(in JournalFrameView frame, CoordinationState state)
     {
-        var coordinationLsn = state.AppliedLsn;
+        var isCoordinationReplayed = false;
         foreach (var piece in frame)
         {
             if (piece.OwnerKind == (byte)PieceOwner.Partition)
                 ReplayPartition(piece, frame);
-            else if (frame.Lsn > coordinationLsn)
+            else if (frame.Lsn > state.AppliedLsn)
+            {
                 ReplayCoordination(state, piece, frame.Lsn);
+                isCoordinationReplayed = true;
+            }
         }
+        // With the whole frame, as when it was written: what its pieces note of the LSN in front of them is the same then, and so is every state that they lead to.
+        if (isCoordinationReplayed)
+            state.AppliedLsn = frame.Lsn;
     }
 
     private void ReplayCoordination(CoordinationState state, in JournalPiece piece, long lsn)
     {
-        state.Replay((CoordinationPiece)piece.Kind, piece.Payload.Span, lsn);
+        state.Replay((CoordinationPiece)piece.Kind, piece.Payload.Span);
         if ((CoordinationPiece)piece.Kind == CoordinationPiece.Topic)
             FollowTopic(state, TopicRecord.Read(piece.Payload.Span), lsn);
     }
