@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Reflection;
 using System.Text;
 using ExactlyOnce.Testing.Disks;
 
@@ -16,6 +17,8 @@ internal static class FailureReport
         WriteImage(run.Device, "/", folder);
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"seed {failed.Seed}: {failed.Failure?.Message}");
+        if (Commit() is { } commit)
+            text.AppendLine(CultureInfo.InvariantCulture, $"commit: {commit}");
         text.AppendLine(CultureInfo.InvariantCulture, $"plan: {SimulationPlan.Draw(failed.Seed)}");
         text.AppendLine(CultureInfo.InvariantCulture, $"{failed.Steps.Count} steps: {string.Join(' ', failed.Steps)}");
         text.AppendLine("the end of the trace:");
@@ -25,6 +28,10 @@ internal static class FailureReport
         text.Append(CultureInfo.InvariantCulture, $"the whole trace and the device's files: {folder}");
         return text.ToString();
     }
+
+    /// <summary>What the broker was built from, which SourceLink puts behind its version; null when it was built without a repository.</summary>
+    private static string? Commit() =>
+        typeof(Broker).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+') is [_, var commit, ..] ? commit : null;
 
     private static void WriteImage(SimulatedDisk device, string path, string target)
     {

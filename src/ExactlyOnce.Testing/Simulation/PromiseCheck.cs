@@ -17,6 +17,7 @@ internal sealed class PromiseCheck(IReadOnlySet<string> compactedTopics) : IHist
     private readonly Dictionary<TopicPartition, long> _watermarks = [];
     private readonly Dictionary<SourceRecord, int> _outputs = [];
     private IReadOnlyList<PartitionRead> _committedScan = [];
+    private bool _isDamaged;
 
     public long Transactions { get; private set; }
 
@@ -91,6 +92,7 @@ internal sealed class PromiseCheck(IReadOnlySet<string> compactedTopics) : IHist
 
     private void Observe(Fact fact)
     {
+        _isDamaged |= fact is DamageMet;
         if (fact is not Watermarks marks)
             return;
         Require(
@@ -147,6 +149,9 @@ internal sealed class PromiseCheck(IReadOnlySet<string> compactedTopics) : IHist
                 CheckOrder(order, _written[record.Value]);
             }
         }
+        // Of what a lying disk has kept every record must be right, and in its place; that all are there nobody can promise.
+        if (_isDamaged)
+            return;
         foreach (var read in partitions)
             CheckWhole(read, seen, isCommitted);
         if (!isCommitted)

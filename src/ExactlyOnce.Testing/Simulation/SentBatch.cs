@@ -34,6 +34,7 @@ internal sealed class SentBatch
         Partition = partition;
         Header = header;
         SentWallMs = broker.Clock.WallMs;
+        SentForwardMs = broker.Clock.ForwardMs;
     }
 
     public Partition Partition { get; private set; }
@@ -42,12 +43,18 @@ internal sealed class SentBatch
 
     public long SentWallMs { get; }
 
+    public long SentForwardMs { get; }
+
     public BatchFate Fate { get; private set; } = BatchFate.Pending;
 
     public int Count => _writes.Length;
 
+    /// <summary>Names by which the topic remembers its records; null for records without.</summary>
+    public IReadOnlyList<string?>? MessageIds { get; init; }
+
     /// <summary>Signs a batch and notes its records as asked for.</summary>
-    public static SentBatch Sign(SimulatedBroker broker, BatchDraft draft, ProducerIdentity producer, int sequence, int process, SimulationRandom random)
+    public static SentBatch Sign(
+        SimulatedBroker broker, BatchDraft draft, ProducerIdentity producer, int sequence, int process, SimulationRandom random, bool hasMessageIds = false)
     {
         var batch = new BatchWriter(512);
         var partition = broker.NameOf(draft.Partition);
@@ -63,7 +70,10 @@ internal sealed class SentBatch
         var codec = random.OneIn(20) ? broker.Engine.Codecs.Get(CompressionType.Gzip) : null;
         var attributes = draft.Writes[0].Transaction is null ? BatchAttributes.None : BatchAttributes.Transactional;
         var header = batch.Seal(producer, sequence, attributes, codec);
-        return new SentBatch(broker, draft.Partition, batch.Bytes.ToArray(), header, writes);
+        return new SentBatch(broker, draft.Partition, batch.Bytes.ToArray(), header, writes)
+        {
+            MessageIds = hasMessageIds ? [.. draft.Writes.Select(write => $"message {write.Value}")] : null,
+        };
     }
 
     /// <summary>Nobody will answer any more.</summary>
@@ -74,7 +84,7 @@ internal sealed class SentBatch
     }
 
     /// <summary>The broker's word on the batch, when it has one, at once or later.</summary>
-    public Delivery Deliver(int process, bool isRetry, ProducerSession? session = null)
+    public Delivery Deliver(int process, bool isRetry, ProducerSession? session = null, Partition? elsewhere = null)
     {
         var operations = isRetry ? Array.ConvertAll(_writes, write => _broker.Invoke(process, new RetryWrite(write))) : _writes;
         if (Fate != BatchFate.Acknowledged)
@@ -82,7 +92,8 @@ internal sealed class SentBatch
         var delivery = new Delivery(this, process, operations, isRetry)
         {
             Session = session,
-            Partition = new EnginePartition(_broker.Engine, Partition),
+            Partition = new EnginePartition(_broker.Engine, elsewhere ?? Partition),
+            MessageIds = MessageIds,
         };
         delivery.Sign(Header, _bytes);
         return delivery;
@@ -101,7 +112,7 @@ internal sealed class SentBatch
     {
         var (outcome, knows) = delivery.Outcome switch
         {
-            { Error: ErrorCode.None } => (Outcome.Ok, BatchFate.Acknowledged),
+            { Error: ErrorCode.None } or { DuplicateMessages: not null } => (Outcome.Ok, BatchFate.Acknowledged),
             { Exception: { } exception } when SimulatedBroker.OutcomeOf(exception) == Outcome.Unknown => (Outcome.Unknown, BatchFate.Unknown),
             _ => (Outcome.Failed, BatchFate.Refused),
         };
@@ -110,8 +121,18 @@ internal sealed class SentBatch
         for (var i = 0; i < delivery.Operations.Length; i++)
             _broker.Complete(
                 delivery.Process, delivery.Operations[i], outcome,
-                outcome == Outcome.Ok ? new WriteAnswer(delivery.Outcome.BaseOffset + i, delivery.Outcome.IsDuplicate) : null,
+                outcome == Outcome.Ok ? AnswerOf(delivery.Outcome, i) : null,
                 outcome == Outcome.Ok ? null : delivery.Outcome.Error.ToString());
+    }
+
+    /// <summary>Ids that were accepted in one batch are known all of them, or none.</summary>
+    private static WriteAnswer AnswerOf(in AppendOutcome outcome, int position)
+    {
+        if (outcome.DuplicateMessages is not { } known)
+            return new WriteAnswer(outcome.BaseOffset + position, outcome.IsDuplicate);
+        return known.TryGetValue(position, out var offset)
+            ? new WriteAnswer(offset, IsDuplicate: true)
+            : throw new SimulationFailedException("I14", $"Of a batch that is repeated {known.Count} message ids are known, and the one at {position} is not.");
     }
 
     /// <summary>One sending of the batch.</summary>

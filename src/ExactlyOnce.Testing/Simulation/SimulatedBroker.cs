@@ -1,4 +1,5 @@
 using ExactlyOnce.Clients;
+using ExactlyOnce.Clients.Consuming;
 using ExactlyOnce.Engine.Backend;
 using ExactlyOnce.Engine.Partitions;
 using ExactlyOnce.Kernel.Groups.Offsets;
@@ -61,6 +62,9 @@ internal sealed class SimulatedBroker
 
     /// <summary>Between an opening and a death.</summary>
     public bool IsOpen { get; private set; }
+
+    /// <summary>The disk lies from now on, or rots, or tears: nothing that it holds can be relied on, but nothing that was not written may be shown.</summary>
+    public bool IsBeyondPromise { get; set; }
 
     public bool HasFailed => IsOpen && Engine.Journal.Failure is not null;
 
@@ -214,7 +218,7 @@ internal sealed class SimulatedBroker
         {
             return ReadCore(partition, begin, isCommitted, bytesMax);
         }
-        catch (Exception exception) when (exception is DamagedStorageException or CorruptRecordException)
+        catch (Exception exception) when (!IsBeyondPromise && (exception is DamagedStorageException or CorruptRecordException))
         {
             throw new SimulationFailedException("read", exception.Message, exception);
         }
@@ -226,6 +230,12 @@ internal sealed class SimulatedBroker
         var source = new EnginePartition(Engine, partition);
         var offsets = source.Offsets;
         using var reader = source.OpenReader(begin, isCommitted ? IsolationLevel.ReadCommitted : IsolationLevel.ReadUncommitted);
+        ReadInto(records, reader, begin, bytesMax);
+        return new PartitionRead(NameOf(partition), begin, reader.NextOffset, isCommitted ? offsets.LastStable : offsets.HighWatermark, records);
+    }
+
+    private void ReadInto(List<ReadRecord> records, PartitionReader reader, long begin, int bytesMax)
+    {
         var bytes = 0;
         while (bytes < bytesMax && reader.TryRead(Math.Min(bytesMax, 1 << 20), out var batches))
         {
@@ -239,7 +249,31 @@ internal sealed class SimulatedBroker
                         records.Add(RecordSignature.Read(batch));
             }
         }
-        return new PartitionRead(NameOf(partition), begin, reader.NextOffset, isCommitted ? offsets.LastStable : offsets.HighWatermark, records);
+    }
+
+    /// <summary>Everything that a reader gets of a damaged directory, partition by partition, up to where the reader says that there is damage.</summary>
+    public void ScanDamaged(bool isCommitted)
+    {
+        var process = NewNumber();
+        var partitions = Partitions();
+        var scan = Invoke(process, new Scan(Array.ConvertAll(partitions, NameOf), isCommitted, IsSnapshot: true));
+        Complete(process, scan, Outcome.Ok, new RecordsAnswer(Array.ConvertAll(partitions, partition => ReadDamaged(partition, isCommitted))));
+    }
+
+    private PartitionRead ReadDamaged(Partition partition, bool isCommitted)
+    {
+        var records = new List<ReadRecord>();
+        var begin = partition.View.LogStart;
+        using var reader = new EnginePartition(Engine, partition).OpenReader(begin, isCommitted ? IsolationLevel.ReadCommitted : IsolationLevel.ReadUncommitted);
+        try
+        {
+            ReadInto(records, reader, begin, int.MaxValue);
+        }
+        catch (Exception exception) when (exception is DamagedStorageException or CorruptRecordException or StorageException)
+        {
+            Note($"damage in {partition.Name}: {exception.Message}");
+        }
+        return new PartitionRead(NameOf(partition), begin, reader.NextOffset, long.MaxValue, records);
     }
 
     /// <summary>Everything as of one moment, by a reader that has never been there.</summary>

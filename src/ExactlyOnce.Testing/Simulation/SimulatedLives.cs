@@ -29,6 +29,7 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
 
     private long _crashes;
     private long _openings;
+    private int _lives;
 
     public SimulationCounts Counts => new(_crashes, _openings, 0);
 
@@ -51,7 +52,9 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
         CreateTopics(random);
         if (broker.Device.HasCrashed)
             return;
-        if (broker.Plan.HasDiskFaults && random.OneIn(4))
+        if (broker.Plan.Damage is { } damage && _lives++ == damage.Life)
+            Damage(damage.Faults);
+        else if (broker.Plan.HasDiskFaults && random.OneIn(4))
             broker.Device.Weaken(DiskFaults.Draw(random.Below(int.MaxValue)) with { SyncFailure = broker.Plan.SyncFailure });
         broker.Device.CrashAt(broker.Device.Operations + operationsToLive);
     }
@@ -81,6 +84,38 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
         LookInside();
     }
 
+    private void Damage(DiskFaults faults)
+    {
+        broker.Device.Weaken(faults);
+        broker.IsBeyondPromise = true;
+    }
+
+    /// <summary>
+    /// The end of a life on a disk that lies, rots or tears. The broker opens what is left or refuses it in words that say why; what it then shows is true, whatever is missing.
+    /// </summary>
+    public void EndDamaged(SimulationRandom random)
+    {
+        var faults = broker.Plan.Damage!.Faults;
+        if (broker.IsOpen && !broker.Device.HasCrashed && !broker.HasFailed && random.OneIn(5))
+            Close();
+        broker.Observe(new DamageMet());
+        if (broker.IsOpen)
+            Kill(faults.Loss with { Seed = random.Below(int.MaxValue) }, "cut on a disk that lies");
+        if (random.OneIn(2))
+            broker.Device.Weaken(faults);
+        try
+        {
+            Open();
+        }
+        catch (Exception exception) when (exception is DamagedStorageException or StorageException)
+        {
+            broker.Note($"refused: {exception.Message}");
+            return;
+        }
+        broker.ScanDamaged(isCommitted: false);
+        broker.ScanDamaged(isCommitted: true);
+    }
+
     private void End(SimulationRandom random)
     {
         if (broker.IsOpen && !broker.Device.HasCrashed && !broker.HasFailed && random.OneIn(5))
@@ -101,8 +136,13 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
     private void Kill(SimulationRandom random, string cause)
     {
         var profile = broker.Plan.IsWritten ? CrashProfile.AllSurvive : random.Pick(s_cuts);
+        Kill(new PowerLoss(profile, random.Below(int.MaxValue)) { SectorBytes = random.OneIn(2) ? 512 : 4096 }, cause);
+    }
+
+    private void Kill(PowerLoss loss, string cause)
+    {
         _crashes++;
-        broker.Die(new PowerLoss(profile, random.Below(int.MaxValue)) { SectorBytes = random.OneIn(2) ? 512 : 4096 }, cause);
+        broker.Die(loss, cause);
         foreach (var client in clients)
             client.OnDeath();
     }
@@ -219,7 +259,13 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
         SimulatedUpkeep.Take(StepKind.Checkpoint, broker);
         SimulatedUpkeep.Take(StepKind.Checkpoint, broker);
         new DiskUse(broker).Measure();
-        new DerivedStates(broker, new SimulationRandom(broker.Plan.Seed ^ 0xDE71)).Compare();
+        var random = new SimulationRandom(broker.Plan.Seed ^ 0xDE71);
+        new DerivedStates(broker, random).Compare();
+        if (broker.Engine.State.Topics.Find(AdministratorClient.TopicName(random.Below(broker.Plan.Topics))) is not { } topic)
+            return;
+        Drive(AdministratorClient.DeleteAsync(broker, broker.NewNumber(), topic), "a topic is deleted");
+        SimulatedUpkeep.Take(StepKind.Checkpoint, broker);
+        new DiskUse(broker).Measure();
     }
 
     private void ObserveRest()

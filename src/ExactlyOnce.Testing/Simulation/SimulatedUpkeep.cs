@@ -20,6 +20,10 @@ internal static class SimulatedUpkeep
         {
             // A checkpoint that met a full or failing disk; housekeeping tries again later.
         }
+        catch (DamagedStorageException) when (broker.IsBeyondPromise)
+        {
+            // Met and said.
+        }
         if (broker.Device.HasCrashed)
             return;
         for (var i = 0; i < before.Length; i++)

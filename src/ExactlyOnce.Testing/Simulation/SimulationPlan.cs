@@ -30,12 +30,21 @@ internal enum ClientKind
     Member,
     Pipeline,
     Administrator,
+    MessageIds,
 }
+
+/// <summary>A disk that does not keep its promises, from the beginning of one life on: the run ends with what an opening makes of what it leaves.</summary>
+/// <param name="Life">Which life, from 0.</param>
+/// <param name="Faults">In which ways.</param>
+internal sealed record DamagePlan(int Life, DiskFaults Faults);
 
 /// <summary>What is drawn once for a whole run ("swarm": every run tries other things together). A function of the seed alone.</summary>
 internal sealed record SimulationPlan
 {
     public const string Root = "/data";
+
+    /// <summary>One in so many has a disk that lies.</summary>
+    private const int DamagedSeeds = 16;
 
     private static readonly ClientKind[] s_producers = [ClientKind.Plain, ClientKind.Plain, ClientKind.Named, ClientKind.Transactional, ClientKind.Transactional, ClientKind.NetworkTransactional];
     private static readonly ClientKind[] s_consumers = [ClientKind.Consumer, ClientKind.Member, ClientKind.Pipeline];
@@ -69,13 +78,19 @@ internal sealed record SimulationPlan
 
     public required int ValueBytesMax { get; init; }
 
+    /// <summary>Null in most runs: the disk may fail, but it does not lie.</summary>
+    public DamagePlan? Damage { get; init; }
+
+    /// <summary>How long topics remember message ids; zero when nobody has any.</summary>
+    public TimeSpan MessageIdWindow { get; init; }
+
     public required EngineOptions Engine { get; init; }
 
     public static SimulationPlan Draw(ulong seed)
     {
         var random = new SimulationRandom(seed);
         var isWritten = random.OneIn(10);
-        return new SimulationPlan
+        return WithLaterChoices(new SimulationPlan
         {
             Seed = seed,
             Policy = (ChoicePolicy)random.Below(4),
@@ -92,7 +107,27 @@ internal sealed record SimulationPlan
             BatchRecordsMax = random.LogBetween(1, 10),
             ValueBytesMax = random.LogBetween(1, 300),
             Engine = DrawEngine(random, isWritten),
+        });
+    }
+
+    /// <summary>From a chance of their own, so that they change nothing of what a seed drew before there were any.</summary>
+    private static SimulationPlan WithLaterChoices(SimulationPlan plan)
+    {
+        var random = new SimulationRandom(plan.Seed ^ 0x1A7E);
+        var hasMessageIds = random.OneIn(3);
+        return plan with
+        {
+            Clients = hasMessageIds ? [.. plan.Clients, ClientKind.MessageIds] : plan.Clients,
+            MessageIdWindow = hasMessageIds ? TimeSpan.FromSeconds(random.LogBetween(10, 7200)) : TimeSpan.Zero,
+            Damage = random.OneIn(DamagedSeeds) ? new DamagePlan(random.Below(plan.Lives), DrawBeyondPromise(random)) : null,
         };
+    }
+
+    private static DiskFaults DrawBeyondPromise(SimulationRandom random)
+    {
+        while (true)
+            if (DiskFaults.DrawBeyondPromise(random.Below(int.MaxValue)) is { IsWithinPromise: false } faults)
+                return faults;
     }
 
     private static List<ClientKind> DrawClients(SimulationRandom random)

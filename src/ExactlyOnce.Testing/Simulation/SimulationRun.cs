@@ -39,8 +39,14 @@ internal sealed class SimulationRun
         {
             _lives.Begin();
             foreach (var step in steps)
-                Execute(step);
-            _lives.Quiesce();
+                if (!_broker.IsBeyondPromise || step.Kind != StepKind.Life)
+                    Execute(step);
+                else
+                    break;
+            if (_broker.IsBeyondPromise)
+                _lives.EndDamaged(new SimulationRandom(_plan.Seed ^ 0xDA3A));
+            else
+                _lives.Quiesce();
         }
         finally
         {
@@ -145,6 +151,7 @@ internal sealed class SimulationRun
         ClientKind.Consumer => new ConsumerClient(_broker, random),
         ClientKind.Member => new MemberClient(_broker, random),
         ClientKind.Pipeline => new PipelineClient(_broker, transactions, index),
+        ClientKind.MessageIds => new MessageIdClient(_broker),
         _ => new AdministratorClient(_broker),
     };
 }

@@ -14,9 +14,13 @@ internal sealed class VirtualTime(ThreadGuard guard) : TimeProvider
     private readonly List<VirtualTimer> _timers = [];
     private long _elapsedTicks;
     private long _jumpedTicks;
+    private long _forwardTicks;
 
     /// <summary>Milliseconds that never go back.</summary>
     public long MonotonicMs => s_beginning.ToUnixTimeMilliseconds() + _elapsedTicks / TimeSpan.TicksPerMillisecond;
+
+    /// <summary>As a clock that follows every step forward and none back: no broker's time goes by faster.</summary>
+    public long ForwardMs => MonotonicMs + _forwardTicks / TimeSpan.TicksPerMillisecond;
 
     public long WallMs => GetUtcNow().ToUnixTimeMilliseconds();
 
@@ -60,7 +64,11 @@ internal sealed class VirtualTime(ThreadGuard guard) : TimeProvider
     }
 
     /// <summary>Somebody set the machine's clock.</summary>
-    public void Jump(TimeSpan by) => _jumpedTicks += by.Ticks;
+    public void Jump(TimeSpan by)
+    {
+        _jumpedTicks += by.Ticks;
+        _forwardTicks += Math.Max(0, by.Ticks);
+    }
 
     /// <summary>The process died with its timers.</summary>
     public void DropTimers() => _timers.Clear();

@@ -1,4 +1,5 @@
 using ExactlyOnce.Engine.Backend;
+using ExactlyOnce.Engine.Coordination;
 using ExactlyOnce.Engine.Partitions;
 using ExactlyOnce.Testing.History;
 
@@ -31,7 +32,7 @@ internal sealed class AdministratorClient(SimulatedBroker broker) : SimulatedCli
     public static async Task CreateAsync(SimulatedBroker broker, int process, string name, SimulationRandom random)
     {
         var isPipeline = name is InputTopic or OutputTopic;
-        var options = new TopicOptions { Partitions = random.Between(1, PartitionsMax) };
+        var options = new TopicOptions { Partitions = random.Between(1, PartitionsMax), MessageIdWindow = broker.Plan.MessageIdWindow };
         Draw(options, isPipeline, random);
         if (!isPipeline && random.OneIn(8))
             options.TimestampType = TimestampType.LogAppendTime;
@@ -45,6 +46,13 @@ internal sealed class AdministratorClient(SimulatedBroker broker) : SimulatedCli
         if (created is null)
             return;
         broker.Complete(process, broker.Invoke(process, new ChangeTopic(broker.NameOf(created.Id, name), TopicChange.Create, created.Partitions)), Outcome.Ok);
+    }
+
+    public static async Task DeleteAsync(SimulatedBroker broker, int process, TopicRecord.Put topic)
+    {
+        var deletion = broker.Invoke(process, new ChangeTopic(broker.NameOf(topic.Id, topic.Name), TopicChange.Delete, 0));
+        await broker.Backend.DeleteTopicAsync(topic.Name, CancellationToken.None);
+        broker.Complete(process, deletion, Outcome.Ok);
     }
 
     private static void Draw(TopicOptions options, bool isPipeline, SimulationRandom random)

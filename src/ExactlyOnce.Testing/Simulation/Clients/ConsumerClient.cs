@@ -41,7 +41,7 @@ internal sealed class ConsumerClient(SimulatedBroker broker, SimulationRandom ra
             Broker.Complete(Process, poll, Outcome.Failed, error: exception.Code.ToString());
             _partition = null;
             // Only a position that retention has overtaken, a topic that is gone, or a disk that fails.
-            if (exception is StorageException ? !Broker.Plan.HasDiskFaults : exception.Code is not (ErrorCode.OffsetOutOfRange or ErrorCode.UnknownTopicOrPartition or ErrorCode.BrokerClosed))
+            if (!Broker.IsBeyondPromise && (exception is StorageException ? !Broker.Plan.HasDiskFaults : exception.Code is not (ErrorCode.OffsetOutOfRange or ErrorCode.UnknownTopicOrPartition or ErrorCode.BrokerClosed)))
                 throw new SimulationFailedException("read", exception.Message, exception);
         }
         return Task.CompletedTask;

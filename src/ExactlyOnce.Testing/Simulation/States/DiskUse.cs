@@ -1,17 +1,15 @@
-using ExactlyOnce.Engine.Backend;
 using ExactlyOnce.Engine.Disk;
 using ExactlyOnce.Engine.Journal;
 using ExactlyOnce.Engine.Log;
 using ExactlyOnce.Engine.Partitions;
 using ExactlyOnce.Engine.Recovery;
-using ExactlyOnce.Kernel.Records;
 using ExactlyOnce.Testing.History;
 
 namespace ExactlyOnce.Testing.Simulation.States;
 
 /// <summary>
 /// What the directory takes when nobody writes and the broker has done its upkeep (I23), against what the configuration and the live data allow: the journal's files, one checkpoint, and for
-/// each partition what it holds, with the indexes that such a log may have, and what retention cannot cut yet.
+/// each partition the segments that it lists, which hold no more than its log and what retention cannot cut off them.
 /// </summary>
 internal sealed class DiskUse(SimulatedBroker broker)
 {
@@ -20,61 +18,52 @@ internal sealed class DiskUse(SimulatedBroker broker)
 
     private const int SegmentEntryBytes = 97;
 
-    /// <summary>Topic id, leader epochs, and the head of a producer snapshot.</summary>
-    private const int ToolBytes = 512;
-
-    private const int ToolBytesPerProducer = 64;
-
-    private long _live;
-    private long _checkpoint;
+    /// <summary>Topic id, leader epochs, producer snapshot.</summary>
+    private const int ToolFilesMax = 3;
 
     public void Measure()
     {
         var engine = broker.Engine;
-        _checkpoint = SectionBytes + LogicalState.Of(engine).TableBytes;
-        foreach (var partition in engine.Partitions.InOrder())
-            Allow(partition);
+        var partitions = engine.Partitions.InOrder();
         var files = broker.Device.Files().Select(path => (Path: path, Bytes: LengthOf(path))).ToArray();
-        var root = SimulationPlan.Root + "/";
-        var (journal, topics) = (root + JournalFormat.DirectoryName + "/", root + Directories.Topics + "/");
         // The file in use, and the spare ones.
-        Observe("journal", files.Where(file => file.Path.StartsWith(journal, StringComparison.Ordinal)), (1 + new JournalOptions().SpareFilesMax) * engine.Options.JournalFileBytes);
-        Observe("checkpoints", files.Where(file => file.Path.EndsWith(Directories.CheckpointSuffix, StringComparison.Ordinal)), _checkpoint);
-        Observe("partitions", files.Where(file => file.Path.StartsWith(topics, StringComparison.Ordinal)), _live);
+        Observe("journal", In(files, JournalFormat.DirectoryName), (1 + new JournalOptions().SpareFilesMax) * engine.Options.JournalFileBytes);
+        Observe(
+            "checkpoints", files.Where(file => file.Path.EndsWith(Directories.CheckpointSuffix, StringComparison.Ordinal)),
+            SectionBytes + LogicalState.Of(engine).TableBytes
+                + partitions.Sum(partition => SectionBytes + engine.Options.SmallTailBytes + partition.View.Segments.Length * SegmentEntryBytes));
+        var kept = In(files, Directories.Topics).ToLookup(file => SegmentName.TryParse(Path.GetFileName(file.Path), out _, out _));
+        Observe("segments", kept[true], partitions.Sum(partition => partition.View.SegmentList.Sum(segment => segment.Description.SizeInBytes)));
+        broker.Observe(new ResourceMeasured("the number of other files of partitions", kept[false].Count(), ToolFilesMax * partitions.Length));
+        foreach (var partition in partitions)
+            MeasureLog(partition);
     }
+
+    private static IEnumerable<(string Path, long Bytes)> In((string Path, long Bytes)[] files, string folder) =>
+        files.Where(file => file.Path.StartsWith($"{SimulationPlan.Root}/{folder}/", StringComparison.Ordinal));
 
     private void Observe(string what, IEnumerable<(string Path, long Bytes)> files, long bound) =>
         broker.Observe(new ResourceMeasured($"the disk space of the {what}", files.Sum(file => file.Bytes), bound));
 
-    private void Allow(Partition partition)
+    private void MeasureLog(Partition partition)
     {
-        var (bytes, largest, batches) = Weigh(partition);
+        var bytes = BytesOf(partition);
+        var segments = partition.View.SegmentList;
+        // Retention takes whole segments: of the one in which the log begins all is still there, and the last one in front of what is to be kept stays.
+        var largest = segments.Count == 0 ? 0 : segments.Max(segment => segment.LogLength);
+        broker.Observe(new ResourceMeasured($"the listed log of {partition.Name}", segments.Sum(segment => segment.LogLength), bytes + largest));
         var options = partition.Options;
-        var isCut = (options.Cleanup & CleanupPolicy.Delete) != 0 && options.RetainBytes >= 0;
-        var segment = Math.Max(options.SegmentBytes, largest);
-        // Retention takes whole segments: the last one in front of what is to be kept stays.
-        var unit = Math.Max(segment, partition.View.Segments.Length == 0 ? 0 : partition.View.Segments.ToArray().Max(listed => listed.LogLength));
-        var tail = partition.Tail.SizeInBytes;
-        if (isCut && bytes > options.RetainBytes + unit + tail)
-            broker.Observe(new ResourceMeasured($"the log of {partition.Name}", bytes, options.RetainBytes + unit + tail));
-        // Of a segment whose front is deleted all is still there, and so are indexes: an entry of each kind for a batch is more than there can be.
-        _live += bytes + unit + (batches + 1 + unit / BatchHeader.Size) * (OffsetIndex.EntrySize + TimeIndex.EntrySize + TransactionIndex.EntrySize);
-        _live += ToolBytes + partition.State.ProducerCount * ToolBytesPerProducer;
-        _checkpoint += SectionBytes + broker.Plan.Engine.SmallTailBytes + partition.View.Segments.Length * SegmentEntryBytes;
+        if ((options.Cleanup & CleanupPolicy.Delete) != 0 && options.RetainBytes >= 0)
+            broker.Observe(new ResourceMeasured($"the log of {partition.Name}", bytes, options.RetainBytes + largest + partition.Tail.SizeInBytes));
     }
 
-    private static (long Bytes, int Largest, int Batches) Weigh(Partition partition)
+    private static long BytesOf(Partition partition)
     {
-        var (bytes, largest, count) = (0L, 0, 0);
+        var bytes = 0L;
         using var cursor = new LogCursor(partition, partition.View.LogStart);
         while (cursor.TryRead(partition.VisibleMark.LogEnd, 64 << 10, out var run) == LogRead.Batches)
-            foreach (var header in new BatchSequence(run.Span))
-            {
-                bytes += header.SizeInBytes;
-                largest = Math.Max(largest, header.SizeInBytes);
-                count++;
-            }
-        return (bytes, largest, count);
+            bytes += run.Length;
+        return bytes;
     }
 
     private long LengthOf(string path)

@@ -125,11 +125,12 @@ internal sealed class LogDirectory
     private bool TryReadAborted(SegmentFile file, SegmentDescription listed, out AbortedEntry[] entries)
     {
         entries = [];
-        if (listed.TransactionIndexLength == 0)
-            return true;
         var path = file.PathOf(SegmentName.TransactionIndexSuffix);
+        // Also to nothing: what a write that never took effect has left would tell Kafka's tools of transactions that this log does not have.
         if (!Cut(path, listed.TransactionIndexLength, out _))
             return false;
+        if (listed.TransactionIndexLength == 0)
+            return true;
         var bytes = new byte[listed.TransactionIndexLength];
         using var index = _disk.Open(path, FileOpening.Read);
         return index.Read(0, bytes) == bytes.Length
