@@ -102,6 +102,8 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
         if (broker.IsOpen)
             Kill(faults.Loss with { Seed = random.Below(int.MaxValue) }, "cut on a disk that lies");
         if (random.OneIn(2))
+            Rot(random);
+        if (random.OneIn(2))
             broker.Device.Weaken(faults);
         try
         {
@@ -114,6 +116,17 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
         }
         broker.ScanDamaged(isCommitted: false);
         broker.ScanDamaged(isCommitted: true);
+    }
+
+    /// <summary>Bits turn while nobody looks.</summary>
+    private void Rot(SimulationRandom random)
+    {
+        var files = broker.Device.Files().Where(file => broker.Device.ReadAll(file).Length > 0).ToArray();
+        for (var count = random.Between(1, 4); count > 0 && files.Length > 0; count--)
+        {
+            var file = random.Pick(files);
+            broker.Device.Flip(file, random.Below(broker.Device.ReadAll(file).Length), (byte)(1 << random.Below(8)));
+        }
     }
 
     private void End(SimulationRandom random)

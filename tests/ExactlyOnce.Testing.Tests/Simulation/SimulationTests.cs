@@ -50,6 +50,22 @@ public sealed class SimulationTests
     }
 
     [Fact]
+    public void A_disk_that_lies_is_refused_or_shows_records_that_were_written()
+    {
+        var refused = 0;
+        var shown = 0;
+        for (var seed = 1UL; refused == 0 || shown == 0; seed++)
+        {
+            seed.Should().BeLessThan(2000, "of a hundred such disks some are refused, and some are not");
+            if (SimulationPlan.Draw(seed) is not { Damage: not null } plan)
+                continue;
+            var lines = Pass(Simulator.Run(seed, StepDrawing.Draw(plan), keepsLines: true)).Trace.Lines;
+            refused += lines.Count(line => line.StartsWith("refused: ", StringComparison.Ordinal));
+            shown += lines.SkipWhile(line => !line.Contains("DamageMet", StringComparison.Ordinal)).Count(line => line.Contains("RecordsAnswer", StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
     public void Work_on_another_thread_is_found()
     {
         var clock = new VirtualTime(new ThreadGuard());

@@ -30,7 +30,7 @@ internal sealed class DiskUse(SimulatedBroker broker)
         Observe("journal", In(files, JournalFormat.DirectoryName), (1 + new JournalOptions().SpareFilesMax) * engine.Options.JournalFileBytes);
         Observe(
             "checkpoints", files.Where(file => file.Path.EndsWith(Directories.CheckpointSuffix, StringComparison.Ordinal)),
-            SectionBytes + LogicalState.Of(engine).TableBytes
+            SectionBytes + LogicalState.Of(engine, withLogs: false).TableBytes
                 + partitions.Sum(partition => SectionBytes + engine.Options.SmallTailBytes + partition.View.Segments.Length * SegmentEntryBytes));
         var kept = In(files, Directories.Topics).ToLookup(file => SegmentName.TryParse(Path.GetFileName(file.Path), out _, out _));
         Observe("segments", kept[true], partitions.Sum(partition => partition.View.SegmentList.Sum(segment => segment.Description.SizeInBytes)));
