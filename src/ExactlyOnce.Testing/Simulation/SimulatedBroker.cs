@@ -109,6 +109,9 @@ internal sealed class SimulatedBroker
         _history.Add(new Observed(Clock.MonotonicMs, 0, new BrokerDied(cause, loss.Profile == CrashProfile.AllSurvive ? Death.Process : Death.Power)));
     }
 
+    /// <summary>While no process runs: another device takes the place of this one.</summary>
+    public void Exchange(SimulatedDisk device) => Device = Attached(device);
+
     /// <summary>Closes in peace, as far as the disk lets it.</summary>
     public void Close()
     {

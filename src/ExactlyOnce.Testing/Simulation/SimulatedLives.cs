@@ -19,6 +19,9 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
     /// <summary>One in so many is done twice.</summary>
     private const int RepeatedRecoveries = 24;
 
+    /// <summary>What is left of a disk that lies decays in so many ways.</summary>
+    private const int DamagedCopies = 6;
+
     /// <summary>The bound of the liveness phase: the longest transaction timeout, the longest wait for a member, and some rounds of housekeeping, twice over.</summary>
     private static readonly TimeSpan s_rest = TimeSpan.FromMinutes(40);
 
@@ -101,7 +104,19 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
         broker.Observe(new DamageMet());
         if (broker.IsOpen)
             Kill(faults.Loss with { Seed = random.Below(int.MaxValue) }, "cut on a disk that lies");
-        if (random.OneIn(2))
+        var left = broker.Device;
+        for (var copy = 0; copy < DamagedCopies; copy++)
+        {
+            broker.Exchange(left.Fork());
+            OpenDamaged(faults, random);
+            if (broker.IsOpen)
+                broker.Die(new PowerLoss(CrashProfile.AllSurvive, 0), "seen");
+        }
+    }
+
+    private void OpenDamaged(DiskFaults faults, SimulationRandom random)
+    {
+        if (!random.OneIn(4))
             Rot(random);
         if (random.OneIn(2))
             broker.Device.Weaken(faults);
