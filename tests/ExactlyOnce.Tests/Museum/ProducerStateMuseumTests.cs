@@ -171,6 +171,25 @@ public sealed class ProducerStateMuseumTests
         failed.Should().Be(5, "five were one group");
     }
 
+    // The same while the original waits for its sync: whoever hears that it is a duplicate relies on it.
+    [Fact]
+    public async Task Museum_P05_DuplicateOfAFailedWrite_WhileTheOriginalWaits()
+    {
+        await using var held = await HeldBroker.OpenAsync();
+        var producer = await SignedProducer.OpenAsync(held.Broker);
+        await producer.WriteAsync(First, 0, "0");
+        held.Disk.Hold();
+        var original = producer.AppendAsync(First, 1, "1");
+        held.Disk.AwaitArrival();
+        var retry = producer.AppendAsync(First, 1, "1");
+        (original.IsCompleted, retry.IsCompleted).Should().Be((false, false), "nothing of it is durable");
+
+        held.Disk.Release();
+        var outcomes = await Task.WhenAll(original, retry).WaitAsync(Soon);
+
+        outcomes.Select(outcome => (outcome.Error, outcome.IsDuplicate, outcome.BaseOffset)).Should().Equal((ErrorCode.None, false, 1), (ErrorCode.None, true, 1));
+    }
+
     // Redpanda def3776cdd. The lock was let go between a failed batch and its handling: the next one was appended behind a gap. Each disk operation of a
     // pipelined run fails once; from the first refusal on all are refused.
     [Fact]

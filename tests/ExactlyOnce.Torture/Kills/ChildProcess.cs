@@ -28,6 +28,9 @@ internal sealed class ChildProcess : IDisposable
 
     public string Errors { get; private set; } = "";
 
+    /// <summary>It has opened its directory, looked at everything, and said so.</summary>
+    public bool IsWorking { get; private set; }
+
     public bool HasExited => _process.HasExited;
 
     public int ExitCode => _process.ExitCode;
@@ -77,7 +80,10 @@ internal sealed class ChildProcess : IDisposable
         if (line == "starting")
             _starting.Set();
         else if (line == "working")
+        {
+            IsWorking = true;
             _working.Set();
+        }
         else
             onLine(line);
     }

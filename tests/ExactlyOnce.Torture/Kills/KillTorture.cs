@@ -9,7 +9,7 @@ namespace ExactlyOnce.Torture.Kills;
 internal sealed class KillTorture : ITorture
 {
     private const long CasesByDefault = 100;
-    private const int KillsOfDirectory = 250;
+    private const int KillsOfDirectory = 1000;
 
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
@@ -20,12 +20,13 @@ internal sealed class KillTorture : ITorture
         var seed = options.Seed ?? (ulong)Random.Shared.NextInt64();
         progress.Print($"seed {seed}");
         var random = new Random((int)(seed ^ (seed >> 32)));
+        var reached = new ReachedPoints();
         var (kills, cases) = (0L, options.Cases ?? CasesByDefault);
         for (var directory = 1; kills < cases; directory++)
         {
             var folder = Path.Combine(Path.GetTempPath(), string.Create(CultureInfo.InvariantCulture, $"exactlyonce-kill-{Environment.ProcessId}-{directory}"));
             ChildFolders.MakeNew(folder);
-            using var lives = new KilledLives(folder, random, progress);
+            using var lives = new KilledLives(folder, random, progress, reached);
             for (var kill = 0; kill < KillsOfDirectory && kills < cases && lives.Failures.Count == 0; kill++, kills++)
             {
                 if (options.Limit is { } limit && progress.Elapsed > limit)
@@ -37,6 +38,7 @@ internal sealed class KillTorture : ITorture
                 return [.. lives.Failures, $"The directory, and what its children said, are in {folder}."];
             Directory.Delete(folder, recursive: true);
         }
+        progress.Print(reached.Describe());
         return [];
     }
 }

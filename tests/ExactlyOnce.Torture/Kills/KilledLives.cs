@@ -11,6 +11,7 @@ internal sealed class KilledLives : IDisposable
     private readonly string _folder;
     private readonly Random _random;
     private readonly Progress _progress;
+    private readonly ReachedPoints _reached;
     private readonly StreamWriter _said;
     private readonly ImportCheck _import = new();
     private readonly HistoryChecker _checker = new(new CheckerOptions { CompactedTopics = new HashSet<string> { KillTopics.Keyed.Name } });
@@ -19,9 +20,9 @@ internal sealed class KilledLives : IDisposable
     private readonly List<string> _failures = [];
     private int _incarnation;
 
-    public KilledLives(string folder, Random random, Progress progress)
+    public KilledLives(string folder, Random random, Progress progress, ReachedPoints reached)
     {
-        (_folder, _random, _progress) = (folder, random, progress);
+        (_folder, _random, _progress, _reached) = (folder, random, progress, reached);
         _said = new StreamWriter(Path.Combine(folder, "said.txt"));
     }
 
@@ -45,11 +46,13 @@ internal sealed class KilledLives : IDisposable
             : child.WaitUntilWorking(s_openingPatience);
         if (!isInTime)
             Fail($"did not open its directory within {s_openingPatience.TotalSeconds} s");
-        var diedByItself = child.WaitForExit(schedule.Delay);
+        var isAtPoint = child.WaitForExit(schedule.Delay) && schedule.Moment == KillMoment.AtPoint;
         child.KillAndDrain();
         ExpectKilled(child);
         _progress.Count("kills");
-        _progress.Count(NameOf(schedule.Moment, diedByItself));
+        _progress.Count(isAtPoint ? "at named points" : child.IsWorking ? "at work" : "while opening");
+        if (isAtPoint)
+            _reached.Add(schedule.Point!);
         Take(new Observed(NowMs, 0, new BrokerDied(schedule.ToString(), Death.Power)));
     }
 
@@ -69,13 +72,6 @@ internal sealed class KilledLives : IDisposable
     public void Dispose() => _said.Dispose();
 
     private static long NowMs => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
-
-    private static string NameOf(KillMoment moment, bool diedByItself) => moment switch
-    {
-        KillMoment.AtPoint when diedByItself => "at named points",
-        KillMoment.WhileOpening => "while opening",
-        _ => "at work",
-    };
 
     private ChildProcess Start(string point, string task)
     {

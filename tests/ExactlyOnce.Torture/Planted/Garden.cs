@@ -8,6 +8,9 @@ namespace ExactlyOnce.Torture.Planted;
 /// </summary>
 internal sealed class Garden : IDisposable
 {
+    /// <summary>The exit code of a program that was killed because it did not end.</summary>
+    public const int Hung = -1;
+
     private const string Core = "ExactlyOnce.dll";
 
     private readonly string _folder = Directory.CreateTempSubdirectory("exactlyonce-planted-").FullName;
@@ -58,7 +61,7 @@ internal sealed class Garden : IDisposable
         }
     }
 
-    /// <summary>Runs a program and answers its exit code and what it said; one that does not end in time is killed, and that counts as a failure.</summary>
+    /// <summary>Runs a program and answers its exit code and what it said; one that does not end in time is killed, and answers <see cref="Hung"/>.</summary>
     public static (int ExitCode, string Output) Run(string program, IReadOnlyList<string> arguments, TimeSpan timeout)
     {
         var start = new ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
@@ -70,7 +73,7 @@ internal sealed class Garden : IDisposable
         {
             process.Kill(entireProcessTree: true);
             process.WaitForExit();
-            return (-1, $"{output.GetAwaiter().GetResult()}\nIt did not end within {timeout}.");
+            return (Hung, $"{output.GetAwaiter().GetResult()}\nIt did not end within {timeout}.");
         }
         return (process.ExitCode, output.GetAwaiter().GetResult() + errors.GetAwaiter().GetResult());
     }

@@ -11,18 +11,26 @@ internal sealed partial class PlantedTorture : ITorture
 {
     private const int SeedsByDefault = 1000;
 
-    /// <summary>Many times what a judge needs: a bug that makes one wait for ever is seen.</summary>
-    private static readonly TimeSpan s_judgeTimeout = TimeSpan.FromMinutes(2);
-    private static readonly TimeSpan s_soundTimeout = TimeSpan.FromMinutes(20);
+    /// <summary>Half of the bugs that the simulator sees are to be seen after so many seeds.</summary>
+    private const long MedianSeedsMax = 200;
 
-    public string Summary => "bugs planted in a copy of the core, one at a time; who sees them, after how many seeds. --only NAME, --judges simulator,exhaustive,tests, --seeds N (1000)";
+    /// <summary>A judge that needs longer hangs. The core without a bug has no longer for all the tests together, so no bug is seen because the machine is slow.</summary>
+    private static readonly TimeSpan s_judgeTimeout = TimeSpan.FromMinutes(6);
+
+    private static readonly string[] s_judges = ["simulator", "exhaustive", "tests"];
+
+    public string Summary => "bugs planted in a copy of the core, one at a time; who sees them, after how many seeds. --only NAME,NAME, --judges simulator,exhaustive,tests, --seeds N (1000)";
 
     public IReadOnlyList<string> Run(TortureOptions options, Progress progress)
     {
-        var judges = options.Others.GetValueOrDefault("judges", "simulator,exhaustive,tests").Split(',');
+        var judges = options.Others.GetValueOrDefault("judges", string.Join(',', s_judges)).Split(',');
+        if (Array.Find(judges, judge => !s_judges.Contains(judge)) is { } nobody)
+            throw new TortureOptionException($"--judges are some of {string.Join(",", s_judges)}, not '{nobody}'.");
         var seeds = (int)options.Number("seeds", SeedsByDefault);
         var only = options.Others.GetValueOrDefault("only", "");
-        var bugs = PlantedBugs.ReadAll().Where(bug => bug.Name.Contains(only, StringComparison.Ordinal)).ToArray();
+        var bugs = PlantedBugs.ReadAll().Where(bug => only.Split(',').Any(name => bug.Name.Contains(name, StringComparison.Ordinal))).ToArray();
+        if (bugs.Length == 0)
+            throw new TortureOptionException($"No planted bug's name contains '{only}'.");
         using var garden = new Garden();
         var tests = judges.Contains("tests") ? garden.CopyProgram("tests/ExactlyOnce.Tests", TestFolder()) : null;
         var scores = new List<Score>();
@@ -36,7 +44,7 @@ internal sealed partial class PlantedTorture : ITorture
                 failures.Add($"{bug.Name} does not compile: {error}");
                 continue;
             }
-            var score = Judge(garden, judges, bug, seeds, tests, s_judgeTimeout);
+            var score = Judge(garden, judges, bug, seeds, tests);
             scores.Add(score);
             progress.Count("planted");
             progress.Count("killed", score.IsKilled ? 1 : 0);
@@ -44,7 +52,10 @@ internal sealed partial class PlantedTorture : ITorture
             if (!score.IsKilled)
                 failures.Add($"{bug.Name} lives: {bug.Defect}");
         }
-        PrintMedian(scores, progress);
+        PrintCounts(scores, progress);
+        // Some of them say nothing about all.
+        if (only.Length == 0 && MedianSeeds(scores) is > MedianSeedsMax and var median)
+            failures.Add($"The simulator needs {SeedText(median)} for half of the bugs; {MedianSeedsMax} are the most.");
         return failures;
     }
 
@@ -55,30 +66,37 @@ internal sealed partial class PlantedTorture : ITorture
             return $"The core does not compile without a bug: {error}";
         var filters = bugs.SelectMany(bug => bug.Tests.Split('|', StringSplitOptions.RemoveEmptyEntries)).Distinct().Order(StringComparer.Ordinal);
         var sound = new PlantedBug("none", "", "", string.Join('|', filters), "", "");
-        var score = Judge(garden, judges, sound, seeds, tests, s_soundTimeout);
+        var score = Judge(garden, judges, sound, seeds, tests);
         return score.IsKilled ? $"The judges complain about a core without a bug: {score}" : null;
     }
 
-    private static Score Judge(Garden garden, string[] judges, PlantedBug bug, int seeds, string? tests, TimeSpan timeout)
+    private static Score Judge(Garden garden, string[] judges, PlantedBug bug, int seeds, string? tests)
     {
         var score = new Score(bug.Name);
         if (judges.Contains("simulator"))
         {
-            var (exitCode, output) = RunTorture(garden, timeout, "simulate", "--first", "1", "--seeds", seeds.ToString(CultureInfo.InvariantCulture), "--no-shrink");
-            score = score with { SimulatorSeeds = exitCode == 0 ? null : FailedSeed(output), IsKilledBySimulator = exitCode != 0 };
+            var (exitCode, output) = RunTorture(garden, "simulate", "--first", "1", "--seeds", seeds.ToString(CultureInfo.InvariantCulture), "--no-shrink");
+            score = score with { Simulator = VerdictOf(exitCode), SimulatorSeeds = exitCode is 0 or Garden.Hung ? null : FailedSeed(output) };
         }
         if (judges.Contains("exhaustive"))
-            score = score with { IsKilledByExhaustive = RunTorture(garden, timeout, "exhaustive", "--length", "1").ExitCode != 0 };
+            score = score with { Exhaustive = VerdictOf(RunTorture(garden, "exhaustive", "--length", "1").ExitCode) };
         if (tests is not null && bug.Tests.Length > 0)
-            score = score with { IsKilledByTests = RunTests(tests, bug.Tests, timeout) != 0 };
+            score = score with { Tests = VerdictOf(RunTests(tests, bug.Tests)) };
         return score;
     }
 
-    private static (int ExitCode, string Output) RunTorture(Garden garden, TimeSpan timeout, params string[] arguments) =>
-        Garden.Run("dotnet", [Path.Combine(garden.TortureFolder, "ExactlyOnce.Torture.dll"), .. arguments], timeout);
+    private static Verdict VerdictOf(int exitCode) => exitCode switch
+    {
+        0 => Verdict.Passed,
+        Garden.Hung => Verdict.Hung,
+        _ => Verdict.Failed,
+    };
 
-    private static int RunTests(string folder, string filter, TimeSpan timeout) =>
-        Garden.Run("dotnet", ["test", Path.Combine(folder, "ExactlyOnce.Tests.dll"), "--filter", filter, "-v", "q", "--", "xUnit.StopOnFail=true"], timeout).ExitCode;
+    private static (int ExitCode, string Output) RunTorture(Garden garden, params string[] arguments) =>
+        Garden.Run("dotnet", [Path.Combine(garden.TortureFolder, "ExactlyOnce.Torture.dll"), .. arguments], s_judgeTimeout);
+
+    private static int RunTests(string folder, string filter) =>
+        Garden.Run("dotnet", ["test", Path.Combine(folder, "ExactlyOnce.Tests.dll"), "--filter", filter, "-v", "q", "--", "xUnit.StopOnFail=true"], s_judgeTimeout).ExitCode;
 
     private static long? FailedSeed(string output) =>
         SeedPattern().Match(output) is { Success: true } match ? long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : null;
@@ -90,31 +108,52 @@ internal sealed partial class PlantedTorture : ITorture
         return Directory.Exists(folder) ? folder : Path.Combine(PlantedBugs.RepositoryRoot, "tests/ExactlyOnce.Tests/bin/Debug/net10.0");
     }
 
-    private static void PrintMedian(List<Score> scores, Progress progress)
+    private static void PrintCounts(List<Score> scores, Progress progress) => progress.Print(string.Create(
+        CultureInfo.InvariantCulture,
+        $"simulator {scores.Count(score => score.Simulator > Verdict.Passed)}, exhaustive {scores.Count(score => score.Exhaustive > Verdict.Passed)}, tests {scores.Count(score => score.Tests > Verdict.Passed)} of {scores.Count}; "
+        + $"the simulator needs {SeedText(MedianSeeds(scores))} for half of them, and {scores.Max(score => score.SimulatorSeeds)} for the last that it sees"));
+
+    /// <summary>What the simulator does not see counts as if no number of seeds were enough. Null when it was not asked.</summary>
+    private static long? MedianSeeds(List<Score> scores)
     {
-        var seeds = scores.Select(score => score.SimulatorSeeds).OfType<long>().Order().ToArray();
-        progress.Print(string.Create(
-            CultureInfo.InvariantCulture,
-            $"simulator {scores.Count(score => score.IsKilledBySimulator)}, exhaustive {scores.Count(score => score.IsKilledByExhaustive)}, tests {scores.Count(score => score.IsKilledByTests)} of {scores.Count}; "
-            + $"median {(seeds.Length > 0 ? seeds[seeds.Length / 2] : 0)} seeds, worst {(seeds.Length > 0 ? seeds[^1] : 0)}"));
+        var seeds = scores.Where(score => score.Simulator != Verdict.NotAsked).Select(score => score.SimulatorSeeds ?? long.MaxValue).Order().ToArray();
+        return seeds.Length > 0 ? seeds[seeds.Length / 2] : null;
     }
+
+    private static string SeedText(long? seeds) => seeds is null or long.MaxValue ? "more seeds than were tried" : string.Create(CultureInfo.InvariantCulture, $"{seeds} seeds");
 
     [GeneratedRegex(@"failing seed: (\d+)")]
     private static partial Regex SeedPattern();
+
+    private enum Verdict
+    {
+        NotAsked,
+        Passed,
+        Failed,
+        Hung,
+    }
 
     private sealed record Score(string Name)
     {
         public long? SimulatorSeeds { get; init; }
 
-        public bool IsKilledBySimulator { get; init; }
+        public Verdict Simulator { get; init; }
 
-        public bool IsKilledByExhaustive { get; init; }
+        public Verdict Exhaustive { get; init; }
 
-        public bool IsKilledByTests { get; init; }
+        public Verdict Tests { get; init; }
 
-        public bool IsKilled => IsKilledBySimulator || IsKilledByExhaustive || IsKilledByTests;
+        public bool IsKilled => Simulator > Verdict.Passed || Exhaustive > Verdict.Passed || Tests > Verdict.Passed;
 
         public override string ToString() =>
-            $"{Name,-44} simulator {(IsKilledBySimulator ? $"seed {SimulatorSeeds}" : "-"),-10} exhaustive {(IsKilledByExhaustive ? "yes" : "-"),-4} tests {(IsKilledByTests ? "yes" : "-")}";
+            $"{Name,-44} simulator {(SimulatorSeeds is { } seed ? $"seed {seed}" : Word(Simulator)),-10} exhaustive {Word(Exhaustive),-6} tests {Word(Tests)}";
+
+        private static string Word(Verdict verdict) => verdict switch
+        {
+            Verdict.Failed => "yes",
+            Verdict.Hung => "hangs",
+            Verdict.Passed => "-",
+            _ => "",
+        };
     }
 }
