@@ -47,7 +47,9 @@ internal sealed class RebuiltPartition
     {
         if (_state.Table.Find(kept.Id) is not { } found)
             return "the log does not know it";
-        if ((kept.Epoch, kept.CoordinatorEpoch, kept.LastTimestamp, kept.TransactionFirstOffset) != (found.Epoch, found.CoordinatorEpoch, found.LastTimestamp, found.TransactionFirstOffset))
+        // One that was forgotten and came back has had no marker since.
+        var coordinatorEpoch = isProducerForgotten && kept.CoordinatorEpoch < 0 ? -1 : found.CoordinatorEpoch;
+        if ((kept.Epoch, kept.CoordinatorEpoch, kept.LastTimestamp, kept.TransactionFirstOffset) != (found.Epoch, coordinatorEpoch, found.LastTimestamp, found.TransactionFirstOffset))
             return $"epoch {found.Epoch}, coordinator epoch {found.CoordinatorEpoch}, time {found.LastTimestamp}, open from {found.TransactionFirstOffset} in the log, "
                 + $"{kept.Epoch}, {kept.CoordinatorEpoch}, {kept.LastTimestamp}, {kept.TransactionFirstOffset} in the partition";
         if (!isProducerForgotten && kept.Window.Count < Math.Min(found.Window.Count, PartitionRules.BatchWindowMin))

@@ -16,6 +16,10 @@ internal sealed class MessageIdAppends(CoordinationState state, FrameComposer co
     {
         lock (state.Lock)
         {
+            known = null;
+            // As without ids: a broker whose journal has failed acknowledges nothing, not even what it knows.
+            if (partition.Journal.Failure is not null)
+                return new AppendReceipt { Error = ErrorCode.StorageFailure };
             using var guard = composer.Guard();
             known = FindKnown(partition.Key.Topic, ids, nowMs);
             if (known is not null)

@@ -57,6 +57,17 @@ public sealed class MessageIdTests
     }
 
     [Fact]
+    public async Task A_broker_whose_journal_has_failed_does_not_acknowledge_a_message_that_it_knows()
+    {
+        await using var broker = await OpenAsync(Place.Folder, topic: options => options.MessageIdWindow = s_window);
+        await PublishAsync(broker, "m-1");
+
+        broker.Engine.Journal.Fail(new StorageException("a disk that is gone"));
+
+        await FluentActions.Awaiting(() => PublishAsync(broker, "m-1").AsTask()).Should().ThrowAsync<StorageException>();
+    }
+
+    [Fact]
     public async Task Of_many_at_the_same_time_with_one_message_id_one_is_stored()
     {
         await using var broker = await OpenAsync(topic: options => options.MessageIdWindow = s_window);
