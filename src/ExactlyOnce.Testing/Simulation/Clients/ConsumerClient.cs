@@ -40,9 +40,7 @@ internal sealed class ConsumerClient(SimulatedBroker broker, SimulationRandom ra
         {
             Broker.Complete(Process, poll, Outcome.Failed, error: exception.Code.ToString());
             _partition = null;
-            // Only a position that retention has overtaken, a topic that is gone, or a disk that fails.
-            if (!Broker.IsBeyondPromise && (exception is StorageException ? !Broker.Plan.HasDiskFaults : exception.Code is not (ErrorCode.OffsetOutOfRange or ErrorCode.UnknownTopicOrPartition or ErrorCode.BrokerClosed)))
-                throw new SimulationFailedException("read", exception.Message, exception);
+            ThrowIfUnexpected(exception);
         }
         return Task.CompletedTask;
     }
@@ -52,8 +50,23 @@ internal sealed class ConsumerClient(SimulatedBroker broker, SimulationRandom ra
     {
         var time = random.OneIn(2) ? _lastTimestampMs + random.Between(-1, 1) : Broker.Clock.WallMs - random.LogBetween(1, 3_600_000);
         var asked = Broker.Invoke(Process, new ListOffsets(Broker.NameOf(partition), time));
-        var found = new EnginePartition(Broker.Engine, partition).FindOffset(time, _isCommitted ? IsolationLevel.ReadCommitted : IsolationLevel.ReadUncommitted);
-        Broker.Complete(Process, asked, Outcome.Ok, new OffsetAnswer(found ?? -1));
+        try
+        {
+            var found = new EnginePartition(Broker.Engine, partition).FindOffset(time, _isCommitted ? IsolationLevel.ReadCommitted : IsolationLevel.ReadUncommitted);
+            Broker.Complete(Process, asked, Outcome.Ok, new OffsetAnswer(found ?? -1));
+        }
+        catch (BrokerException exception)
+        {
+            Broker.Complete(Process, asked, Outcome.Failed, error: exception.Code.ToString());
+            ThrowIfUnexpected(exception);
+        }
+    }
+
+    /// <summary>Only a position that retention has overtaken, a topic that is gone, or a disk that fails.</summary>
+    private void ThrowIfUnexpected(BrokerException exception)
+    {
+        if (!Broker.IsBeyondPromise && (exception is StorageException ? !Broker.Plan.HasDiskFaults : exception.Code is not (ErrorCode.OffsetOutOfRange or ErrorCode.UnknownTopicOrPartition or ErrorCode.BrokerClosed)))
+            throw new SimulationFailedException("read", exception.Message, exception);
     }
 
     private void Seek(SimulationRandom random)

@@ -25,7 +25,10 @@ internal sealed class LogDirectory
     /// <summary>The listed segments.</summary>
     public LogSegment[] Segments { get; private set; } = [];
 
-    /// <summary>Names of segment files that the list does not know: left over from a checkpoint or compaction that did not take effect. The caller decides.</summary>
+    /// <summary>
+    /// Names of segment files that the list does not know, and of small files that never became whole: left over from a checkpoint or compaction that did not take effect. The caller
+    /// decides.
+    /// </summary>
     public IReadOnlyList<string> Orphans { get; private set; } = [];
 
     /// <summary>Names of index files that were written anew.</summary>
@@ -174,10 +177,19 @@ internal sealed class LogDirectory
             names.Add(segment.Name);
         foreach (var entry in _disk.List(_directory))
         {
-            if (SegmentName.TryParse(entry, out var name, out _) && !names.Contains(name))
+            if (IsHalfWritten(entry) || (SegmentName.TryParse(entry, out var name, out _) && !names.Contains(name)))
                 orphans.Add(entry);
         }
         return orphans;
+    }
+
+    /// <summary>What a crash leaves of one of the small files beside the segments. A snapshot's has a name that no later one takes, and would stay.</summary>
+    private static bool IsHalfWritten(string name)
+    {
+        if (!name.EndsWith(WholeFile.BesideSuffix, StringComparison.Ordinal))
+            return false;
+        var whole = name[..^WholeFile.BesideSuffix.Length];
+        return whole is LeaderEpochFile.FileName or PartitionMetadataFile.FileName || whole.EndsWith(ProducerSnapshot.Suffix, StringComparison.Ordinal);
     }
 
     private static IEnumerable<(BatchHeader Header, long Position)> HeadersOf(SegmentFile file, SegmentDescription listed)

@@ -186,8 +186,8 @@ public class SegmentTests
         var disk = new MemoryDisk();
         using var log = new TestLog(disk, s_dense);
         Fill(log);
-        string[] orphans = ["00000000000000000000.7.log", "00000000000000099999.index"];
-        string[] foreign = ["00000000000000099999.snapshot", "notes.log", "leader-epoch-checkpoint", "0.log", "00000000000000000000.07.log"];
+        string[] orphans = ["00000000000000000000.7.log", "00000000000000000042.snapshot.tmp", "00000000000000099999.index", "partition.metadata.tmp"];
+        string[] foreign = ["00000000000000099999.snapshot", "notes.log", "notes.tmp", "leader-epoch-checkpoint", "0.log", "00000000000000000000.07.log"];
         foreach (var name in orphans.Concat(foreign))
             disk.Open(Path.Combine(TestLog.Directory, name), FileOpening.CreateNew).Dispose();
 
