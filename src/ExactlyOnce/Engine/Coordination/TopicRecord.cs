@@ -113,7 +113,7 @@ internal abstract record TopicRecord(int Number)
         MessageIdWindow = Time(reader.Int64()),
     };
 
-    private static long Milliseconds(TimeSpan time) => time == Timeout.InfiniteTimeSpan ? -1 : (long)time.TotalMilliseconds;
+    private static long Milliseconds(TimeSpan time) => time == Timeout.InfiniteTimeSpan ? -1 : time.Ticks / TimeSpan.TicksPerMillisecond;
 
     private static TimeSpan Time(long milliseconds) => milliseconds switch
     {
