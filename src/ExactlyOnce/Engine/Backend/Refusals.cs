@@ -54,15 +54,17 @@ internal static class Refusals
     public static BrokerException Failed(StorageException failure) => ErrorTable.ToException(
         failure.Code, $"The journal failed before this became durable. Whether it survived is known after the directory has been opened again. {failure.Message}", failure);
 
-    public static BrokerException InternalTopic(string topic) => ErrorTable.ToException(
-        ErrorCode.InvalidTopic, $"'{topic}' is the broker's own: it can be read, and neither written to nor created, changed or deleted. Choose another name.");
+    public static BrokerException InternalTopic(string topic) => ErrorTable.ToException(ErrorCode.InvalidTopic, InternalTopicText(topic));
 
     public static BrokerException Closed() => ErrorTable.ToException(ErrorCode.BrokerClosed, "The broker is closed.");
+
+    private static string InternalTopicText(string topic) =>
+        $"'{topic}' is the broker's own: it can be read, and neither written to nor created, changed or deleted. Choose another name.";
 
     private static string Explain(in AppendReceipt receipt, AppendOperation operation, Partition partition, BrokerEngine engine) => receipt.Error switch
     {
         ErrorCode.UnknownTopicOrPartition => $"Topic '{partition.Name.Topic}' was deleted.",
-        ErrorCode.InvalidTopic => InternalTopic(partition.Name.Topic).Message,
+        ErrorCode.InvalidTopic => InternalTopicText(partition.Name.Topic),
         ErrorCode.StorageFailure => $"The broker has stopped writing: {engine.Journal.Failure?.Message} Reopen the directory to write again.",
         ErrorCode.MessageTooLarge => $"A batch of {operation.Header.SizeInBytes:N0} bytes is larger than {partition.Name.Topic} accepts ({partition.Options.MaxMessageBytes:N0} bytes; TopicOptions.MaxMessageBytes), or than what is written in one step may be (a quarter of BrokerOptions.JournalFileBytes).",
         ErrorCode.InvalidTimestamp => $"A record's timestamp lies more than {partition.Options.TimestampMaxAhead} ahead of the broker's clock (TopicOptions.TimestampMaxAhead).",
