@@ -322,7 +322,7 @@ internal sealed class SimulatedBroker
             var name = NameOf(partition);
             if (offsets.LogStart > _logStarts.GetValueOrDefault(name))
                 Observe(new Retained(name, _logStarts[name] = offsets.LogStart));
-            Observe(new Watermarks(name, offsets.LogStart, offsets.LastStable, offsets.HighWatermark, offsets.LogEnd, offsets.HighWatermark));
+            Observe(new Watermarks(name, offsets.LogStart, offsets.LastStable, offsets.HighWatermark, partition.State.LogEndOffset, offsets.HighWatermark));
         }
     }
 }

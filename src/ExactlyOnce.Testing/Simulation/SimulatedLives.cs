@@ -302,7 +302,8 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
         var unstable = broker.Partitions().Count(partition =>
         {
             var offsets = new EnginePartition(broker.Engine, partition).Offsets;
-            return offsets.LastStable != offsets.LogEnd || offsets.HighWatermark != offsets.LogEnd;
+            var logEnd = partition.State.LogEndOffset;
+            return offsets.LastStable != logEnd || offsets.HighWatermark != logEnd;
         });
         var groups = broker.Engine.State.Groups.Groups.Count(group => group.State is not (Kernel.Groups.GroupState.Empty or Kernel.Groups.GroupState.Stable) || group.HasMembers);
         broker.Observe(new Quiesced(open, unstable, groups));

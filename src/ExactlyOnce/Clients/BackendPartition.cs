@@ -42,8 +42,7 @@ internal abstract class BackendPartition
 }
 
 /// <summary>The marks of a partition at one moment.</summary>
-/// <param name="LogStart">First offset kept.</param>
+/// <param name="LogStart">First offset that can be read. A deletion takes effect at once; until it is durable a crash may take it back.</param>
 /// <param name="HighWatermark">End of what is durable: the next offset a read_uncommitted reader waits for.</param>
-/// <param name="LastStable">End of what read_committed readers may see.</param>
-/// <param name="LogEnd">Next offset to be assigned.</param>
-internal readonly record struct PartitionOffsets(long LogStart, long HighWatermark, long LastStable, long LogEnd);
+/// <param name="LastStable">End of what read_committed readers may see. In front of the start while a deletion into an open transaction is not durable yet: this one never goes back.</param>
+internal readonly record struct PartitionOffsets(long LogStart, long HighWatermark, long LastStable);

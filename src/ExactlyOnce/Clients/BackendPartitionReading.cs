@@ -7,6 +7,6 @@ internal static class BackendPartitionReading
     public static long EndOffset(this BackendPartition partition, IsolationLevel isolation)
     {
         var offsets = partition.Offsets;
-        return isolation == IsolationLevel.ReadCommitted ? offsets.LastStable : offsets.HighWatermark;
+        return Math.Max(offsets.LogStart, isolation == IsolationLevel.ReadCommitted ? offsets.LastStable : offsets.HighWatermark);
     }
 }

@@ -39,7 +39,7 @@ public sealed class CompletionMuseumTests
 
         (await broker.ReadAsync()).Should().BeEquivalentTo(["a", "b"]);
         foreach (var partition in new[] { First, Second })
-            broker.Offsets(partition).LastStable.Should().Be(broker.Offsets(partition).LogEnd);
+            broker.Offsets(partition).LastStable.Should().Be(broker.Offsets(partition).HighWatermark);
     }
 
     // KAFKA-16352. The late completion of one transaction removed what was noted for the next, which stood in prepare for ever.
@@ -87,7 +87,7 @@ public sealed class CompletionMuseumTests
 
             producer.Identity = (await Task.WhenAll(ends)).Where(identity => identity != producer.Identity).Distinct().Should().ContainSingle().Which;
             broker.Engine.State.Transactions.TryGet("t")!.State.Should().Be(TransactionState.Ongoing, "the next one is open");
-            broker.Offsets(First).LogEnd.Should().Be((round * 4) + 3, "one marker each");
+            broker.Offsets(First).HighWatermark.Should().Be((round * 4) + 3, "one marker each");
             producer.End(commit: false).IsRefused.Should().BeFalse();
         }
         (await broker.ReadAsync()).Should().Equal(Enumerable.Range(0, 200).Select(round => $"{round}"));
@@ -233,14 +233,14 @@ public sealed class CompletionMuseumTests
         broker.Run(() => aborting.EndAsync(commit: false));
         broker.Engine.Checkpoint();
         broker.Engine.CompactLogs(broker.Engine.NowMs);
-        var end = broker.Offsets(First).LogEnd;
+        var end = broker.Offsets(First).HighWatermark;
         end.Should().Be(152);
         for (var run = 0; run < 3; run++)
         {
             broker.Engine.Journal.VouchIfIdle();
             broker.Engine.Journal.VouchIfIdle();
             broker = run == 1 ? broker.Reopen() : broker.Revive(CrashProfile.AllSurvive, run);
-            broker.Offsets(First).LogEnd.Should().Be(end);
+            broker.Offsets(First).HighWatermark.Should().Be(end);
             broker.Run(() => plain.On(broker.Backend).WriteAsync(First, run, "next")).Should().Be(end++);
         }
         broker.Read().Should().Equal("first", "next", "next", "next");

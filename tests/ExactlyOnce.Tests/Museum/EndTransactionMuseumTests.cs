@@ -224,7 +224,7 @@ public sealed class EndTransactionMuseumTests
         var producer = await SignedProducer.OpenAsync(broker, "t");
         foreach (var commit in new[] { true, false, false, true })
             await producer.EndAsync(commit);
-        broker.Offsets(First).LogEnd.Should().Be(0);
+        broker.Offsets(First).HighWatermark.Should().Be(0);
         foreach (var commit in new[] { false, true })
         {
             var late = producer.As(producer.Identity);
@@ -233,7 +233,7 @@ public sealed class EndTransactionMuseumTests
                 (await late.AppendAsync(First, 0, "late")).Error.Should().NotBe(ErrorCode.None);
         }
         (await broker.Admin.GetGroupOffsetsAsync("g", "orders"))[Second].Offset.Should().Be(5);
-        (broker.Offsets(First).LastStable, broker.Offsets(First).LogEnd).Should().Be((0, 0));
+        (broker.Offsets(First).LastStable, broker.Offsets(First).HighWatermark).Should().Be((0, 0));
     }
 
     // librdkafka 1.6.0, franz-go 1.21.4. A refused commit was told as a success, and the consumer's position moved. The disk fails at every operation of a

@@ -119,13 +119,13 @@ public sealed class EpochMuseumTests
         client.Append(First, 0, "late").Error.Should().Be(ErrorCode.None);
         var old = client.Identity;
         broker.Clock.Advance(TimeSpan.FromMilliseconds(1_001));
-        (broker.Offsets(First).LastStable, broker.Offsets(First).LogEnd).Should().Be((2, 2), "the transaction has ended");
+        (broker.Offsets(First).LastStable, broker.Offsets(First).HighWatermark).Should().Be((2, 2), "the transaction has ended");
 
         var lateAbort = client.End(commit: false);
         client.Identity = old;
         client.End(commit: false).Verdict.Should().Be(lateAbort.Verdict, "asked again it says the same");
 
-        (broker.Offsets(First).LastStable, broker.Offsets(First).LogEnd).Should().Be((2, 2));
+        (broker.Offsets(First).LastStable, broker.Offsets(First).HighWatermark).Should().Be((2, 2));
         client.Identity = old;
         client.Append(First, 1, "zombie").Error.Should().NotBe(ErrorCode.None);
         client.Init().IsRefused.Should().BeFalse();

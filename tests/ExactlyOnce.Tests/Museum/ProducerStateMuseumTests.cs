@@ -240,7 +240,7 @@ public sealed class ProducerStateMuseumTests
     /// <summary>Of seven batches in the log the two oldest are known no more, and those were acknowledged.</summary>
     private static void AppendOrFind(SteppedBroker broker, SignedProducer producer, int sequence)
     {
-        var isOld = broker.Offsets(First).LogEnd > sequence + 5;
+        var isOld = broker.Offsets(First).HighWatermark > sequence + 5;
         broker.Run(() => producer.AppendAsync(First, sequence, $"{sequence}")).Error
             .Should().Be(isOld ? ErrorCode.OutOfOrderSequence : ErrorCode.None, $"{sequence} is appended, or found");
     }

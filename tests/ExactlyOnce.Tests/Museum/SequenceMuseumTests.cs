@@ -63,7 +63,7 @@ public sealed class SequenceMuseumTests
 
         var next = broker.Revive();
         AnswerAgain(next, producer.On(next.Backend), sent);
-        next.Offsets(First).LogEnd.Should().Be(1 + (sent.Count * sizeOfBatches));
+        next.Offsets(First).HighWatermark.Should().Be(1 + (sent.Count * sizeOfBatches));
     }
 
     // KAFKA-7190, KAFKA-6003, Redpanda bc3d761b87. Retention deleted a producer's last batch and the broker forgot the producer. All records go, the broker is
@@ -83,7 +83,7 @@ public sealed class SequenceMuseumTests
 
         var next = clean ? broker.Reopen() : broker.Revive();
         var again = producer.On(next.Backend);
-        (next.Offsets(First).LogStart, next.Offsets(First).LogEnd).Should().Be((10, 10));
+        (next.Offsets(First).LogStart, next.Offsets(First).HighWatermark).Should().Be((10, 10));
         var retried = next.Run(() => again.AppendAsync(First, 9, "9"));
         (retried.Error, retried.IsDuplicate, retried.BaseOffset).Should().Be((ErrorCode.None, true, 9));
         next.Run(() => again.WriteAsync(First, 10, "10")).Should().Be(10);
@@ -103,7 +103,7 @@ public sealed class SequenceMuseumTests
         string[] first = [.. Enumerable.Range(0, 10).Select(value => $"{value}")], second = [.. Enumerable.Range(10, 10).Select(value => $"{value}")];
 
         (await producer.AppendAsync(First, 10, second)).Error.Should().Be(ErrorCode.OutOfOrderSequence);
-        broker.Offsets(First).LogEnd.Should().Be(0);
+        broker.Offsets(First).HighWatermark.Should().Be(0);
         await producer.WriteAsync(First, 0, first);
         await producer.WriteAsync(First, 10, second);
         (await broker.ReadAsync()).Should().Equal([.. first, .. second]);

@@ -115,8 +115,8 @@ internal sealed class HammerRound(HammerPlan plan, Progress progress)
         {
             var offsets = broker.Partition(partition).Offsets;
             _history.NoteLogStart(partition, offsets.LogStart);
-            _history.Observe(new Watermarks(partition, offsets.LogStart, offsets.LastStable, offsets.HighWatermark, offsets.LogEnd, offsets.HighWatermark));
-            unstable += offsets.LastStable == offsets.LogEnd ? 0 : 1;
+            _history.Observe(new Watermarks(partition, offsets.LogStart, offsets.LastStable, offsets.HighWatermark, offsets.HighWatermark, offsets.HighWatermark));
+            unstable += offsets.LastStable == offsets.HighWatermark ? 0 : 1;
         }
         var left = (await broker.Broker.Admin.ListOpenTransactionsAsync()).Count + (await broker.Broker.Admin.ListPreparedTransactionsAsync()).Count;
         _history.Observe(new Quiesced(left, unstable, UnstableGroups: 0));

@@ -9,8 +9,8 @@ internal static partial class ConsumerLog
     public static partial void Started(ILogger logger, string topic, int partitions);
 
     [LoggerMessage(3001, LogLevel.Warning,
-        "Offset {Lost} of {Partition} is not in the log any more, or never was (the log holds {LogStart} to {LogEnd}); reading goes on at {Position}.")]
-    public static partial void OffsetLost(ILogger logger, TopicPartition partition, long lost, long logStart, long logEnd, long position);
+        "Offset {Lost} of {Partition} is not in the log any more, or never was (the log holds {LogStart} to {HighWatermark}); reading goes on at {Position}.")]
+    public static partial void OffsetLost(ILogger logger, TopicPartition partition, long lost, long logStart, long highWatermark, long position);
 
     [LoggerMessage(3002, LogLevel.Information, "Member {Member} of group {Group} gained {Partition} at offset {Offset}.")]
     public static partial void PartitionGained(ILogger logger, string member, string group, TopicPartition partition, long offset);

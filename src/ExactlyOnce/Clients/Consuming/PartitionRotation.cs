@@ -65,6 +65,6 @@ internal sealed class PartitionRotation(ConsumerOptions options, BatchFilling fi
         var lost = partition.Position;
         var position = options.WhenOffsetLost == WhenOffsetLost.Earliest ? offsets.LogStart : partition.Partition.EndOffset(options.Isolation);
         partition.Rewind(position);
-        ConsumerLog.OffsetLost(logger, partition.Id, lost, offsets.LogStart, offsets.LogEnd, position);
+        ConsumerLog.OffsetLost(logger, partition.Id, lost, offsets.LogStart, offsets.HighWatermark, position);
     }
 }

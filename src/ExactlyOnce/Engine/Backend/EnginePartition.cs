@@ -24,13 +24,10 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
     {
         get
         {
-            lock (partition.Lock)
-            {
-                // Taken before the lock it might be older than the start.
-                var mark = partition.VisibleMark;
-                return new PartitionOffsets(
-                    partition.State.LogStartOffset, mark.LogEnd, Math.Max(mark.LastStable, partition.State.LogStartOffset), partition.State.LogEndOffset);
-            }
+            // First the start: it never moves beyond what is visible, so every mark taken later ends at or behind it.
+            var logStart = partition.View.LogStart;
+            var mark = partition.VisibleMark;
+            return new PartitionOffsets(logStart, mark.LogEnd, mark.LastStable);
         }
     }
 

@@ -50,7 +50,7 @@ internal static class SegmentList
 
     private static void AssertFollows(SegmentDescription? previous, SegmentDescription segment)
     {
-        var isOrdered = segment is { BaseOffset: >= 0, LogLength: >= 0, Name.Generation: >= 0 } && segment.NextOffset >= segment.BaseOffset
+        var isOrdered = segment is { BaseOffset: >= 0, LogLength: >= 0 and <= int.MaxValue, Name.Generation: >= 0 } && segment.NextOffset >= segment.BaseOffset
             && IsWholeEntries(segment.OffsetIndexLength, OffsetIndex.EntrySize) && IsWholeEntries(segment.TimeIndexLength, TimeIndex.EntrySize)
             && IsWholeEntries(segment.TransactionIndexLength, TransactionIndex.EntrySize) && segment.LastIndexedPosition >= -1
             && (previous is null || (previous.IsSealed && previous.NextOffset <= segment.BaseOffset));

@@ -150,6 +150,8 @@ internal static class GroupSnapshot
         if (state.TryGetGroup(id) is not null)
             throw GroupReader.Broken("a group twice");
         var lsn = reader.Int64();
+        if (lsn < 0)
+            throw GroupReader.Broken("a group that no durable record made");
         state.RestoreGroup(id);
         ReadMembership(state, id, ref reader);
         state.TryGetGroup(id)!.Lsn = lsn;

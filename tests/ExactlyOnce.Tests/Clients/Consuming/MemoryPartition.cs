@@ -58,7 +58,7 @@ internal sealed class MemoryPartition(MemoryBackend backend, TopicPartition id, 
         get
         {
             lock (backend.Gate)
-                return new PartitionOffsets(LogStart, LogEnd, LastStable, LogEnd);
+                return new PartitionOffsets(LogStart, LogEnd, LastStable);
         }
     }
 

@@ -35,7 +35,7 @@ internal sealed class FakePartition(FakeBackend backend, TopicPartition id) : Ba
 
     public override bool IsCongested => Congested;
 
-    public override PartitionOffsets Offsets => new(0, Records.Count, Records.Count, Records.Count);
+    public override PartitionOffsets Offsets => new(0, Records.Count, Records.Count);
 
     public void MakeRoom()
     {

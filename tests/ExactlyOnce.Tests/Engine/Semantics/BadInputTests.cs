@@ -232,8 +232,8 @@ public sealed class BadInputTests
     {
         broker.Admin.ListTopics().Where(topic => !topic.IsInternal).Select(topic => topic.Name).Should().Equal("invoices", "orders");
         broker.Admin.DescribeTopic("orders")!.Partitions.Should().Be(1);
-        broker.Offsets(First).LogEnd.Should().Be(0);
-        broker.Offsets(new TopicPartition("invoices", 0)).LogEnd.Should().Be(0);
+        broker.Offsets(First).HighWatermark.Should().Be(0);
+        broker.Offsets(new TopicPartition("invoices", 0)).HighWatermark.Should().Be(0);
         broker.Admin.ListGroups().Should().BeEmpty();
         (await broker.Broker.PublishAsync(Orders, "k", "works")).Offset.Should().Be(0);
         (await broker.ReadAsync()).Should().Equal("works");

@@ -58,7 +58,7 @@ public sealed class DuplicateTests
         }
 
         (await producer.AppendAsync(First, 0, "0", "0+")).Error.Should().Be(ErrorCode.OutOfOrderSequence, "the sixth is not remembered");
-        broker.Offsets(First).LogEnd.Should().Be(12);
+        broker.Offsets(First).HighWatermark.Should().Be(12);
     }
 
     [Fact]
@@ -91,7 +91,7 @@ public sealed class DuplicateTests
         (await producer.AppendAsync(First, 1, "b", "c", "d")).Error.Should().Be(ErrorCode.OutOfOrderSequence);
         (await producer.AppendAsync(First, 0, "a", "b")).Error.Should().Be(ErrorCode.OutOfOrderSequence);
 
-        broker.Offsets(First).LogEnd.Should().Be(3);
+        broker.Offsets(First).HighWatermark.Should().Be(3);
     }
 
     [Fact]
@@ -134,7 +134,7 @@ public sealed class DuplicateTests
         var outcome = await delayed.AppendAsync(First, 0, "a");
 
         outcome.Error.Should().NotBe(ErrorCode.None);
-        broker.Offsets(First).LogEnd.Should().Be(2, "a record and its marker");
+        broker.Offsets(First).HighWatermark.Should().Be(2, "a record and its marker");
     }
 
     [Fact]
@@ -146,7 +146,7 @@ public sealed class DuplicateTests
 
         (await producer.AppendAsync(First, 1, BatchAttributes.None, "b")).Error.Should().Be(ErrorCode.InvalidTransactionState);
 
-        broker.Offsets(First).LogEnd.Should().Be(1);
+        broker.Offsets(First).HighWatermark.Should().Be(1);
     }
 
     [Fact]
@@ -157,7 +157,7 @@ public sealed class DuplicateTests
 
         (await producer.AppendAsync(First, 0, BatchAttributes.Transactional | BatchAttributes.Control, "a")).Error.Should().Be(ErrorCode.InvalidRecord);
 
-        broker.Offsets(First).LogEnd.Should().Be(0);
+        broker.Offsets(First).HighWatermark.Should().Be(0);
     }
 
     [Fact]

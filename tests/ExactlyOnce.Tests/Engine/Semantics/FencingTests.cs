@@ -38,7 +38,7 @@ public sealed class FencingTests
         outcome.Error.Should().Be(ErrorCode.ProducerFenced);
         outcome.Exception.Should().BeOfType<ProducerFencedException>().Which.Message.Should().Contain("a producer opened at 03:04:05");
         (await broker.ReadAsync()).Should().BeEmpty();
-        broker.Offsets(First).LogEnd.Should().Be(2, "the zombie's record and the marker that aborted it");
+        broker.Offsets(First).HighWatermark.Should().Be(2, "the zombie's record and the marker that aborted it");
     }
 
     [Fact]
@@ -125,7 +125,7 @@ public sealed class FencingTests
         await retry.EndAsync(commit: true);
 
         retry.Identity.Should().Be(producer.Identity);
-        broker.Offsets(First).LogEnd.Should().Be(2, "there is one marker");
+        broker.Offsets(First).HighWatermark.Should().Be(2, "there is one marker");
         await FluentActions.Awaiting(() => retry.As(new(producer.Identity.Id, (short)(producer.Identity.Epoch - 1))).EndAsync(commit: false))
             .Should().ThrowAsync<BrokerException>("what was committed cannot be aborted");
     }
@@ -164,7 +164,7 @@ public sealed class FencingTests
         renewed.Identity.Should().NotBe(old.Identity);
         (await old.AppendAsync(First, 0, "b")).Error.Should().NotBe(ErrorCode.None, "a new holder does not let the zombie write");
         await FluentActions.Awaiting(() => old.EndAsync(commit: true)).Should().ThrowAsync<ClientInvalidatedException>();
-        broker.Offsets(First).LogEnd.Should().Be(2, "the record and its marker are all that was ever written");
+        broker.Offsets(First).HighWatermark.Should().Be(2, "the record and its marker are all that was ever written");
     }
 
     [Fact]

@@ -25,7 +25,7 @@ public sealed class FrameLimitTests
 
         (await importer.GetLastSourceSequenceAsync()).Should().Be(Partitions - 1);
         for (var i = 0; i < Partitions; i++)
-            broker.Offsets(new TopicPartition("orders", i)).LogEnd.Should().Be(1);
+            broker.Offsets(new TopicPartition("orders", i)).HighWatermark.Should().Be(1);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using ExactlyOnce.Tests.Museum;
 using static ExactlyOnce.Tests.Engine.Semantics.TestBroker;
 
 namespace ExactlyOnce.Tests.Engine.Semantics;
@@ -51,6 +52,31 @@ public sealed class LogStartTests
         await broker.ReopenAsync();
         (await broker.ReadAsync()).Should().Equal("5");
         (await broker.Broker.PublishAsync(Orders, "k", "6")).Offset.Should().Be(6);
+    }
+
+    [Fact]
+    public async Task A_deletion_that_is_not_durable_raises_no_last_stable_offset_that_a_crash_would_take_back()
+    {
+        await using var held = await HeldBroker.OpenAsync(partitions: 1);
+        var broker = held.Broker;
+        var producer = await SignedProducer.OpenAsync(broker, "t");
+        await producer.WriteAsync(First, 0, "0", "1", "2", "3");
+        await using var consumer = broker.Broker.CreateConsumer(Orders).WhenOffsetLost(WhenOffsetLost.Latest).Build();
+        await consumer.SeekAsync(First, 1);
+        held.Disk.Hold();
+        var deleting = broker.Admin.DeleteRecordsAsync(First, 3);
+        held.Disk.AwaitArrival();
+
+        var before = broker.Offsets(First);
+        (before.LastStable, before.HighWatermark).Should().Be((0, 4), "a crash may still take the deletion back");
+        (await consumer.ReadToEndAsync().ToListAsync()).Should().BeEmpty("whoever stood in what is deleted goes on at its end");
+        held.Disk.Release();
+        (await deleting).Should().Be(3);
+
+        var after = broker.Offsets(First);
+        (after.LogStart, after.LastStable, after.HighWatermark).Should().Be((3, 3, 4));
+        await producer.EndAsync(commit: true);
+        (await consumer.ReadToEndAsync().ToListAsync()).Select(record => record.Value).Should().Equal("3");
     }
 
     [Fact]

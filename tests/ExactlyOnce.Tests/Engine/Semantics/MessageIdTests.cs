@@ -85,7 +85,7 @@ public sealed class MessageIdTests
 
         await FluentActions.Awaiting(async () => await PublishAsync(broker, "m-1")).Should().ThrowAsync<InvalidOperationException>();
 
-        broker.Offsets(First).LogEnd.Should().Be(0);
+        broker.Offsets(First).HighWatermark.Should().Be(0);
     }
 
     private static ValueTask<RecordMetadata> PublishAsync(TestBroker broker, string id) =>

@@ -49,7 +49,7 @@ public sealed class TimeoutTests
         var filler = new string('x', 400);
         for (var i = 0; i < 4; i++)
             await late.SendAsync(Orders, "k", $"late {filler}");
-        broker.Offsets(First).LogEnd.Should().BeGreaterThan(0, "full batches are sent while the transaction is open");
+        broker.Offsets(First).HighWatermark.Should().BeGreaterThan(0, "full batches are sent while the transaction is open");
         broker.Clock.Advance(s_timeout + s_millisecond);
 
         await FluentActions.Awaiting(async () => await late.CommitAsync()).Should().ThrowAsync<TransactionTimedOutException>();
@@ -97,12 +97,12 @@ public sealed class TimeoutTests
         var producer = await SignedProducer.OpenAsync(broker, "t", s_timeout);
         await producer.WriteAsync(First, 0, "a");
         broker.Clock.Advance(s_timeout + s_millisecond);
-        var end = broker.Offsets(First).LogEnd;
+        var end = broker.Offsets(First).HighWatermark;
 
         var outcome = await producer.AppendAsync(First, 1, "b");
 
         outcome.Exception.Should().BeOfType<TransactionTimedOutException>();
-        broker.Offsets(First).LogEnd.Should().Be(end);
+        broker.Offsets(First).HighWatermark.Should().Be(end);
     }
 
     [Fact]

@@ -114,7 +114,7 @@ public sealed class UpkeepTests : IDisposable
             await pipeline.RunUntilCaughtUpAsync();
         EngineOf(broker).ProjectInternalTopics(EngineOf(broker).NowMs);
         await VisibilityWait.For(EngineOf(broker), EngineOf(broker).Journal.AppendedLsn);
-        var end = broker.Backend.GetPartition(new TopicPartition(name, 0)).Offsets.LogEnd;
+        var end = broker.Backend.GetPartition(new TopicPartition(name, 0)).Offsets.HighWatermark;
 
         await RefusedAsync(() => broker.CreateProducer(topic).Build().SendAsync("key", "forged").AsTask());
         await RefusedAsync(() => broker.CreateProducer(topic).WithIdentity("forger").Build().SendAsync("key", "forged", sourceSequence: 1).AsTask());
@@ -129,7 +129,7 @@ public sealed class UpkeepTests : IDisposable
         await RefusedAsync(() => broker.Admin.AddPartitionsAsync(name, 2));
         await RefusedAsync(() => broker.Admin.DeleteTopicAsync(name));
 
-        broker.Backend.GetPartition(new TopicPartition(name, 0)).Offsets.LogEnd.Should().Be(end);
+        broker.Backend.GetPartition(new TopicPartition(name, 0)).Offsets.HighWatermark.Should().Be(end);
 
         static async Task RefusedAsync(Func<Task> ask)
         {
