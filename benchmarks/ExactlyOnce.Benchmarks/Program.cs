@@ -1,10 +1,11 @@
 using BenchmarkDotNet.Running;
 using ExactlyOnce.Benchmarks;
+using ExactlyOnce.Benchmarks.Comparing;
 
-if (args is ["summary", ..])
-    return await Summary.RunAsync(args.Contains("--quick"));
+if (args is ["compare", .. var compared])
+    return await CompareCommand.RunAsync(compared);
 if (args is ["send", ..])
     return await SendCost.RunAsync(args.Contains("--quick") ? 100_000 : 1_000_000);
 
-BenchmarkSwitcher.FromAssembly(typeof(Summary).Assembly).Run(args);
+BenchmarkSwitcher.FromAssembly(typeof(HopBenchmarks).Assembly).Run(args);
 return 0;
