@@ -16,6 +16,15 @@ internal static class AllRows
         IsolationRow.Row,
         CommitterRows.One,
         CommitterRows.SixtyFour,
+        CommitterRows.Transactions,
+        DurableStreamRow.Row,
+        PipelineRows.InMemory,
+        PipelineRows.Durable,
+        CatchUpRow.Row,
+        PartitionsRow.Row,
+        IdleRow.Row,
+        OpeningRow.Row,
+        RecoveryRow.Row,
     ];
 
     public static int NumberOf(Row row) => List.Index().First(numbered => numbered.Item == row).Index + 1;
