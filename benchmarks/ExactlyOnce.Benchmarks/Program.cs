@@ -1,9 +1,15 @@
 using BenchmarkDotNet.Running;
 using ExactlyOnce.Benchmarks;
 using ExactlyOnce.Benchmarks.Comparing;
+using ExactlyOnce.Benchmarks.Comparing.Rows;
+using ExactlyOnce.Benchmarks.Growing;
 
 if (args is ["compare", .. var compared])
-    return await CompareCommand.RunAsync(compared);
+    return await CompareCommand.RunAsync("compare", compared, AllRows.List);
+if (args is ["latency", .. var timed])
+    return await CompareCommand.RunAsync("latency", timed, LatencyRows.List);
+if (args is ["growth", .. var grown])
+    return await GrowthCommand.RunAsync(grown);
 if (args is ["child", .. var work])
     return await ChildProcess.WorkAsync(work);
 if (args is ["send", ..])

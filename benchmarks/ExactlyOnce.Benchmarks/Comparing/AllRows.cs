@@ -26,6 +26,4 @@ internal static class AllRows
         OpeningRow.Row,
         RecoveryRow.Row,
     ];
-
-    public static int NumberOf(Row row) => List.Index().First(numbered => numbered.Item == row).Index + 1;
 }

@@ -3,16 +3,16 @@ using System.Diagnostics;
 namespace ExactlyOnce.Benchmarks.Comparing;
 
 /// <summary>
-/// Us beside our peers in one run. Ends with PASS, or with a line for each row that falls short and exit code 1; exit code 2 when the command line is not understood.
+/// Runs rows, us beside our peers, and tells how each came out: the commands compare and latency. Ends with PASS, or with a line for each row that falls short and exit code 1; exit code 2 when the command line is not understood.
 /// </summary>
 internal static class CompareCommand
 {
-    public static async Task<int> RunAsync(string[] arguments)
+    public static async Task<int> RunAsync(string name, string[] arguments, IReadOnlyList<Row> rows)
     {
         CompareOptions options;
         try
         {
-            options = CompareOptions.Parse(arguments, AllRows.List);
+            options = CompareOptions.Parse(arguments, rows);
         }
         catch (ArgumentException exception)
         {
@@ -26,10 +26,10 @@ internal static class CompareCommand
         foreach (var row in options.Rows)
         {
             results.Add(await runner.RunAsync(row));
-            ConsoleTable.Print(results[^1], AllRows.NumberOf(row));
+            ConsoleTable.Print(results[^1], MarkdownTable.NumberOf(row, rows));
         }
         if (options.Markdown is { } path)
-            MarkdownFile.Write(path, "compare", MarkdownTable.Of(results, options.Scale));
+            MarkdownFile.Write(path, name, MarkdownTable.Of(results, options.Scale, rows));
         Console.WriteLine($"{clock.Elapsed.TotalSeconds:N0} s\n");
         return Conclude(results);
     }

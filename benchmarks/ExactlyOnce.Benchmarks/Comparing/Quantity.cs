@@ -7,6 +7,10 @@ internal sealed record Quantity(string Unit)
     public static readonly Quantity Bytes = new("B/s");
     public static readonly Quantity Commits = new("commits/s");
     public static readonly Quantity Latency = new("µs p50");
+    public static readonly Quantity Latency90 = new("µs p90");
+    public static readonly Quantity Latency99 = new("µs p99");
+    public static readonly Quantity Latency999 = new("µs p99.9");
+    public static readonly Quantity LatencyMost = new("µs at most");
     public static readonly Quantity Nanoseconds = new("ns");
     public static readonly Quantity Allocated = new("B allocated each");
     public static readonly Quantity Threads = new("threads");

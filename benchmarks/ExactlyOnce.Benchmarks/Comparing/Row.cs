@@ -16,6 +16,9 @@ internal sealed record Row(string Name, string Title)
     /// <summary>Costs of a few percent need more and shorter rounds than ratios of two.</summary>
     public int RoundsTimes { get; init; } = 1;
 
+    /// <summary>Where a round takes long, or its figures hardly differ.</summary>
+    public int RoundsMax { get; init; } = int.MaxValue;
+
     /// <summary>What happens once in the life of a process has no steady state and needs no warming.</summary>
     public bool IsWarmed { get; init; } = true;
 

@@ -30,7 +30,7 @@ internal sealed class Runner(Scale scale)
         if (row.IsWarmed)
             foreach (var contestant in contestants)
                 await MeasureAsync(contestant, WarmUpShare);
-        for (var round = 0; round < scale.Rounds * row.RoundsTimes; round++)
+        for (var round = 0; round < Math.Min(scale.Rounds * row.RoundsTimes, row.RoundsMax); round++)
             foreach (var contestant in contestants)
                 foreach (var figure in await MeasureAsync(contestant, share: 1))
                     Find(series, contestant, figure.Quantity).Values.Add(figure.Value);

@@ -14,11 +14,15 @@ internal static class IdleRow
     /// <summary>Processor time of a sleeping process below this is not measurable: its own runtime does as much.</summary>
     private const double NotMeasurablePercent = 1;
 
+    // What starting took (code compiled anew in the background, garbage) is not what being there takes.
+    private static readonly TimeSpan s_settling = TimeSpan.FromSeconds(1);
+
     public static Row Row { get; } = new("idle", "1,000 idle partitions, 1,000 idle consumers, durable: what they add to one of each")
     {
-        OpenAsync = scale => Task.FromResult(new Contest(new Contestant("ExactlyOnce", _ => MeasureAsync(scale.Duration(10, 2))))),
+        OpenAsync = scale => Task.FromResult(new Contest(new Contestant("ExactlyOnce", _ => MeasureAsync(scale.Duration(20, 4))))),
         Bars = [Bar.AtMost(Quantity.Threads, 0), Bar.AtMost(Quantity.Memory, 64), Bar.AtMost(Quantity.Processor, NotMeasurablePercent)],
         IsWarmed = false,
+        RoundsMax = 2,
         Note = "Not measurable: below 1 % of a core, the runtime's own timers included",
     };
 
@@ -42,6 +46,7 @@ internal static class IdleRow
             var (threads, bytes) = Measure();
             await using var crowd = await Crowd.StartAsync(broker, "many", Many);
             var (threadsThen, bytesThen) = Measure();
+            Thread.Sleep(s_settling);
             var processor = Environment.CpuUsage.TotalTime;
             Thread.Sleep(duration);
             var share = (Environment.CpuUsage.TotalTime - processor) / duration * 100;
@@ -52,8 +57,7 @@ internal static class IdleRow
 
     private static (int Threads, long Bytes) Measure()
     {
-        // What starting took, threads of the pool and garbage, is not what being there takes.
-        Thread.Sleep(TimeSpan.FromSeconds(1));
+        Thread.Sleep(s_settling);
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         using var process = Process.GetCurrentProcess();
         return (process.Threads.Count, process.WorkingSet64);
