@@ -37,7 +37,7 @@ internal sealed record CompareOptions(Scale Scale, IReadOnlyList<Row> Rows, stri
 
     private static IReadOnlyList<Row> Select(string names, IReadOnlyList<Row> rows) =>
     [
-        .. names.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(name =>
+        .. names.Split(',', StringSplitOptions.TrimEntries).Distinct().Select(name =>
             int.TryParse(name, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= rows.Count
                 ? rows[number - 1]
                 : rows.FirstOrDefault(row => row.Name == name)

@@ -3,7 +3,7 @@ using RocksDbSharp;
 
 namespace ExactlyOnce.Benchmarks.Comparing.Peers;
 
-/// <summary>RocksDB, every put synced to its write-ahead log; it groups the puts of its waiting threads itself. Log files are used again, as its documentation advises for synced writes.</summary>
+/// <summary>RocksDB, every put synced to its write-ahead log; it groups the puts of its waiting threads itself.</summary>
 internal sealed class RocksDbPeer : IDisposable
 {
     public const string Name = "RocksDB";
@@ -19,7 +19,7 @@ internal sealed class RocksDbPeer : IDisposable
     public RocksDbPeer(int committers)
     {
         _committers = committers;
-        _database = RocksDb.Open(new DbOptions().SetCreateIfMissing(true).SetRecycleLogFileNum(4), _folder.Path);
+        _database = RocksDb.Open(new DbOptions().SetCreateIfMissing(true), _folder.Path);
     }
 
     public Contestant Committing(TimeSpan duration) => new(Name, share => Task.FromResult(Measure(duration * share)), Lacks);

@@ -32,10 +32,10 @@ internal static class IsolationRow
     {
         await using var producer = await broker.CreateTransactionalProducerAsync("writer");
         for (var i = 0; i < records; i += TransactionRecords)
-            await producer.InTransactionAsync(async (transaction, _) =>
+            await producer.InTransactionAsync(async (transaction, cancellationToken) =>
             {
                 for (var j = 0; j < TransactionRecords; j++)
-                    await transaction.SendAsync(s_topic, default, Payload.Bytes);
+                    await transaction.SendAsync(s_topic, default, Payload.Bytes, cancellationToken);
             });
     }
 

@@ -11,7 +11,7 @@ internal static class StreamRows
 
     public static Row BatchedBesideFasterLog { get; } = new("batched-fasterlog", "In memory, 1 producer + 1 consumer, typed API, batched (linger 1 ms)")
     {
-        OpenAsync = scale => OpenAsync(Batched(Count(scale)), FasterLogPeer.OneToOne(Count(scale))),
+        OpenAsync = scale => OpenAsync(Batched(Count(scale)), FasterLogPeer.OneToOne(Count(scale)), FasterLogPeer.InBulk(Count(scale))),
         Bars = [Bar.Times(Quantity.Records, 1.5, FasterLogPeer.Name)],
     };
 
@@ -29,7 +29,7 @@ internal static class StreamRows
 
     private static int Count(Scale scale) => scale.Count(full: 20_000_000, quick: 2_000_000);
 
-    private static Task<Contest> OpenAsync(Contestant ours, Contestant theirs) => Task.FromResult(new Contest(ours, theirs));
+    private static Task<Contest> OpenAsync(params Contestant[] contestants) => Task.FromResult(new Contest(contestants));
 
     private static Contestant Batched(int records) =>
         new(Ours, share => MeasureAsync((int)(records * share), producer => producer.WithLinger(TimeSpan.FromMilliseconds(1)).WithBatchSize(64 * 1024)));
