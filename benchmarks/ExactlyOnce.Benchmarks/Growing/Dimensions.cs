@@ -89,7 +89,7 @@ internal static class Dimensions
     private static async Task<double> WithConsumersAsync(int consumers, bool isJoining)
     {
         await using var broker = await OpenAsync(static topic => topic.Partitions = 1_000);
-        await using var group = new GrownGroup(broker, s_topic);
+        await using var group = new ReadingGroup(broker, s_topic);
         var clock = Stopwatch.StartNew();
         await group.JoinAsync(consumers);
         await group.PassAsync(records: 1_000);

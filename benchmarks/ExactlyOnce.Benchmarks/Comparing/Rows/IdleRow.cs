@@ -4,7 +4,7 @@ using System.Globalization;
 namespace ExactlyOnce.Benchmarks.Comparing.Rows;
 
 /// <summary>
-/// What a broker costs that does nothing: in a process of its own, 1,000 partitions on disk and 1,000 consumers, one for each, that have read a record and wait for the next.
+/// What a broker costs that does nothing: in a process of its own, 1,000 partitions on disk and a group of 1,000 consumers, one for each, that have read a record and wait for the next.
 /// Counted is what they add to a broker with one of each.
 /// </summary>
 internal static class IdleRow
@@ -17,7 +17,7 @@ internal static class IdleRow
     // What starting took (code compiled anew in the background, garbage) is not what being there takes.
     private static readonly TimeSpan s_settling = TimeSpan.FromSeconds(1);
 
-    public static Row Row { get; } = new("idle", "1,000 idle partitions, 1,000 idle consumers, durable: what they add to one of each")
+    public static Row Row { get; } = new("idle", "1,000 idle partitions, 1,000 idle consumers of one group, durable: what they add to one of each")
     {
         OpenAsync = scale => Task.FromResult(new Contest(new Contestant("ExactlyOnce", _ => MeasureAsync(scale.Duration(20, 4))))),
         Bars = [Bar.AtMost(Quantity.Threads, 0), Bar.AtMost(Quantity.Memory, 64), Bar.AtMost(Quantity.Processor, NotMeasurablePercent)],
@@ -41,16 +41,16 @@ internal static class IdleRow
     {
         using var folder = new TemporaryFolder();
         await using var broker = await Broker.OpenAsync(folder.Path);
-        await using (await Crowd.StartAsync(broker, "one", 1))
+        await using (await GatherAsync(broker, "one", 1))
         {
             var (threads, bytes) = Measure();
-            await using var crowd = await Crowd.StartAsync(broker, "many", Many);
+            await using var group = await GatherAsync(broker, "many", Many);
             var (threadsThen, bytesThen) = Measure();
             Thread.Sleep(s_settling);
             var processor = Environment.CpuUsage.TotalTime;
             Thread.Sleep(duration);
             var share = (Environment.CpuUsage.TotalTime - processor) / duration * 100;
-            await crowd.VerifyAwakeAsync();
+            await group.PassAsync(Many);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{threadsThen - threads} {(bytesThen - bytes) / (double)(1 << 20)} {share}"));
         }
     }
@@ -63,55 +63,13 @@ internal static class IdleRow
         return (process.Threads.Count, process.WorkingSet64);
     }
 
-    /// <summary>As many consumers as partitions; each has read one record of its partition and waits.</summary>
-    private sealed class Crowd(Broker broker, Topic<NoKey, int> topic, int size) : IAsyncDisposable
+    /// <summary>As many consumers as partitions; each has read one record of its own and waits.</summary>
+    private static async Task<ReadingGroup> GatherAsync(Broker broker, string name, int size)
     {
-        private readonly List<Consumer<NoKey, int>> _consumers = [];
-        private readonly List<Task> _loops = [];
-        private int _read;
-
-        public static async Task<Crowd> StartAsync(Broker broker, string name, int size)
-        {
-            await broker.Admin.CreateTopicAsync(name, topic => topic.Partitions = size);
-            var crowd = new Crowd(broker, Topic.Create(name, Payload.Serde), size);
-            for (var i = 0; i < size; i++)
-                crowd.Add(i);
-            await crowd.SendToAllAsync(expected: size);
-            return crowd;
-        }
-
-        public Task VerifyAwakeAsync() => SendToAllAsync(expected: 2 * size);
-
-        private void Add(int partition)
-        {
-            var consumer = broker.CreateConsumer(topic).WithPartitions(partition).StartFrom(StartFrom.Earliest).Build();
-            _consumers.Add(consumer);
-            _loops.Add(ReadAsync(consumer));
-        }
-
-        private async Task ReadAsync(Consumer<NoKey, int> consumer)
-        {
-            await foreach (var batch in consumer.ReadBatchesAsync())
-                Interlocked.Add(ref _read, batch.Count);
-        }
-
-        private async Task SendToAllAsync(int expected)
-        {
-            await using var producer = broker.CreateProducer(topic).Build();
-            for (var i = 0; i < size; i++)
-                await producer.PostAsync(new ProducerRecord<NoKey, int>(default, Payload.Bytes) { Partition = i });
-            await producer.FlushAsync();
-            var clock = Stopwatch.StartNew();
-            while (Volatile.Read(ref _read) < expected && clock.Elapsed < TimeSpan.FromSeconds(30))
-                await Task.Delay(10);
-            Verify.Equal(expected, Volatile.Read(ref _read), "records were read");
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            foreach (var consumer in _consumers)
-                await consumer.DisposeAsync();
-            await Task.WhenAll(_loops);
-        }
+        await broker.Admin.CreateTopicAsync(name, topic => topic.Partitions = size);
+        var group = new ReadingGroup(broker, Topic.Create(name, Payload.Serde));
+        await group.JoinAsync(size);
+        await group.PassAsync(size);
+        return group;
     }
 }

@@ -1,9 +1,10 @@
 using System.Diagnostics;
+using ExactlyOnce.Benchmarks.Comparing;
 
-namespace ExactlyOnce.Benchmarks.Growing;
+namespace ExactlyOnce.Benchmarks;
 
 /// <summary>A group whose consumers read what is passed through the topic, each its share of the partitions.</summary>
-internal sealed class GrownGroup(Broker broker, Topic<NoKey, int> topic) : IAsyncDisposable
+internal sealed class ReadingGroup(Broker broker, Topic<NoKey, int> topic) : IAsyncDisposable
 {
     private readonly List<Consumer<NoKey, int>> _consumers = [];
     private readonly List<Task> _loops = [];
@@ -16,9 +17,9 @@ internal sealed class GrownGroup(Broker broker, Topic<NoKey, int> topic) : IAsyn
     {
         for (var i = 0; i < consumers; i++)
         {
-            var consumer = broker.CreateConsumer(topic).InGroup("readers").StartFrom(StartFrom.Earliest).Build();
+            var consumer = broker.CreateConsumer(topic).InGroup(topic.Name).StartFrom(StartFrom.Earliest).Build();
             _consumers.Add(consumer);
-            _loops.Add(ReadAsync(consumer));
+            _loops.Add(Task.Run(() => ReadAsync(consumer)));
         }
         await WaitAsync(() => _consumers.Sum(consumer => consumer.Assignment.Count) == _partitions && _consumers.All(consumer => consumer.Assignment.Count > 0));
     }
@@ -32,7 +33,7 @@ internal sealed class GrownGroup(Broker broker, Topic<NoKey, int> topic) : IAsyn
         await producer.FlushAsync();
         _passed += records;
         await WaitAsync(() => Volatile.Read(ref _read) >= _passed);
-        Comparing.Verify.Equal(_passed, _read, "records were read");
+        Verify.Equal(_passed, _read, "records were read");
     }
 
     private async Task ReadAsync(Consumer<NoKey, int> consumer)
@@ -51,10 +52,10 @@ internal sealed class GrownGroup(Broker broker, Topic<NoKey, int> topic) : IAsyn
         }
     }
 
+    /// <summary>All leave together: one after the other each would have the group share its partitions anew.</summary>
     public async ValueTask DisposeAsync()
     {
-        foreach (var consumer in _consumers)
-            await consumer.DisposeAsync();
+        await Task.WhenAll(_consumers.Select(consumer => Task.Run(() => consumer.DisposeAsync().AsTask())));
         await Task.WhenAll(_loops);
     }
 }
