@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.Versioning;
 using ExactlyOnce.Engine.Disk;
 
 namespace ExactlyOnce.Tests.Engine.Disk;
@@ -11,6 +12,7 @@ public sealed class PosixDiskTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [UnixFact]
+    [UnsupportedOSPlatform("windows")]
     public void Files_and_directories_are_for_their_owner_only()
     {
         var directory = Path.Combine(_directory.Path, "a", "b");
