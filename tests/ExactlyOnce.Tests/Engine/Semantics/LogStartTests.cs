@@ -138,7 +138,7 @@ public sealed class LogStartTests
         var kept = await broker.ReadAsync();
         kept.Count.Should().BeInRange(10, 59);
         kept.Should().Equal(Enumerable.Range(60 - kept.Count, kept.Count).Select(i => Value("r", i)));
-        broker.Offsets(First).LogStart.Should().Be(60 - kept.Count);
+        broker.Backend.GetPartition(First).ReadableFrom.Should().Be(60 - kept.Count);
     }
 
     [Fact]
