@@ -1,10 +1,19 @@
 using BenchmarkDotNet.Running;
 using ExactlyOnce.Benchmarks;
+using ExactlyOnce.Benchmarks.Comparing;
+using ExactlyOnce.Benchmarks.Comparing.Rows;
+using ExactlyOnce.Benchmarks.Growing;
 
-if (args is ["summary", ..])
-    return await Summary.RunAsync(args.Contains("--quick"));
+if (args is ["compare", .. var compared])
+    return await CompareCommand.RunAsync("compare", compared, AllRows.List);
+if (args is ["latency", .. var timed])
+    return await CompareCommand.RunAsync("latency", timed, LatencyRows.List);
+if (args is ["growth", .. var grown])
+    return await GrowthCommand.RunAsync(grown);
+if (args is ["child", .. var work])
+    return await ChildProcess.WorkAsync(work);
 if (args is ["send", ..])
     return await SendCost.RunAsync(args.Contains("--quick") ? 100_000 : 1_000_000);
 
-BenchmarkSwitcher.FromAssembly(typeof(Summary).Assembly).Run(args);
+BenchmarkSwitcher.FromAssembly(typeof(HopBenchmarks).Assembly).Run(args);
 return 0;
