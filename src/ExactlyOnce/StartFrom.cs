@@ -53,7 +53,7 @@ public readonly record struct StartFrom
     /// <summary>The offset this means in <paramref name="partition"/> at this moment.</summary>
     internal long Resolve(BackendPartition partition, IsolationLevel isolation, DateTimeOffset now) => _kind switch
     {
-        Kind.Earliest => partition.Offsets.LogStart,
+        Kind.Earliest => partition.ReadableFrom,
         Kind.Latest => partition.EndOffset(isolation),
         Kind.Offset => _value,
         Kind.Timestamp => FirstNotOlder(partition, isolation, _value),

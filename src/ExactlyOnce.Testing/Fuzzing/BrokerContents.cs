@@ -19,7 +19,7 @@ internal sealed class BrokerContents
     private const int RunBytes = 256 << 10;
 
     private readonly byte[] _state;
-    private readonly Dictionary<(TopicPartition, IsolationLevel), byte[]> _batches = [];
+    private readonly Dictionary<(TopicPartition Partition, IsolationLevel Isolation), byte[]> _batches = [];
 
     private BrokerContents(byte[] state) => _state = state;
 
@@ -31,6 +31,8 @@ internal sealed class BrokerContents
                 contents._batches.Add((partition.Name, isolation), ReadAll(engine, partition, isolation));
         return contents;
     }
+
+    public IReadOnlyCollection<(TopicPartition Partition, IsolationLevel Isolation)> Views => _batches.Keys;
 
     /// <summary>The batches of a partition, as its readers get them.</summary>
     public ReadOnlySpan<byte> Batches(TopicPartition partition, IsolationLevel isolation) => _batches[(partition, isolation)];

@@ -8,11 +8,13 @@ using ExactlyOnce.Testing.Simulation;
 
 namespace ExactlyOnce.Testing.Fuzzing;
 
-/// <summary>The files of a whole broker: manifest, checkpoint, journal, and a small directory opened, read and closed.</summary>
+/// <summary>The files of a whole broker: manifest, checkpoint, journal, and a small directory opened, read and compared with what it was before the damage.</summary>
 internal static class StorageTargets
 {
     private const string Root = SampleDirectory.Root;
     private const uint Seed = 0x1234_5678;
+
+    private static readonly Lazy<DirectoryOriginals> s_originals = new(() => new DirectoryOriginals(SampleParts.SmallDirectories()));
 
     public static IEnumerable<FuzzTarget> Create()
     {
@@ -21,7 +23,7 @@ internal static class StorageTargets
         yield return new FuzzTarget("journal", ReadJournal) { Refusal = typeof(DamagedStorageException), Seeds = () => SampleParts.JournalFiles(Seed), FixUp = FixJournal, InputBytesMax = 12 << 10, AllocatedBytesPerByte = 16 };
         yield return new FuzzTarget("directory", OpenDirectory)
         {
-            Refusal = typeof(DamagedStorageException), Seeds = SampleParts.SmallDirectories, FixUp = FixDirectory, InputBytesMax = 160 << 10, AllocatedBytesBase = 8 << 20,
+            Prepare = () => _ = s_originals.Value, Refusal = typeof(DamagedStorageException), Seeds = SampleParts.SmallDirectories, FixUp = FixDirectory, InputBytesMax = 160 << 10, AllocatedBytesBase = 8 << 20,
         };
     }
 
@@ -33,7 +35,7 @@ internal static class StorageTargets
             FuzzTargets.Require(Path.GetFileName(name) == name && name is not ("." or ".."), "a manifest names files of its own directory");
     }
 
-    private static void FixManifest(Span<byte> input)
+    internal static void FixManifest(Span<byte> input)
     {
         if (input.Length > sizeof(uint))
             BinaryPrimitives.WriteUInt32LittleEndian(input[^sizeof(uint)..], Crc32C.Compute(input[..^sizeof(uint)]));
@@ -41,7 +43,7 @@ internal static class StorageTargets
 
     private static void ReadCheckpoint(ReadOnlySpan<byte> input) => CheckpointFile.Read(DiskWith("c", input), Root + "/c");
 
-    private static void FixCheckpoint(Span<byte> input)
+    internal static void FixCheckpoint(Span<byte> input)
     {
         if (input.Length >= 10)
             BinaryPrimitives.WriteUInt32BigEndian(input[6..], Crc32C.Compute(input[10..]));
@@ -64,7 +66,7 @@ internal static class StorageTargets
 
     private static void FixJournal(Span<byte> input) => FixJournal(input, Seed);
 
-    private static void FixJournal(Span<byte> input, uint seed)
+    internal static void FixJournal(Span<byte> input, uint seed)
     {
         for (var at = 0; at + JournalFormat.GroupHeaderBytes <= input.Length; at += JournalFormat.BlockBytes)
         {
@@ -78,10 +80,15 @@ internal static class StorageTargets
 
     private static void OpenDirectory(ReadOnlySpan<byte> input)
     {
-        var engine = BrokerEngine.Open(new SteppedEnvironment(new ImageDisk(DirectoryImage.Decode(Root, input))), SampleDirectory.Options);
+        var image = DirectoryImage.Decode(Root, input);
+        var engine = BrokerEngine.Open(new SteppedEnvironment(new ImageDisk(image)), SampleDirectory.Options);
         // A meter is known to the whole process until it is disposed.
         using (engine.Meter)
-            BrokerContents.Of(engine);
+        {
+            var contents = BrokerContents.Of(engine);
+            if (!s_originals.Value.IsForged(image))
+                s_originals.Value.RequireNothingElse(contents);
+        }
     }
 
     /// <summary>The checksums of all the files there are, from the inside out.</summary>

@@ -5,6 +5,7 @@ using ExactlyOnce.Engine.Partitions;
 using ExactlyOnce.Kernel.Primitives;
 using ExactlyOnce.Kernel.Records;
 using ExactlyOnce.Testing.History;
+using ExactlyOnce.Testing.Workloads;
 
 namespace ExactlyOnce.Testing.Simulation;
 
@@ -23,23 +24,20 @@ internal enum BatchFate
 internal sealed class SentBatch
 {
     private readonly SimulatedBroker _broker;
-    private readonly byte[] _bytes;
+    private readonly SignedBatch _signed;
     private readonly long[] _writes;
 
-    private SentBatch(SimulatedBroker broker, Partition partition, byte[] bytes, BatchHeader header, long[] writes)
+    private SentBatch(SimulatedBroker broker, Partition partition, SignedBatch signed, long[] writes)
     {
         _broker = broker;
-        _bytes = bytes;
+        _signed = signed;
         _writes = writes;
         Partition = partition;
-        Header = header;
         SentWallMs = broker.Clock.WallMs;
         SentForwardMs = broker.Clock.ForwardMs;
     }
 
     public Partition Partition { get; private set; }
-
-    public BatchHeader Header { get; }
 
     public long SentWallMs { get; }
 
@@ -68,9 +66,8 @@ internal sealed class SentBatch
             writes[i] = broker.Invoke(process, write);
         }
         var codec = random.OneIn(20) ? broker.Engine.Codecs.Get(CompressionType.Gzip) : null;
-        var attributes = draft.Writes[0].Transaction is null ? BatchAttributes.None : BatchAttributes.Transactional;
-        var header = batch.Seal(producer, sequence, attributes, codec);
-        return new SentBatch(broker, draft.Partition, batch.Bytes.ToArray(), header, writes)
+        var signed = SignedBatch.Seal(batch, producer, sequence, isTransactional: draft.Writes[0].Transaction is not null, codec);
+        return new SentBatch(broker, draft.Partition, signed, writes)
         {
             MessageIds = hasMessageIds ? [.. draft.Writes.Select(write => $"message {write.Value}")] : null,
         };
@@ -95,7 +92,7 @@ internal sealed class SentBatch
             Partition = new EnginePartition(_broker.Engine, elsewhere ?? Partition),
             MessageIds = MessageIds,
         };
-        delivery.Sign(Header, _bytes);
+        _signed.Sign(delivery);
         return delivery;
     }
 

@@ -191,8 +191,7 @@ internal sealed partial class Life
         var identity = last?.Identity ?? (await Broker.Backend.InitProducerAsync(new ProducerRequest(), CancellationToken.None)).Identity;
         var value = _promises.NewValue("signed", 0);
         var sequence = last is null ? 0 : last.Sequence + 1;
-        var bytes = Sign(identity, sequence, value, out var header);
-        _promises.NoteSigned(new SignedBatch(identity, sequence, header, bytes, value), isAnswer: false);
+        _promises.NoteSigned(new SignedPromise(identity, sequence, Sign(identity, sequence, value), value), isAnswer: false);
         await RetrySignedAsync();
         await RetrySignedAsync();
     }
@@ -200,32 +199,28 @@ internal sealed partial class Life
     /// <summary>Sends the last signed batch once more: it is in the log once afterwards, where it was acknowledged if it was.</summary>
     public async Task RetrySignedAsync()
     {
-        if (_promises.Signed is not { } batch)
+        if (_promises.Signed is not { } signed)
             return;
-        _promises.Attempt(batch.Value);
-        var append = new Append { Session = new ProducerSession { Identity = batch.Identity } };
-        append.Sign(batch.Header, batch.Bytes);
-        if (Broker.Backend.GetPartition(s_signed).Append(append) != AppendStatus.Completed)
-            await append.Completed;
-        if (append.Outcome.Exception is { } refused)
+        _promises.Attempt(signed.Value);
+        var outcome = await signed.Batch.SendAsync(Broker.Backend.GetPartition(s_signed), new ProducerSession { Identity = signed.Identity });
+        if (outcome.Exception is { } refused)
             throw refused;
-        if (batch.Offset is not { } offset)
+        if (signed.Offset is not { } offset)
         {
-            _promises.NoteSigned(batch with { Offset = append.Outcome.BaseOffset }, isAnswer: true);
-            _promises.Acknowledge(s_signed, append.Outcome.BaseOffset, batch.Value);
+            _promises.NoteSigned(signed with { Offset = outcome.BaseOffset }, isAnswer: true);
+            _promises.Acknowledge(s_signed, outcome.BaseOffset, signed.Value);
             return;
         }
-        Promises.Require(append.Outcome.IsDuplicate, $"{batch.Value} was acknowledged at {offset}, and its retry was appended again.");
-        Promises.Require(append.Outcome.BaseOffset == offset, $"{batch.Value} was acknowledged at {offset}, and its retry at {append.Outcome.BaseOffset}.");
+        Promises.Require(outcome.IsDuplicate, $"{signed.Value} was acknowledged at {offset}, and its retry was appended again.");
+        Promises.Require(outcome.BaseOffset == offset, $"{signed.Value} was acknowledged at {offset}, and its retry at {outcome.BaseOffset}.");
     }
 
-    private byte[] Sign(ProducerIdentity identity, int sequence, string value, out BatchHeader header)
+    private SignedBatch Sign(ProducerIdentity identity, int sequence, string value)
     {
         var writer = new BatchWriter();
         if (!writer.TryAppend(Engine.NowMs, [], hasKey: false, Encoding.UTF8.GetBytes(value), hasValue: true, null, int.MaxValue))
             throw new InvalidOperationException("An empty batch takes any record.");
-        header = writer.Seal(identity, sequence, BatchAttributes.None, codec: null);
-        return writer.Bytes.ToArray();
+        return SignedBatch.Seal(writer, identity, sequence);
     }
 
     private async Task WriteAsync((WrittenTransaction Written, Transaction Transaction) open, params (Topic<string, string> Topic, int Partition)[] targets)
@@ -237,14 +232,5 @@ internal sealed partial class Life
             open.Written.Values.Add(Promises.NameOf(value));
             await open.Transaction.SendAsync(topic, new ProducerRecord<string, string>("key", value) { Partition = partition });
         }
-    }
-
-    private sealed class Append : AppendOperation
-    {
-        private readonly TaskCompletionSource _completed = new();
-
-        public Task Completed => _completed.Task;
-
-        public override void OnCompleted() => _completed.SetResult();
     }
 }

@@ -20,7 +20,7 @@ internal sealed partial class Promises
     }
 
     /// <summary>The last batch of the producer that counts for itself.</summary>
-    public SignedBatch? Signed { get; private set; }
+    public SignedPromise? Signed { get; private set; }
 
     /// <summary>A test looks after the topic by itself: its records are not read, and nothing about it is checked.</summary>
     public void LeaveAlone(string topic) => _leftAlone.Add(topic);
@@ -72,10 +72,10 @@ internal sealed partial class Promises
     }
 
     /// <summary>A batch is sent by a producer that counts for itself.</summary>
-    public void NoteSigned(SignedBatch? batch, bool isAnswer)
+    public void NoteSigned(SignedPromise? signed, bool isAnswer)
     {
         Note(isAnswer);
-        Signed = batch;
+        Signed = signed;
     }
 
     /// <summary>A topic's creation may be taken back too.</summary>
@@ -155,7 +155,7 @@ internal sealed partial class Promises
 }
 
 /// <summary>A batch as its producer keeps it until it is acknowledged.</summary>
-internal sealed record SignedBatch(ProducerIdentity Identity, int Sequence, BatchHeader Header, ReadOnlyMemory<byte> Bytes, string Value)
+internal sealed record SignedPromise(ProducerIdentity Identity, int Sequence, SignedBatch Batch, string Value)
 {
     /// <summary>Where it was acknowledged.</summary>
     public long? Offset { get; init; }

@@ -34,6 +34,9 @@ internal abstract class BackendPartition
 
     public abstract PartitionOffsets Offsets { get; }
 
+    /// <summary>The first offset that can be read. A deletion moves it at once; <see cref="Offsets"/> tells of it when no crash can take it back any more.</summary>
+    public abstract long ReadableFrom { get; }
+
     /// <summary>The first offset whose record's timestamp is at or after <paramref name="timestampMs"/>; null when there is none below the isolation's limit. Skips aborted data under read_committed.</summary>
     public abstract long? FindOffset(long timestampMs, IsolationLevel isolation);
 
@@ -42,7 +45,7 @@ internal abstract class BackendPartition
 }
 
 /// <summary>The marks of a partition at one moment.</summary>
-/// <param name="LogStart">First offset that can be read. A deletion takes effect at once; until it is durable a crash may take it back.</param>
+/// <param name="LogStart">First offset kept.</param>
 /// <param name="HighWatermark">End of what is durable: the next offset a read_uncommitted reader waits for.</param>
-/// <param name="LastStable">End of what read_committed readers may see. In front of the start while a deletion into an open transaction is not durable yet: this one never goes back.</param>
+/// <param name="LastStable">End of what read_committed readers may see.</param>
 internal readonly record struct PartitionOffsets(long LogStart, long HighWatermark, long LastStable);

@@ -194,7 +194,7 @@ public sealed class ClockMuseumTests
         const int count = 1_000_000;
         await using var broker = await OpenAsync();
         var partition = broker.Engine.Partitions.Find(First)!;
-        lock (partition.Lock)
+        using (partition.Lock.Enter())
         {
             for (var id = 0; id < count; id++)
                 partition.State.Table.Restore(1_000_000 + id);

@@ -300,7 +300,7 @@ public sealed class CompletionMuseumTests
             using var held = new ManualResetEventSlim();
             _thread = new Thread(() =>
             {
-                lock (partition.Lock)
+                using (partition.Lock.Enter())
                 {
                     held.Set();
                     _release.Wait();

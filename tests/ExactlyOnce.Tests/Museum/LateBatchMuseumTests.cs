@@ -34,7 +34,7 @@ public sealed class LateBatchMuseumTests
         {
             broker.Offsets(partition).LastStable.Should().Be(broker.Offsets(partition).HighWatermark);
             var found = broker.Engine.Partitions.Find(partition)!;
-            lock (found.Lock)
+            using (found.Lock.Enter())
                 (found.State.OpenTransactions.Count, found.State.FirstUnstableOffset).Should().Be((0, null));
         }
     }

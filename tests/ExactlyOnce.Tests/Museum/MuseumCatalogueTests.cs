@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
+using ExactlyOnce.Tests.Engine.Disk;
 using Xunit.Abstractions;
 
 namespace ExactlyOnce.Tests.Museum;
@@ -35,11 +36,12 @@ public sealed partial class MuseumCatalogueTests(ITestOutputHelper output)
     private static List<string> Ids() =>
         [.. s_families.SelectMany(family => Enumerable.Range(1, family.Exhibits).Select(number => $"{family.Family}{number:00}"))];
 
+    /// <summary>An exhibit that is skipped has no place here, unless the platform is missing what it is about: it stands then, and the run says that it did not run.</summary>
     private static HashSet<string> Tests() =>
     [
         .. from type in typeof(MuseumCatalogueTests).Assembly.GetTypes()
            from method in type.GetMethods(BindingFlags.Public | BindingFlags.Instance)
-           where method.GetCustomAttribute<FactAttribute>() is { Skip: null }
+           where method.GetCustomAttribute<FactAttribute>() is { Skip: null } or PlatformFactAttribute
            let name = TestName().Match(method.Name)
            where name.Success
            select name.Groups["id"].Value,

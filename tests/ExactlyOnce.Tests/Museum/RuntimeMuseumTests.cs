@@ -19,11 +19,9 @@ public sealed class RuntimeMuseumTests(ITestOutputHelper output) : IDisposable
 
     // Measured on .NET 10.0.12: a comparison is assigned in the place of a result, and FlushToDisk succeeds whatever the kernel says. Neither a descriptor that
     // does not exist nor a pipe can be synced.
-    [Fact]
+    [UnixFact]
     public unsafe void Museum_N01_FsyncErrorHidden()
     {
-        if (OperatingSystem.IsWindows())
-            return;
         using var nobody = new SafeFileHandle(int.MaxValue, ownsHandle: false);
         Report("FlushToDisk of a descriptor that does not exist", ChildProcess.Outcome(() => RandomAccess.FlushToDisk(nobody)));
 
@@ -40,11 +38,9 @@ public sealed class RuntimeMuseumTests(ITestOutputHelper output) : IDisposable
 
     // dotnet/runtime PRs 108380, 109340, 109826. A gathering write that the kernel cut short lost the rest without a word. In a process whose files may have
     // 4,500 bytes, 8,000 are written.
-    [Fact]
+    [UnixFact]
     public void Museum_N02_ShortWriteLost()
     {
-        if (OperatingSystem.IsWindows())
-            return;
         var seen = WriteUnderALimit();
         Report("RandomAccess.Write of eight buffers, cut short", $"{seen["gathered"]}, {seen["length of gathered"]} bytes in the file");
         Report("RandomAccess.Write of one buffer, cut short", $"{seen["single"]}, {seen["length of single"]} bytes in the file");
@@ -54,11 +50,9 @@ public sealed class RuntimeMuseumTests(ITestOutputHelper output) : IDisposable
     }
 
     // A file above its limit is told as an argument that is out of range, so whoever catches IOException only goes on as if nothing were.
-    [Fact]
+    [UnixFact]
     public void Museum_N03_FileTooLargeIsAnArgument()
     {
-        if (OperatingSystem.IsWindows())
-            return;
         var seen = WriteUnderALimit();
         Report("RandomAccess.Write above the limit", seen["single"]);
 
@@ -67,11 +61,9 @@ public sealed class RuntimeMuseumTests(ITestOutputHelper output) : IDisposable
     }
 
     // With an environment variable FileShare.None locks nothing, and two processes write the same file.
-    [Fact]
+    [UnixFact]
     public void Museum_N04_LockDisabledByEnvironment()
     {
-        if (OperatingSystem.IsWindows())
-            return;
         var (shared, locked) = (Path.Combine(_directory.Path, "shared"), Path.Combine(_directory.Path, "locked"));
         using var exclusive = new FileStream(shared, FileMode.Create, FileAccess.ReadWrite, FileShare.None);
         using var held = _disk.TryLock(locked, "the owner", out _);
@@ -86,11 +78,9 @@ public sealed class RuntimeMuseumTests(ITestOutputHelper output) : IDisposable
 
     // dotnet/runtime #77373, #99445. On .NET 7 the first Flush(true) of a stream did not reach fsync. The first thing that a process does is a sync that cannot
     // succeed.
-    [Fact]
+    [UnixFact]
     public void Museum_N05_FirstFlushSkipsFsync()
     {
-        if (OperatingSystem.IsWindows())
-            return;
         var seen = ChildProcess.Run(["first sync"]);
         Report("the first FlushToDisk of a process, of a descriptor that does not exist", seen["base library"]);
 
@@ -99,28 +89,24 @@ public sealed class RuntimeMuseumTests(ITestOutputHelper output) : IDisposable
 
     // dotnet/runtime #1816. FileStream kept bytes in memory and hid their failing write when it was disposed. Ours keeps none: the write itself fails, and
     // closing has nothing to say.
-    [Fact]
+    [FullDeviceFact]
     public void Museum_N06_DisposeHidesWriteErrors()
     {
-        if (!File.Exists("/dev/full"))
-            return;
         Report("disposing a FileStream whose ten bytes do not fit", ChildProcess.Outcome(() =>
         {
-            using var stream = new FileStream("/dev/full", FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 4096);
+            using var stream = new FileStream(FullDeviceFactAttribute.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 4096);
             stream.Write(new byte[10]);
         }));
 
-        var file = _disk.Open("/dev/full", FileOpening.ReadWrite);
+        var file = _disk.Open(FullDeviceFactAttribute.Path, FileOpening.ReadWrite);
         FluentActions.Invoking(() => file.Write(0, new byte[10])).Should().Throw<StorageException>().Which.Code.Should().Be(ErrorCode.DiskFull);
         FluentActions.Invoking(file.Dispose).Should().NotThrow();
     }
 
     // dotnet/runtime #124722. On macOS, Flush(true) cut files on SMB shares to nothing. Where this runs is said; on a share, set TMPDIR to it.
-    [Fact]
+    [UnixFact]
     public void Museum_N07_FlushTruncatesFiles()
     {
-        if (OperatingSystem.IsWindows())
-            return;
         var path = Path.Combine(_directory.Path, "file");
         using (var stream = new FileStream(path, FileMode.Create))
         {

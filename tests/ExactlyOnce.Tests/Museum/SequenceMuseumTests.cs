@@ -205,7 +205,7 @@ public sealed class SequenceMuseumTests
             for (var round = 0; round < 3; round++)
             {
                 await CommitOneAsync(producer, $"round {round}");
-                lock (partition.Lock)
+                using (partition.Lock.Enter())
                     partition.Tail.CloseChunk();
                 broker.Engine.CompactLogs(broker.Engine.NowMs);
                 environment.Clock.Advance(TimeSpan.FromDays(2));

@@ -120,7 +120,7 @@ internal sealed class SteppedBroker
     {
         foreach (var partition in Engine.Partitions.InOrder())
         {
-            lock (partition.Lock)
+            using (partition.Lock.Enter())
             {
                 partition.State.OpenTransactions.Count.Should().Be(0, $"{partition.Name} has no open transaction");
                 partition.State.LastStableOffset.Should().Be(partition.State.LogEndOffset);

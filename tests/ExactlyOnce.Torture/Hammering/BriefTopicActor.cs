@@ -48,7 +48,7 @@ internal sealed class BriefTopicActor(HammeredBroker broker, Random random) : Ha
         var (session, sequence) = (History.NewNumber(), 0);
         for (var batches = BatchesMax; batches > 0; batches--)
         {
-            var batch = SignedBatch.Sign(Hammered, Process, producer, new TopicPartition(_topic, 0), sequence++, [new Write(name, History.NewNumber(), session)]);
+            var batch = HammerBatch.Sign(Hammered, Process, producer, new TopicPartition(_topic, 0), sequence++, [new Write(name, History.NewNumber(), session)]);
             try
             {
                 await batch.SendAsync(isRetry: false);

@@ -9,7 +9,7 @@ internal sealed class RepeatActor(HammeredBroker broker, Random random, Topic<st
     private const int Remembered = 4;
 
     private readonly Dictionary<TopicPartition, int> _sequences = [];
-    private readonly Queue<SignedBatch> _sent = new();
+    private readonly Queue<HammerBatch> _sent = new();
     private ProducerSession? _producer;
     private int _session;
 
@@ -20,7 +20,7 @@ internal sealed class RepeatActor(HammeredBroker broker, Random random, Topic<st
         var partition = new TopicPartition(topic.Name, Random.Next(HammerTopics.Partitions));
         var sequence = _sequences.GetValueOrDefault(partition);
         var writes = Enumerable.Range(0, Random.Next(1, 4)).Select(_ => NewRecord(topic, _session).Call with { Partition = partition }).ToArray();
-        var batch = SignedBatch.Sign(Hammered, Process, _producer!, partition, sequence, writes);
+        var batch = HammerBatch.Sign(Hammered, Process, _producer!, partition, sequence, writes);
         _sequences[partition] = Sequence.Add(sequence, batch.Count);
         var again = Random.Next(2) == 0 ? Task.Run(() => batch.SendAsync(isRetry: true), CancellationToken.None) : Task.CompletedTask;
         await batch.SendAsync(isRetry: false);

@@ -75,7 +75,7 @@ internal sealed class RivalActor(HammeredBroker broker, Random random) : HammerA
         var partition = Pick(s_partitions);
         var sequence = _sequences.GetValueOrDefault(partition);
         var writes = Enumerable.Range(0, Random.Next(1, 4)).Select(_ => new Write(partition, History.NewNumber(), _session, number)).ToArray();
-        var batch = SignedBatch.Sign(Hammered, Process, _producer!, partition, sequence, writes);
+        var batch = HammerBatch.Sign(Hammered, Process, _producer!, partition, sequence, writes);
         _sequences[partition] = Sequence.Add(sequence, batch.Count);
         var again = Random.Next(4) == 0 ? Task.Run(() => batch.SendAsync(isRetry: true), CancellationToken.None) : Task.CompletedTask;
         await batch.SendAsync(isRetry: false);

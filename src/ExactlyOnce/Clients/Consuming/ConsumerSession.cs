@@ -363,7 +363,7 @@ internal sealed class ConsumerSession : IAsyncDisposable
         for (var index = _partitions.Length; index < topic.Partitions; index++)
         {
             var id = new TopicPartition(_topic, index);
-            Add(id, _backend.GetPartition(id).Offsets.LogStart, committed: null);
+            Add(id, _backend.GetPartition(id).ReadableFrom, committed: null);
         }
         return true;
     }

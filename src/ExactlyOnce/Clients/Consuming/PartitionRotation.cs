@@ -63,7 +63,7 @@ internal sealed class PartitionRotation(ConsumerOptions options, BatchFilling fi
     {
         var offsets = partition.Partition.Offsets;
         var lost = partition.Position;
-        var position = options.WhenOffsetLost == WhenOffsetLost.Earliest ? offsets.LogStart : partition.Partition.EndOffset(options.Isolation);
+        var position = options.WhenOffsetLost == WhenOffsetLost.Earliest ? partition.Partition.ReadableFrom : partition.Partition.EndOffset(options.Isolation);
         partition.Rewind(position);
         ConsumerLog.OffsetLost(logger, partition.Id, lost, offsets.LogStart, offsets.HighWatermark, position);
     }

@@ -27,7 +27,7 @@ internal static class CaughtUp
         // Without a committed offset only "earliest" says where a worker will begin: any other beginning is committed when it is taken.
         long? FindPosition(TopicPartition id, BackendPartition partition) =>
             committed.TryGetValue(id, out var offset) ? offset.Offset
-            : plan.Options.StartFrom == StartFrom.Earliest ? partition.Offsets.LogStart
+            : plan.Options.StartFrom == StartFrom.Earliest ? partition.ReadableFrom
             : null;
     }
 }

@@ -18,7 +18,8 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
 
     public int RecordCount { get; private set; }
 
-    public long ReservedBytes { get; private set; }
+    /// <summary>Buffer memory that comes back when the batch is finished.</summary>
+    public long ReservedBytes { get; set; }
 
     /// <summary>Records that were posted: nobody waits for them, so their failure is told at the next flush.</summary>
     public int PostCount { get; private set; }

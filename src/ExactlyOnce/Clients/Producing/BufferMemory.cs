@@ -23,6 +23,9 @@ internal sealed class BufferMemory
 
     public long TotalBytes { get; }
 
+    /// <summary>How much to reserve at once for records to come: little enough that a thousand open batches do not hold it all.</summary>
+    public int AheadBytes => (int)Math.Min(4096, TotalBytes >> 12);
+
     public long FreeBytes => Volatile.Read(ref _free);
 
     public bool HasWaiters => _hasWaiters;

@@ -1,3 +1,5 @@
+using ExactlyOnce.Threading;
+
 namespace ExactlyOnce.Clients.Producing;
 
 /// <summary>
@@ -15,14 +17,14 @@ internal sealed class NamedSource(BrokerBackend backend, ProducerSession session
     private long _lastAcknowledged = session.LastSourceSequence;
     private long _openBytes;
 
-    public Lock Guard { get; } = new();
+    public ShortLock Guard { get; } = new();
 
     /// <summary>The last sequence known to be durable; −1 for none. Read without the lock.</summary>
     public long LastAcknowledged => Volatile.Read(ref _lastAcknowledged);
 
     public void Add(PartitionAccumulator partition)
     {
-        lock (Guard)
+        using (Guard.Enter())
             _members.Add(partition);
     }
 

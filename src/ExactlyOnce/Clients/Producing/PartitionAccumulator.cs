@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ExactlyOnce.Diagnostics;
+using ExactlyOnce.Threading;
 
 namespace ExactlyOnce.Clients.Producing;
 
@@ -11,14 +12,17 @@ namespace ExactlyOnce.Clients.Producing;
 internal sealed class PartitionAccumulator
 {
     private readonly RecordAccumulator _accumulator;
-    private readonly Lock _lock;
+    private readonly ShortLock _lock;
     private readonly BatchDraft _draft;
     private BatchOperation? _open;
     private BatchOperation? _lone;
     private long _deadline;
+
+    /// <summary>Buffer memory that is reserved and that no record has used yet.</summary>
+    private int _spareBytes;
     private volatile int _sealCount;
 
-    public PartitionAccumulator(RecordAccumulator accumulator, BackendPartition partition, Lock guard)
+    public PartitionAccumulator(RecordAccumulator accumulator, BackendPartition partition, ShortLock guard)
     {
         _accumulator = accumulator;
         _lock = guard;
@@ -32,39 +36,21 @@ internal sealed class PartitionAccumulator
     public int SealCount => _sealCount;
 
     /// <summary>
-    /// Adds a record to the open batch; with <paramref name="sealNow"/> sends it with everything before it. Takes the reservation over when it answers Accepted.
-    /// <paramref name="send"/> gets the record's operation when <paramref name="isAwaited"/>.
+    /// Adds a record to the open batch; with <paramref name="sealNow"/> sends it with everything before it. When it answers Accepted it has taken over what the attempt had reserved, and
+    /// an awaited attempt has its operation.
     /// </summary>
-    public AcceptStatus Accept(in EncodedRecord record, int reservedBytes, object? scope, bool isAwaited, bool sealNow, out SendOperation? send)
+    public AcceptStatus Accept(in EncodedRecord record, ref SendAttempt attempt, bool sealNow)
     {
         BatchOperation? finished = null;
-        send = null;
         try
         {
-            lock (_lock)
-            {
-                _accumulator.ThrowIfUnusable(scope);
-                var source = _accumulator.Source;
-                if (source is not null && !source.IsNew(record.SourceSequence))
-                    return AcceptStatus.DuplicateSource;
-                if (source is not null && !source.HasRoomFor(record))
-                    finished = _accumulator.SealWithLock(this);
-                if (!TryWrite(record, reservedBytes, isAwaited, waits: !sealNow, out send))
-                {
-                    finished = Concatenate(finished, SealWithLock());
-                    _accumulator.ThrowIfUnusable(scope);
-                    if (!TryWrite(record, reservedBytes, isAwaited, waits: !sealNow, out send))
-                        throw new InvalidOperationException("A record that was found to fit into a batch of its own does not.");
-                }
-                source?.Accept(record);
-                if (sealNow || _draft.SizeInBytes >= _accumulator.Settings.BatchBytes)
-                    finished = Concatenate(finished, SealWithLock());
-            }
-            return AcceptStatus.Accepted;
+            using (_lock.Enter())
+                return AcceptWithLock(record, ref attempt, sealNow, ref finished);
         }
         finally
         {
-            _accumulator.FinishAll(finished, send);
+            if (finished is not null)
+                _accumulator.FinishAll(finished, attempt.Send);
         }
     }
 
@@ -79,7 +65,7 @@ internal sealed class PartitionAccumulator
             return false;
         BatchOperation? refused;
         long? beganAt;
-        lock (_lock)
+        using (_lock.Enter())
         {
             _accumulator.ThrowIfUnusable(attempt.Scope);
             // Records that were posted go first, and this one with them.
@@ -101,7 +87,7 @@ internal sealed class PartitionAccumulator
     public void Seal()
     {
         BatchOperation? finished;
-        lock (_lock)
+        using (_lock.Enter())
             finished = SealWithLock();
         _accumulator.FinishAll(finished, own: null);
     }
@@ -110,7 +96,7 @@ internal sealed class PartitionAccumulator
     public TimeSpan? SealIfDue(long now)
     {
         BatchOperation? finished;
-        lock (_lock)
+        using (_lock.Enter())
         {
             if (_open is null)
                 return null;
@@ -126,11 +112,12 @@ internal sealed class PartitionAccumulator
     public void Restart()
     {
         BatchOperation? dropped;
-        lock (_lock)
+        using (_lock.Enter())
         {
             dropped = _open;
             _open = null;
             _draft.Restart();
+            ReleaseSpare();
         }
         if (dropped is not null)
             _accumulator.Discard(dropped);
@@ -140,7 +127,10 @@ internal sealed class PartitionAccumulator
     public BatchOperation? CloseWithLock()
     {
         if (_open is not { } batch)
+        {
+            ReleaseSpare();
             return null;
+        }
         _open = null;
         batch.Epoch = _accumulator.EnterEpoch();
         Close(batch);
@@ -204,11 +194,81 @@ internal sealed class PartitionAccumulator
         return null;
     }
 
-    private BatchOperation? SealWithLock() => _open is null ? null : _accumulator.SealWithLock(this);
-
-    private bool TryWrite(in EncodedRecord record, int reservedBytes, bool isAwaited, bool waits, out SendOperation? send)
+    private AcceptStatus AcceptWithLock(in EncodedRecord record, ref SendAttempt attempt, bool sealNow, ref BatchOperation? finished)
     {
-        send = null;
+        _accumulator.ThrowIfUnusable(attempt.Scope);
+        var source = _accumulator.Source;
+        if (source is not null)
+        {
+            if (!source.IsNew(record.SourceSequence))
+                return AcceptStatus.DuplicateSource;
+            if (!source.HasRoomFor(record))
+                finished = _accumulator.SealWithLock(this);
+        }
+        if (!TryHoldMemory(record, ref attempt))
+            return AcceptStatus.NoMemory;
+        if (!TryWrite(record, ref attempt, waits: !sealNow))
+        {
+            finished = Concatenate(finished, SealWithLock());
+            _accumulator.ThrowIfUnusable(attempt.Scope);
+            if (!TryHoldMemory(record, ref attempt))
+                return AcceptStatus.NoMemory;
+            if (!TryWrite(record, ref attempt, waits: !sealNow))
+                throw new InvalidOperationException("A record that was found to fit into a batch of its own does not.");
+        }
+        source?.Accept(record);
+        if (sealNow || _draft.SizeInBytes >= _accumulator.Settings.BatchBytes)
+            finished = Concatenate(finished, SealWithLock());
+        return AcceptStatus.Accepted;
+    }
+
+    private BatchOperation? SealWithLock()
+    {
+        if (_open is not null)
+            return _accumulator.SealWithLock(this);
+        ReleaseSpare();
+        return null;
+    }
+
+    /// <summary>
+    /// True when the record's memory is held: by its attempt, or because an earlier record took some ahead, or because it was free. Some is taken ahead so that the records of a batch
+    /// share the step; what is left of it goes with the batch.
+    /// </summary>
+    private bool TryHoldMemory(in EncodedRecord record, ref SendAttempt attempt)
+    {
+        var missing = (int)record.SizeBytesMax - _spareBytes;
+        return missing <= 0 || TryTakeMemory(missing, ref attempt);
+    }
+
+    private bool TryTakeMemory(int missing, ref SendAttempt attempt)
+    {
+        _spareBytes += attempt.ReservedBytes;
+        missing -= attempt.ReservedBytes;
+        attempt.ReservedBytes = 0;
+        if (missing <= 0)
+            return true;
+        var memory = _accumulator.Memory;
+        var taken = Math.Max(missing, memory.AheadBytes);
+        if (!memory.TryReserve(taken))
+        {
+            taken = missing;
+            if (!memory.TryReserve(taken))
+                return false;
+        }
+        _spareBytes += taken;
+        return true;
+    }
+
+    private void ReleaseSpare()
+    {
+        if (_spareBytes == 0)
+            return;
+        _accumulator.Memory.Release(_spareBytes);
+        _spareBytes = 0;
+    }
+
+    private bool TryWrite(in EncodedRecord record, ref SendAttempt attempt, bool waits)
+    {
         if (_open is not null && record.MessageId is not null && _open.HasMessageId(record.MessageId))
             return false;
         var limit = Partition.TopicOptions.MaxMessageBytes;
@@ -217,8 +277,10 @@ internal sealed class PartitionAccumulator
         if (!_draft.TryAppend(record, limit, out var timestampMs))
             return false;
         _open ??= Open(waits);
-        send = isAwaited ? _accumulator.Sends.Rent() : null;
-        _open.Add(send, timestampMs, reservedBytes, record.MessageId);
+        attempt.Send = attempt.IsAwaited ? _accumulator.Sends.Rent() : null;
+        var bytes = (int)record.SizeBytesMax;
+        _spareBytes -= bytes;
+        _open.Add(attempt.Send, timestampMs, bytes, record.MessageId);
         return true;
     }
 
@@ -235,6 +297,8 @@ internal sealed class PartitionAccumulator
     private void Close(BatchOperation batch)
     {
         _sealCount++;
+        batch.ReservedBytes += _spareBytes;
+        _spareBytes = 0;
         batch.Session = _accumulator.Session;
         batch.Partition = Partition;
         _draft.Sign(batch);
@@ -259,4 +323,7 @@ internal enum AcceptStatus
 
     /// <summary>The record's source sequence is not above the last one accepted.</summary>
     DuplicateSource,
+
+    /// <summary>There is no buffer memory for the record: reserve it, with an attempt that brings it along try again.</summary>
+    NoMemory,
 }

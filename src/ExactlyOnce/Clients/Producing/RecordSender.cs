@@ -155,31 +155,19 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
         var sealNow = attempt.IsAwaited && settings.Linger == TimeSpan.Zero;
         if (sealNow && attempt.ReservedBytes == 0 && partition.TrySendAlone(record, ref attempt))
             return true;
-        if (!TryReserve((int)record.SizeBytesMax, ref attempt))
-            return false;
-        var status = partition.Accept(record, attempt.ReservedBytes, attempt.Scope, attempt.IsAwaited, sealNow, out var send);
-        attempt.Send = send;
-        if (status == AcceptStatus.DuplicateSource)
+        switch (partition.Accept(record, ref attempt, sealNow))
         {
-            accumulator.Memory.Release(attempt.ReservedBytes);
-            attempt.DuplicateAt = partition.Partition;
+            case AcceptStatus.Accepted:
+                return true;
+            case AcceptStatus.DuplicateSource:
+                accumulator.Memory.Release(attempt.ReservedBytes);
+                attempt.ReservedBytes = 0;
+                attempt.DuplicateAt = partition.Partition;
+                return true;
+            default:
+                attempt.MissingBytes = (int)record.SizeBytesMax;
+                return false;
         }
-        attempt.ReservedBytes = 0;
-        return true;
-    }
-
-    private bool TryReserve(int bytes, ref SendAttempt attempt)
-    {
-        var missing = bytes - attempt.ReservedBytes;
-        if (missing <= 0)
-            return true;
-        if (!accumulator.Memory.TryReserve(missing))
-        {
-            attempt.MissingBytes = missing;
-            return false;
-        }
-        attempt.ReservedBytes = bytes;
-        return true;
     }
 
     private ValueTask<RecordMetadata> AnswerAsync(in SendAttempt attempt)

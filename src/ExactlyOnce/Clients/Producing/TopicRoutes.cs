@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using ExactlyOnce.Threading;
 
 namespace ExactlyOnce.Clients.Producing;
 
@@ -77,7 +78,7 @@ internal sealed class TopicRoutes(RecordAccumulator accumulator)
     private PartitionAccumulator CreatePartition(string topic, int index)
     {
         var partition = accumulator.Backend.GetPartition(new TopicPartition(topic, index));
-        var created = new PartitionAccumulator(accumulator, partition, accumulator.Source?.Guard ?? new Lock());
+        var created = new PartitionAccumulator(accumulator, partition, accumulator.Source?.Guard ?? new ShortLock());
         accumulator.Source?.Add(created);
         return created;
     }

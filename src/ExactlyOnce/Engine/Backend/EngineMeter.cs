@@ -91,7 +91,7 @@ internal sealed class EngineMeter : IDisposable
     {
         var bytes = 0L;
         foreach (var partition in _engine.Partitions.InOrder())
-            lock (partition.Lock)
+            using (partition.Lock.Enter())
             {
                 bytes += partition.Tail.SizeInBytes;
                 foreach (var segment in partition.View.Segments)

@@ -24,12 +24,12 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
     {
         get
         {
-            // First the start: it never moves beyond what is visible, so every mark taken later ends at or behind it.
-            var logStart = partition.View.LogStart;
             var mark = partition.VisibleMark;
-            return new PartitionOffsets(logStart, mark.LogEnd, mark.LastStable);
+            return new PartitionOffsets(mark.LogStart, mark.LogEnd, mark.LastStable);
         }
     }
+
+    public override long ReadableFrom => partition.View.LogStart;
 
     public override ValueTask WaitForRoomAsync(CancellationToken cancellationToken) => engine.Congestion.WaitForRoomAsync(cancellationToken);
 

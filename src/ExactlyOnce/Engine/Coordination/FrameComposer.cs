@@ -85,7 +85,7 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
     {
         if (_entered.Count > 0 && _entered[^1].Key.CompareTo(partition.Key) >= 0)
             throw new InvalidOperationException($"Partition {partition.Name} is entered out of order.");
-        partition.Lock.Enter();
+        partition.Lock.EnterUnscoped();
         _entered.Add(partition);
     }
 
@@ -94,7 +94,7 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
     {
         var frame = Frame;
         long lsn;
-        lock (journal.QueueLock)
+        using (journal.QueueLock.Enter())
         {
             lsn = journal.Reserve(frame);
             foreach (var partition in _entered)

@@ -32,7 +32,7 @@ internal static class LogRetention
             return null;
         var visible = partition.VisibleMark;
         long target;
-        lock (partition.Lock)
+        using (partition.Lock.Enter())
             target = Retention.PlanLogStart(
                 partition.View, partition.State.LogEndOffset, Math.Min(visible.LastStable, partition.State.LastStableOffset), limits, nowMs);
         return target > partition.View.LogStart ? Move(partition, target, nowMs) : null;

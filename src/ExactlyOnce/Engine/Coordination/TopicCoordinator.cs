@@ -98,7 +98,7 @@ internal sealed class TopicCoordinator(CoordinationState state, FrameComposer co
     {
         if (partitions.Find(key) is not { } partition)
             return;
-        lock (partition.Lock)
+        using (partition.Lock.Enter())
             partition.Retire();
         partitions.Remove(partition);
         partition.Readers.WakeNow();

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using ExactlyOnce.Engine.Disk;
 using ExactlyOnce.Engine.Environment;
+using ExactlyOnce.Threading;
 
 namespace ExactlyOnce.Engine.Journal;
 
@@ -12,7 +13,7 @@ namespace ExactlyOnce.Engine.Journal;
 /// <para>
 /// How to enqueue, holding the locks of all owners concerned:
 /// <code>
-/// lock (journal.QueueLock)
+/// using (journal.QueueLock.Enter())
 /// {
 ///     var lsn = journal.Reserve(frame);
 ///     … release-store the marks of each touched partition …
@@ -98,7 +99,7 @@ internal sealed class JournalWriter : IDisposable
         new(environment, (options ?? new JournalOptions()) with { Durability = Durability.Memory }, baseLsn: 0);
 
     /// <summary>The last lock in the order of locks.</summary>
-    public Lock QueueLock { get; } = new();
+    public ShortLock QueueLock { get; } = new();
 
     public Durability Durability => _options.Durability;
 
@@ -144,7 +145,7 @@ internal sealed class JournalWriter : IDisposable
     /// <summary>The frame's LSN. The caller holds <see cref="QueueLock"/> until it has linked the frame; in between it publishes marks and does nothing that throws.</summary>
     public long Reserve(JournalFrame frame)
     {
-        Debug.Assert(QueueLock.IsHeldByCurrentThread, "LSNs are given under the queue lock.");
+        Debug.Assert(QueueLock.IsHeld, "LSNs are given under the queue lock.");
         if (_reserved is not null)
             throw new InvalidOperationException("The frame reserved before was not linked.");
         if (frame.Length > FrameBytesMax)
@@ -159,7 +160,7 @@ internal sealed class JournalWriter : IDisposable
     /// <summary>Hands the reserved frame to the stepper. In memory it is visible from here on.</summary>
     public void Link(JournalFrame frame)
     {
-        Debug.Assert(QueueLock.IsHeldByCurrentThread && _reserved == frame, "What was reserved is linked, under the queue lock.");
+        Debug.Assert(QueueLock.IsHeld && _reserved == frame, "What was reserved is linked, under the queue lock.");
         _reserved = null;
         if (_tail is null)
             Volatile.Write(ref _head, frame);
@@ -176,7 +177,7 @@ internal sealed class JournalWriter : IDisposable
     /// </summary>
     public long ReserveInMemory(int bytes)
     {
-        Debug.Assert(Durability == Durability.Memory && QueueLock.IsHeldByCurrentThread, "Only memory does without frames.");
+        Debug.Assert(Durability == Durability.Memory && QueueLock.IsHeld, "Only memory does without frames.");
         var lsn = _appendedLsn + bytes;
         Volatile.Write(ref _appendedLsn, lsn);
         return lsn;
@@ -319,7 +320,7 @@ internal sealed class JournalWriter : IDisposable
     {
         if (_backlog is null)
         {
-            lock (QueueLock)
+            using (QueueLock.Enter())
             {
                 _backlog = _head;
                 _tail = null;

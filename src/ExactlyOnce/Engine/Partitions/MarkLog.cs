@@ -74,6 +74,7 @@ internal sealed class MarkLog
             var index = _newest + 1;
             ref var place = ref PlaceOf(index);
             Volatile.Write(ref place.Lsn, mark.Lsn);
+            Volatile.Write(ref place.LogStart, mark.LogStart);
             Volatile.Write(ref place.LogEnd, mark.LogEnd);
             Volatile.Write(ref place.LastStable, mark.LastStable);
             Volatile.Write(ref _newest, index);
@@ -122,9 +123,10 @@ internal sealed class MarkLog
     private struct Place
     {
         public long Lsn;
+        public long LogStart;
         public long LogEnd;
         public long LastStable;
 
-        public Mark ToMark() => new(Volatile.Read(ref Lsn), Volatile.Read(ref LogEnd), Volatile.Read(ref LastStable));
+        public Mark ToMark() => new(Volatile.Read(ref Lsn), Volatile.Read(ref LogStart), Volatile.Read(ref LogEnd), Volatile.Read(ref LastStable));
     }
 }

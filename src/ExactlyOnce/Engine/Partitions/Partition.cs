@@ -4,6 +4,7 @@ using ExactlyOnce.Engine.Log;
 using ExactlyOnce.Kernel.Partitions;
 using ExactlyOnce.Kernel.Primitives;
 using ExactlyOnce.Kernel.Records;
+using ExactlyOnce.Threading;
 
 namespace ExactlyOnce.Engine.Partitions;
 
@@ -44,14 +45,14 @@ internal sealed class Partition : IPartitionViewSource
         Tail = seed.Tail;
         LeaderEpoch = seed.LeaderEpoch;
         _view = new PartitionView(seed.Segments, seed.Tail.First, seed.TailOffset, State.LogStartOffset, s_noAborted, rewrites: 0);
-        Marks = new MarkLog(new Mark(seed.AppliedLsn, State.LogEndOffset, State.LastStableOffset));
+        Marks = new MarkLog(MarkAt(seed.AppliedLsn));
         Readers = new WakeUp(this);
     }
 
     /// <summary>What the partition writes to, once recovery, which replays without one, has attached it.</summary>
     public JournalWriter Journal => _journal ?? throw new InvalidOperationException("The partition has not been attached to its journal.");
 
-    public Lock Lock { get; } = new();
+    public ShortLock Lock { get; } = new();
 
     public PartitionKey Key { get; }
 
@@ -107,7 +108,7 @@ internal sealed class Partition : IPartitionViewSource
         var journal = Journal;
         var isInMemory = journal.Durability == Durability.Memory;
         long baseOffset, appendTimeMs, lsn;
-        lock (Lock)
+        using (Lock.Enter())
         {
             appendTimeMs = AppendTime(nowMs);
             if (Refuse(header, origin, nowMs) is var error && error != ErrorCode.None)
@@ -134,7 +135,7 @@ internal sealed class Partition : IPartitionViewSource
 
     private bool ExpireSome(long nowMs)
     {
-        lock (Lock)
+        using (Lock.Enter())
         {
             var expired = State.DecideExpiry(nowMs, ExpiredPerFrameMax);
             if (expired.Count == 0 || _isRetired || Journal.Failure is not null)
@@ -204,7 +205,7 @@ internal sealed class Partition : IPartitionViewSource
         var staged = _staged;
         _staged = default;
         staged.ApplyTo(State, lsn);
-        Marks.Add(new Mark(lsn, State.LogEndOffset, State.LastStableOffset), _journal?.VisibleLsn ?? lsn);
+        Marks.Add(MarkAt(lsn), _journal?.VisibleLsn ?? lsn);
     }
 
     /// <summary>
@@ -256,7 +257,7 @@ internal sealed class Partition : IPartitionViewSource
     {
         dropped = [];
         long lsn;
-        lock (Lock)
+        using (Lock.Enter())
         {
             logStart = State.LogStartOffset;
             if (_isRetired || offset <= logStart)
@@ -328,11 +329,11 @@ internal sealed class Partition : IPartitionViewSource
 
     private long ShowBatch(in BatchHeader header, in AppendDecision decision, long nowMs)
     {
-        lock (Journal.QueueLock)
+        using (Journal.QueueLock.Enter())
         {
             var lsn = Journal.ReserveInMemory(header.SizeInBytes);
             State.Apply(header, decision, State.LogEndOffset, nowMs, lsn);
-            Marks.Add(new Mark(lsn, State.LogEndOffset, State.LastStableOffset), Journal.VisibleLsn);
+            Marks.Add(MarkAt(lsn), Journal.VisibleLsn);
             Journal.ShowInMemory(lsn);
             return lsn;
         }
@@ -349,7 +350,7 @@ internal sealed class Partition : IPartitionViewSource
             Tail.First?.Next is not { } next || next.BaseOffset > State.LastStableOffset || next.BaseOffset <= State.LogStartOffset)
             return;
         _staged = new Staged(StagedKind.LogStart, new BatchHeader { BaseOffset = next.BaseOffset }, default, false, 0, nowMs);
-        lock (Journal.QueueLock)
+        using (Journal.QueueLock.Enter())
         {
             var lsn = Journal.ReserveInMemory(sizeof(long));
             ApplyStaged(lsn);
@@ -358,10 +359,12 @@ internal sealed class Partition : IPartitionViewSource
         BeginViewAt(next.BaseOffset);
     }
 
+    private Mark MarkAt(long lsn) => new(lsn, State.LogStartOffset, State.LogEndOffset, State.LastStableOffset);
+
     /// <summary>Gives the frame its LSN, applies what was staged, and only then lets the journal see it.</summary>
     private long Enqueue(JournalFrame frame)
     {
-        lock (Journal.QueueLock)
+        using (Journal.QueueLock.Enter())
         {
             var lsn = Journal.Reserve(frame);
             ApplyStaged(lsn);

@@ -23,7 +23,7 @@ internal sealed class WakeUp(Partition partition) : IVisibilityWaiter
             return false;
         }
         long newest;
-        lock (partition.Lock)
+        using (partition.Lock.Enter())
             newest = partition.AppliedLsn;
         // What a failed journal has not made visible never will be: a reader that were woken for it would look again without end.
         if (newest > seen.Lsn && partition.Journal.Failure is null)

@@ -244,7 +244,7 @@ internal sealed class Checkpointer(
         if (ReferenceEquals(flush.Segments, flush.Capture.View.SegmentList))
             return;
         var partition = flush.Capture.Partition;
-        lock (partition.Lock)
+        using (partition.Lock.Enter())
         {
             var logStart = partition.View.LogStart;
             LogSegment[] kept = [.. flush.Segments.Where(segment => segment.NextOffset > logStart || !segment.Description.IsSealed)];

@@ -36,7 +36,7 @@ internal sealed class LogCompactor(Checkpointer? checkpointer, ChunkPool chunks,
             return false;
         CompactionRange range;
         IReadOnlyDictionary<long, ProducerTrace> producers;
-        lock (partition.Lock)
+        using (partition.Lock.Enter())
         {
             range = CompactionRange.OfSegments(ViewWithAborted(partition), bound, youngestMs);
             producers = ProducersOf(partition);
@@ -56,7 +56,7 @@ internal sealed class LogCompactor(Checkpointer? checkpointer, ChunkPool chunks,
     {
         CompactionRange range;
         IReadOnlyDictionary<long, ProducerTrace> producers;
-        lock (partition.Lock)
+        using (partition.Lock.Enter())
         {
             range = CompactionRange.OfTail(ViewWithAborted(partition), partition.Tail, bound, youngestMs);
             producers = ProducersOf(partition);
@@ -68,7 +68,7 @@ internal sealed class LogCompactor(Checkpointer? checkpointer, ChunkPool chunks,
             _compactedTo[partition.Key] = compacted.CompactedTo;
             return false;
         }
-        lock (partition.Lock)
+        using (partition.Lock.Enter())
         {
             if (!compacted.TryApplyTo(partition.Tail, new AbortedList(), out _))
                 return false;

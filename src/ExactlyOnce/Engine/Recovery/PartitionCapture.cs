@@ -12,7 +12,7 @@ internal sealed record PartitionCapture(
 {
     public static PartitionCapture Of(Partition partition)
     {
-        lock (partition.Lock)
+        using (partition.Lock.Enter())
         {
             var state = new ArrayBufferWriter<byte>();
             partition.State.WriteSnapshot(state);

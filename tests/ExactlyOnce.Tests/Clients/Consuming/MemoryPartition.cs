@@ -53,6 +53,8 @@ internal sealed class MemoryPartition(MemoryBackend backend, TopicPartition id, 
 
     public override bool IsCongested => false;
 
+    public override long ReadableFrom => Offsets.LogStart;
+
     public override PartitionOffsets Offsets
     {
         get

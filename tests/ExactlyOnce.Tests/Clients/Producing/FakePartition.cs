@@ -35,6 +35,8 @@ internal sealed class FakePartition(FakeBackend backend, TopicPartition id) : Ba
 
     public override bool IsCongested => Congested;
 
+    public override long ReadableFrom => 0;
+
     public override PartitionOffsets Offsets => new(0, Records.Count, Records.Count);
 
     public void MakeRoom()

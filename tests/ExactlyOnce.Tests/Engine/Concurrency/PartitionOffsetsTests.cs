@@ -27,7 +27,7 @@ public sealed class PartitionOffsetsTests
         while (Volatile.Read(ref isWriting))
         {
             var offsets = partition.Offsets;
-            if (offsets.LogStart > offsets.HighWatermark || offsets.LastStable > offsets.HighWatermark)
+            if (offsets.LogStart > offsets.LastStable || offsets.LastStable > offsets.HighWatermark)
                 torn++;
         }
         await writing;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.Versioning;
 using ExactlyOnce.Engine.Disk;
 
 namespace ExactlyOnce.Tests.Engine.Disk;
@@ -10,11 +11,10 @@ public sealed class PosixDiskTests : IDisposable
 
     public void Dispose() => _directory.Dispose();
 
-    [Fact]
+    [UnixFact]
+    [UnsupportedOSPlatform("windows")]
     public void Files_and_directories_are_for_their_owner_only()
     {
-        if (OperatingSystem.IsWindows())
-            return;
         var directory = Path.Combine(_directory.Path, "a", "b");
         _disk.CreateDirectory(directory);
         _disk.Open(Path.Combine(directory, "f"), FileOpening.CreateNew).Dispose();
@@ -26,11 +26,9 @@ public sealed class PosixDiskTests : IDisposable
         File.GetUnixFileMode(Path.Combine(directory, "lock")).Should().Be(UnixFileMode.UserRead | UnixFileMode.UserWrite);
     }
 
-    [Fact]
+    [UnixFact]
     public unsafe void A_sync_that_fails_is_seen_as_failing()
     {
-        if (OperatingSystem.IsWindows())
-            return;
         var ends = stackalloc int[2];
         Libc.Pipe(ends).Should().Be(0);
         using var reader = new PosixDescriptor(ends[0]);
@@ -40,33 +38,27 @@ public sealed class PosixDiskTests : IDisposable
         sync.Should().Throw<StorageException>().WithMessage("*fdatasync of '/some/file'*errno*");
     }
 
-    [Fact]
+    [FullDeviceFact]
     public void A_full_disk_says_so_and_what_to_do()
     {
-        if (!File.Exists("/dev/full"))
-            return;
-        using var file = _disk.Open("/dev/full", FileOpening.ReadWrite);
+        using var file = _disk.Open(FullDeviceFactAttribute.Path, FileOpening.ReadWrite);
         var write = () => file.Write(0, new byte[100]);
         var thrown = write.Should().Throw<StorageException>().Which;
         thrown.Code.Should().Be(ErrorCode.DiskFull);
-        thrown.Message.Should().Contain("/dev/full").And.Contain("Free space");
+        thrown.Message.Should().Contain(FullDeviceFactAttribute.Path).And.Contain("Free space");
     }
 
-    [Fact]
+    [UnixFact]
     public void A_failure_names_the_operation_the_path_and_the_reason()
     {
-        if (OperatingSystem.IsWindows())
-            return;
         var missing = Path.Combine(_directory.Path, "missing");
         var open = () => _disk.Open(missing, FileOpening.Read);
         open.Should().Throw<StorageException>().WithMessage($"*open*{missing}*No such file*");
     }
 
-    [Fact]
+    [UnixFact]
     public void The_lock_holds_against_another_name_of_the_same_file()
     {
-        if (OperatingSystem.IsWindows())
-            return;
         var real = Path.Combine(_directory.Path, "real");
         var alias = Path.Combine(_directory.Path, "alias");
         _disk.CreateDirectory(real);

@@ -71,5 +71,5 @@ public sealed class MarkLogTests
         last.Should().Be(MarkAt(visible));
     }
 
-    private static Mark MarkAt(long lsn) => new(lsn, lsn * 7, lsn * 5);
+    private static Mark MarkAt(long lsn) => new(lsn, lsn * 3, lsn * 7, lsn * 5);
 }

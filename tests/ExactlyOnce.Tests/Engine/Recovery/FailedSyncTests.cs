@@ -48,7 +48,7 @@ public sealed class FailedSyncTests
         life.Invoking(broken => broken.Run(now => now.SendAsync(Life.Plain, 0))).Should().Throw<BrokerException>();
         life.Engine.Journal.Failure.Should().NotBeNull();
         var partition = life.Engine.Partitions.Find(new TopicPartition(Life.Plain.Name, 0))!;
-        lock (partition.Lock)
+        using (partition.Lock.Enter())
             partition.Marks.Newest.Lsn.Should().BeGreaterThan(partition.VisibleMark.Lsn, "or there is nothing that a reader could wait for in vain");
 
         var wakes = 0;

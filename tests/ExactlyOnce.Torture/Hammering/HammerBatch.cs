@@ -6,21 +6,20 @@ using ExactlyOnce.Testing.Workloads;
 
 namespace ExactlyOnce.Torture.Hammering;
 
-/// <summary>One batch, signed once, that may be sent any number of times, by several threads at once.</summary>
-internal sealed class SignedBatch
+/// <summary>One batch that may be sent any number of times, by several threads at once, and what the history knows of it.</summary>
+internal sealed class HammerBatch
 {
     private readonly HammeredBroker _broker;
     private readonly ProducerSession _producer;
     private readonly TopicPartition _partition;
     private readonly int _process;
     private readonly long[] _operations;
-    private readonly byte[] _bytes;
-    private readonly BatchHeader _header;
+    private readonly SignedBatch _signed;
 
-    private SignedBatch(HammeredBroker broker, int process, ProducerSession producer, TopicPartition partition, long[] operations, byte[] bytes, BatchHeader header)
+    private HammerBatch(HammeredBroker broker, int process, ProducerSession producer, TopicPartition partition, long[] operations, SignedBatch signed)
     {
         (_broker, _process, _producer, _partition) = (broker, process, producer, partition);
-        (_operations, _bytes, _header) = (operations, bytes, header);
+        (_operations, _signed) = (operations, signed);
     }
 
     public int Count => _operations.Length;
@@ -31,7 +30,7 @@ internal sealed class SignedBatch
     public ErrorCode Error { get; private set; }
 
     /// <summary>Signs a batch and notes its records as asked for.</summary>
-    public static SignedBatch Sign(HammeredBroker broker, int process, ProducerSession producer, TopicPartition partition, int sequence, Write[] writes)
+    public static HammerBatch Sign(HammeredBroker broker, int process, ProducerSession producer, TopicPartition partition, int sequence, Write[] writes)
     {
         var writer = new BatchWriter();
         var operations = new long[writes.Length];
@@ -44,9 +43,8 @@ internal sealed class SignedBatch
                 StampedValue.Encode(writes[i].Value, key, padding: (int)(writes[i].Value % 60)), hasValue: true, null, int.MaxValue);
             operations[i] = broker.History.Invoke(process, writes[i]);
         }
-        var attributes = writes[0].Transaction is null ? BatchAttributes.None : BatchAttributes.Transactional;
-        var header = writer.Seal(producer.Identity, sequence, attributes, null);
-        return new SignedBatch(broker, process, producer, partition, operations, writer.Bytes.ToArray(), header);
+        var signed = SignedBatch.Seal(writer, producer.Identity, sequence, isTransactional: writes[0].Transaction is not null);
+        return new HammerBatch(broker, process, producer, partition, operations, signed);
     }
 
     /// <summary>Sends it and notes the answer. The first time it is the write itself, every other time a retry.</summary>
@@ -54,11 +52,7 @@ internal sealed class SignedBatch
     {
         var history = _broker.History;
         var operations = isRetry ? Array.ConvertAll(_operations, original => history.Invoke(_process, new RetryWrite(original))) : _operations;
-        var delivery = new Delivery { Session = _producer };
-        delivery.Sign(_header, _bytes);
-        if (_broker.Partition(_partition).Append(delivery) != AppendStatus.Completed)
-            await delivery.Completed;
-        var outcome = delivery.Outcome;
+        var outcome = await _signed.SendAsync(_broker.Partition(_partition), _producer, TaskCreationOptions.RunContinuationsAsynchronously);
         for (var i = 0; i < operations.Length; i++)
         {
             if (outcome.Error == ErrorCode.None)
@@ -75,14 +69,5 @@ internal sealed class SignedBatch
     {
         foreach (var operation in _operations)
             _broker.History.Complete(_process, operation, HammerHistory.OutcomeOf(exception), error: exception.Code.ToString());
-    }
-
-    private sealed class Delivery : AppendOperation
-    {
-        private readonly TaskCompletionSource _completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public Task Completed => _completed.Task;
-
-        public override void OnCompleted() => _completed.SetResult();
     }
 }
