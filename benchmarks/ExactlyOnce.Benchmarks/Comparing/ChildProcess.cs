@@ -19,8 +19,6 @@ internal static class ChildProcess
         start.ArgumentList.Add("child");
         // Threads of the pool that were needed once go after this long without work, instead of 20 seconds: who counts threads need not wait for them.
         start.Environment["DOTNET_ThreadPool_ThreadTimeoutMs"] = "250";
-        // The runtime's own thread for collecting in the background would come at some time between two counts.
-        start.Environment["DOTNET_gcConcurrent"] = "0";
         foreach (var word in work)
             start.ArgumentList.Add(word);
         return Process.Start(start)!;

@@ -36,7 +36,7 @@ internal sealed class FasterLogCommits : IDisposable
         _isPaused = false;
         var run = await Committers.RunAsync(_committers, duration, async _ => await _log.EnqueueAndWaitForCommitAsync(Payload.Memory));
         _isPaused = true;
-        Verify.Equal(run.Count, CountEntries(begin), "entries are in FasterLog");
+        Verify.AtLeast(run.Count * Payload.Bytes, _log.CommittedUntilAddress - begin, "bytes are committed in FasterLog");
         return run.Figures(Quantity.Commits);
     }
 
@@ -50,17 +50,6 @@ internal sealed class FasterLogCommits : IDisposable
                 await _log.CommitAsync();
                 await Task.Yield();
             }
-    }
-
-    private long CountEntries(long begin)
-    {
-        var count = 0L;
-        using var entries = _log.Scan(begin, _log.CommittedUntilAddress);
-        while (true)
-            if (entries.GetNext(out _, out _, out _))
-                count++;
-            else if (entries.Ended || !entries.WaitAsync().AsTask().GetAwaiter().GetResult())
-                return count;
     }
 
     public void Dispose()

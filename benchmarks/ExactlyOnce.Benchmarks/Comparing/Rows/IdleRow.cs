@@ -45,6 +45,8 @@ internal static class IdleRow
         {
             var (threads, bytes) = Measure();
             await using var group = await GatherAsync(broker, "many", Many);
+            for (var clock = Stopwatch.StartNew(); CountThreads() > threads && clock.Elapsed < TimeSpan.FromSeconds(10);)
+                Thread.Sleep(100);
             var (threadsThen, bytesThen) = Measure();
             Thread.Sleep(s_settling);
             var processor = Environment.CpuUsage.TotalTime;
@@ -60,7 +62,30 @@ internal static class IdleRow
         Thread.Sleep(s_settling);
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         using var process = Process.GetCurrentProcess();
-        return (process.Threads.Count, process.WorkingSet64);
+        return (CountThreads(), process.WorkingSet64);
+    }
+
+    /// <summary>The runtime starts threads of its own (timer, compiler, collector) when it first needs them. All others count, those of the pool too: a broker must not hold on to them.</summary>
+    private static int CountThreads()
+    {
+        const string Threads = "/proc/self/task";
+        if (!Directory.Exists(Threads))
+            return Process.GetCurrentProcess().Threads.Count;
+        var names = Directory.GetDirectories(Threads).Select(thread => NameOf(Path.Combine(thread, "comm")));
+        return names.Count(static name => !name.StartsWith(".NET", StringComparison.Ordinal) || name.StartsWith(".NET TP Worker", StringComparison.Ordinal));
+    }
+
+    // A thread may end between being listed and being looked at.
+    private static string NameOf(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (IOException)
+        {
+            return ".NET, ended";
+        }
     }
 
     /// <summary>As many consumers as partitions; each has read one record of its own and waits.</summary>
