@@ -21,7 +21,8 @@ internal sealed class ReadingGroup(Broker broker, Topic<NoKey, int> topic) : IAs
             _consumers.Add(consumer);
             _loops.Add(Task.Run(() => ReadAsync(consumer)));
         }
-        await WaitAsync(() => _consumers.Sum(consumer => consumer.Assignment.Count) == _partitions && _consumers.All(consumer => consumer.Assignment.Count > 0));
+        await WaitAsync(() =>
+            _consumers.Sum(consumer => consumer.Assignment.Count) == _partitions && _consumers.All(consumer => consumer.Assignment.Count > 0));
     }
 
     /// <summary>Posts records to all partitions in turn and waits until each was read.</summary>

@@ -18,7 +18,9 @@ internal enum BarKind
     AtMost,
 }
 
-/// <summary>What a row has to reach. Ratios and costs are medians of the rounds' own ratios: the two figures of a round were taken one right after the other.</summary>
+/// <summary>
+/// What a row has to reach. Ratios and costs are medians of the rounds' own ratios: the two figures of a round were taken one right after the other.
+/// </summary>
 /// <param name="Of">Whose figure is judged; null for the row's first contestant.</param>
 /// <param name="Against">Whose figure it is compared with; null where the figure is judged by itself.</param>
 internal sealed record Bar(BarKind Kind, Quantity Quantity, double Limit, string? Of = null, string? Against = null)

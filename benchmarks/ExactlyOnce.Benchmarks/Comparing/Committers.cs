@@ -51,5 +51,8 @@ internal sealed record CommitRun(IReadOnlyList<List<double>> Times, TimeSpan Ela
     public long Count => Times.Sum(own => (long)own.Count);
 
     public Figure[] Figures(Quantity quantity) =>
-        [new Figure(quantity, Count / Elapsed.TotalSeconds), new Figure(Quantity.Latency, Count == 0 ? double.NaN : Statistics.Quantile([.. Times.SelectMany(own => own)], 0.5))];
+    [
+        new Figure(quantity, Count / Elapsed.TotalSeconds),
+        new Figure(Quantity.Latency, Count == 0 ? double.NaN : Statistics.Quantile([.. Times.SelectMany(own => own)], 0.5)),
+    ];
 }

@@ -3,7 +3,8 @@ using System.Diagnostics;
 namespace ExactlyOnce.Benchmarks.Comparing;
 
 /// <summary>
-/// Runs rows, us beside our peers, and tells how each came out: the commands compare and latency. Ends with PASS, or with a line for each row that falls short and exit code 1; exit code 2 when the command line is not understood.
+/// Runs rows, us beside our peers, and tells how each came out: the commands compare and latency. Ends with PASS, or with a line for each row that falls short
+/// and exit code 1; exit code 2 when the command line is not understood.
 /// </summary>
 internal static class CompareCommand
 {

@@ -1,6 +1,8 @@
 namespace ExactlyOnce.Benchmarks.Comparing;
 
-/// <summary>The contestants of one row, ours first, with what they share: folders, filled topics, open brokers. All of it is gone when it is disposed.</summary>
+/// <summary>
+/// The contestants of one row, ours first, with what they share: folders, filled topics, open brokers. All of it is gone when it is disposed.
+/// </summary>
 internal sealed class Contest(params Contestant[] contestants) : IAsyncDisposable
 {
     private readonly Stack<object> _held = new();

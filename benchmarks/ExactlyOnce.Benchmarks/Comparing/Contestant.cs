@@ -1,7 +1,8 @@
 namespace ExactlyOnce.Benchmarks.Comparing;
 
 /// <summary>
-/// Somebody who does a row's work, measured once a round. Each verifies what it did (records, bytes, commits) and throws when something is missing, so that nothing is won by
+/// Somebody who does a row's work, measured once a round. Each verifies what it did (records, bytes, commits) and throws when something is missing, so that
+/// nothing is won by
 /// losing records.
 /// </summary>
 /// <param name="Name">As the table calls it.</param>

@@ -1,6 +1,9 @@
 namespace ExactlyOnce.Benchmarks.Comparing;
 
-/// <summary>Ours, <c>Flushed</c>, one partition: each committer has a producer and awaits one send of 100 bytes after the other. They share the journal's group commits.</summary>
+/// <summary>
+/// Ours, <c>Flushed</c>, one partition: each committer has a producer and awaits one send of 100 bytes after the other. They share the journal's group
+/// commits.
+/// </summary>
 internal sealed class DurableCommitters : IAsyncDisposable
 {
     public const string Name = "ExactlyOnce";
@@ -11,7 +14,8 @@ internal sealed class DurableCommitters : IAsyncDisposable
     private readonly Broker _broker;
     private readonly Producer<NoKey, int>[] _producers;
 
-    private DurableCommitters(TemporaryFolder folder, Broker broker, Producer<NoKey, int>[] producers) => (_folder, _broker, _producers) = (folder, broker, producers);
+    private DurableCommitters(TemporaryFolder folder, Broker broker, Producer<NoKey, int>[] producers) =>
+        (_folder, _broker, _producers) = (folder, broker, producers);
 
     public static async Task<DurableCommitters> OpenAsync(int committers)
     {

@@ -3,7 +3,8 @@ using ExactlyOnce.Clients.Producing;
 namespace ExactlyOnce.Benchmarks.Comparing;
 
 /// <summary>
-/// Ours, <c>Flushed</c>: each committer has a transactional producer and commits one transaction after the other, of a record of 100 bytes to each of 8 partitions and the position
+/// Ours, <c>Flushed</c>: each committer has a transactional producer and commits one transaction after the other, of a record of 100 bytes to each of 8
+/// partitions and the position
 /// of its own input partition, all in one group, as the workers of a service do.
 /// </summary>
 internal sealed class DurableTransactions : IAsyncDisposable

@@ -11,7 +11,8 @@ internal static class Machine
     {
         var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         return $"{ProcessorName()}, {Environment.ProcessorCount} cores, {Math.Round(memory / (double)(1L << 30))} GiB, " +
-            $"{RuntimeInformation.OSDescription} ({RuntimeInformation.OSArchitecture}), {new DriveInfo(Path.GetTempPath()).DriveFormat} in {Path.GetTempPath()}, " +
+            $"{RuntimeInformation.OSDescription} ({RuntimeInformation.OSArchitecture}), " +
+            $"{new DriveInfo(Path.GetTempPath()).DriveFormat} in {Path.GetTempPath()}, " +
             $".NET {Environment.Version}; {DateTimeOffset.UtcNow:d MMMM yyyy}";
     }
 

@@ -1,6 +1,8 @@
 namespace ExactlyOnce.Benchmarks.Comparing;
 
-/// <summary>Puts a table between the markers <c>&lt;!-- name --&gt;</c> and <c>&lt;!-- /name --&gt;</c> of a file; a file without them becomes the table.</summary>
+/// <summary>
+/// Puts a table between the markers <c>&lt;!-- name --&gt;</c> and <c>&lt;!-- /name --&gt;</c> of a file; a file without them becomes the table.
+/// </summary>
 internal static class MarkdownFile
 {
     public static void Write(string path, string name, string table)

@@ -13,7 +13,9 @@ internal static class MarkdownTable
         text.AppendLine("| row | | measured | asked | reached | |");
         text.AppendLine("|---|---|---|---|---|---|");
         foreach (var result in results)
-            text.AppendLine($"| {NumberOf(result.Row, rows)} `{result.Row.Name}` | {Title(result.Row)} | {Measured(result)} | {Asked(result)} | {Reached(result)} | {Verdict(result)} |");
+            text.AppendLine(
+                $"| {NumberOf(result.Row, rows)} `{result.Row.Name}` | {Title(result.Row)} | {Measured(result)} " +
+                $"| {Asked(result)} | {Reached(result)} | {Verdict(result)} |");
         var lacking = results.SelectMany(result => result.Contestants).Where(contestant => contestant.Lacks.Length > 0).DistinctBy(Lack).ToList();
         if (lacking.Count == 0)
             return text.ToString();
@@ -30,7 +32,9 @@ internal static class MarkdownTable
     private static string Title(Row row) => row.Note.Length == 0 ? row.Title : $"{row.Title}. {row.Note}";
 
     private static string Measured(RowResult result) =>
-        result.Failure is { } failure ? failure.Replace('|', '/').ReplaceLineEndings(" ") : Join(result.Series.Select(series => $"{series.Contestant}: {series}"));
+        result.Failure is { } failure
+            ? failure.Replace('|', '/').ReplaceLineEndings(" ")
+            : Join(result.Series.Select(series => $"{series.Contestant}: {series}"));
 
     private static string Asked(RowResult result) => Join(result.Row.Bars.Select(bar => bar.Asked));
 

@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace ExactlyOnce.Benchmarks.Comparing;
 
 /// <summary>
-/// How far the reader has come, on a cache line of its own. The writer does not run further ahead than this: retention waits for no reader, a log without a disk overwrites what was
+/// How far the reader has come, on a cache line of its own. The writer does not run further ahead than this: retention waits for no reader, a log without a
+/// disk overwrites what was
 /// not read, and an unbounded channel would fill the memory.
 /// </summary>
 [StructLayout(LayoutKind.Explicit, Size = 192)]

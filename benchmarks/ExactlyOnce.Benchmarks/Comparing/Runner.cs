@@ -1,7 +1,8 @@
 namespace ExactlyOnce.Benchmarks.Comparing;
 
 /// <summary>
-/// Runs the contestants of a row by turns, A B A B, in this process: whatever the machine does meanwhile, it does to all of them. A round before the first, of a quarter of
+/// Runs the contestants of a row by turns, A B A B, in this process: whatever the machine does meanwhile, it does to all of them. A round before the first, of
+/// a quarter of
 /// the work, is not counted. A row that fails is told as such, and the others go on.
 /// </summary>
 internal sealed class Runner(Scale scale)

@@ -25,14 +25,21 @@ internal static class Dimensions
         return
         [
             new("partitions of the topic", "an awaited send to one of them", false, s_partitions, size => WithPartitionsAsync(size, static (_, _) => 0)),
-            new("partitions of the topic", "an awaited send, each in turn", true, s_partitions, size => WithPartitionsAsync(size, static (i, partitions) => i % partitions)),
-            new("records in the topic", "an awaited send", false, records, size => WithRecordsAsync(size, broker => Work.SendAsync(broker, s_topic, static _ => 0, SmallBytes))),
-            new("records in the topic", "a seek and the batch that stands there", false, records, size => WithRecordsAsync(size, broker => Work.SeekAndReadAsync(broker, s_topic, size))),
+            new("partitions of the topic", "an awaited send, each in turn", true, s_partitions,
+                size => WithPartitionsAsync(size, static (i, partitions) => i % partitions)),
+            new("records in the topic", "an awaited send", false, records,
+                size => WithRecordsAsync(size, broker => Work.SendAsync(broker, s_topic, static _ => 0, SmallBytes))),
+            new("records in the topic", "a seek and the batch that stands there", false, records,
+                size => WithRecordsAsync(size, broker => Work.SeekAndReadAsync(broker, s_topic, size))),
             new("known producer ids", "an awaited send of one more", false, producers, WithProducersAsync),
-            new("open transactions", "an awaited send", false, transactions, size => WithTransactionsAsync(size, broker => Work.SendAsync(broker, s_topic, static _ => 0))),
-            new("open transactions", "a transaction of one record", false, transactions, size => WithTransactionsAsync(size, broker => Work.TransactAsync(broker, s_topic))),
-            new("consumers in a group, 1,000 partitions", "a record posted and read by its consumer", true, consumers, size => WithConsumersAsync(size, isJoining: false)),
-            new("consumers in a group, 1,000 partitions", "a consumer's joining, until the group has settled", true, consumers, size => WithConsumersAsync(size, isJoining: true)),
+            new("open transactions", "an awaited send", false, transactions,
+                size => WithTransactionsAsync(size, broker => Work.SendAsync(broker, s_topic, static _ => 0))),
+            new("open transactions", "a transaction of one record", false, transactions,
+                size => WithTransactionsAsync(size, broker => Work.TransactAsync(broker, s_topic))),
+            new("consumers in a group, 1,000 partitions", "a record posted and read by its consumer", true, consumers,
+                size => WithConsumersAsync(size, isJoining: false)),
+            new("consumers in a group, 1,000 partitions", "a consumer's joining, until the group has settled", true, consumers,
+                size => WithConsumersAsync(size, isJoining: true)),
             new("bytes of the value", "an awaited send", true, [16, 100, 1_024, 16_384, 262_144, ValueBytesMax], WithValuesAsync),
         ];
     }

@@ -3,7 +3,8 @@ using ExactlyOnce.Benchmarks.Comparing;
 namespace ExactlyOnce.Benchmarks.Growing;
 
 /// <summary>
-/// The cost of one piece of work as what is around it grows, in memory. What the work does not touch must not make it dearer faster than logarithmically. The sizes of a dimension
+/// The cost of one piece of work as what is around it grows, in memory. What the work does not touch must not make it dearer faster than logarithmically. The
+/// sizes of a dimension
 /// are measured by turns, and the median of the rounds counts.
 /// </summary>
 internal static class GrowthCommand

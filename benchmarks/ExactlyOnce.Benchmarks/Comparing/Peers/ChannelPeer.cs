@@ -4,7 +4,8 @@ using System.Threading.Channels;
 namespace ExactlyOnce.Benchmarks.Comparing.Peers;
 
 /// <summary>
-/// <c>Channel&lt;byte[]&gt;</c>, unbounded, one copied array a message: what a program does that must not share the caller's buffer. Told that there is one reader and one
+/// <c>Channel&lt;byte[]&gt;</c>, unbounded, one copied array a message: what a program does that must not share the caller's buffer. Told that there is one
+/// reader and one
 /// writer, as its documentation advises.
 /// </summary>
 internal static class ChannelPeer

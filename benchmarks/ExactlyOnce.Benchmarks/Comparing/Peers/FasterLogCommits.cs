@@ -3,8 +3,10 @@ using FASTER.core;
 namespace ExactlyOnce.Benchmarks.Comparing.Peers;
 
 /// <summary>
-/// FasterLog on a file: <c>EnqueueAndWaitForCommitAsync</c> by tasks, and another task that commits again and again, so that those who wait share a write: with few cores it serves
-/// them much sooner than a thread that spins for each commit. Fast commit (no metadata file for each commit), which needs its checksums. Its device opens the file for writing
+/// FasterLog on a file: <c>EnqueueAndWaitForCommitAsync</c> by tasks, and another task that commits again and again, so that those who wait share a write:
+/// with few cores it serves
+/// them much sooner than a thread that spins for each commit. Fast commit (no metadata file for each commit), which needs its checksums. Its device opens the
+/// file for writing
 /// through, so that a commit has reached the disk.
 /// </summary>
 internal sealed class FasterLogCommits : IDisposable
@@ -23,7 +25,8 @@ internal sealed class FasterLogCommits : IDisposable
         _device = Devices.CreateLogDevice(Path.Combine(_folder.Path, "log"));
         _log = new FasterLog(new FasterLogSettings
         {
-            LogDevice = _device, LogCommitDir = _folder.Path, MemorySize = 64 << 20, FastCommitMode = true, LogChecksum = LogChecksumType.PerEntry, TryRecoverLatest = false,
+            LogDevice = _device, LogCommitDir = _folder.Path, MemorySize = 64 << 20, FastCommitMode = true, LogChecksum = LogChecksumType.PerEntry,
+            TryRecoverLatest = false,
         });
         _committing = Task.Run(CommitAgainAndAgainAsync);
     }

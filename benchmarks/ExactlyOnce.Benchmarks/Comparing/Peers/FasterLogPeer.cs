@@ -3,7 +3,8 @@ using FASTER.core;
 namespace ExactlyOnce.Benchmarks.Comparing.Peers;
 
 /// <summary>
-/// FasterLog in memory: a null device, so that nothing is ever written, and an iterator over what is not committed that copies nothing. The log keeps the last 32 MiB; the
+/// FasterLog in memory: a null device, so that nothing is ever written, and an iterator over what is not committed that copies nothing. The log keeps the last
+/// 32 MiB; the
 /// writer stays near enough to the reader that nothing is overwritten unread.
 /// </summary>
 internal static class FasterLogPeer
@@ -21,7 +22,8 @@ internal static class FasterLogPeer
 
     /// <summary>For the record, without a bar: the log hands over pieces of its own memory.</summary>
     public static Contestant InBulk(int records) =>
-        new($"{Name} in bulk", share => MeasureAsync((int)(records * share), ReadInBulk), LacksHere + "; the reader has to find the entries in the log's own memory by itself");
+        new($"{Name} in bulk", share => MeasureAsync((int)(records * share), ReadInBulk),
+            LacksHere + "; the reader has to find the entries in the log's own memory by itself");
 
     private static async Task<Figure[]> MeasureAsync(int records, Action<FasterLogScanIterator, int, Progress> read)
     {

@@ -20,7 +20,9 @@ internal sealed class RawFile : IDisposable
     private SafeFileHandle? _zeroed;
     private int _block;
 
-    /// <summary>A block of 4 KiB and <c>fdatasync</c>, again and again, into a file that holds zeroes already: nothing but the block has to be written.</summary>
+    /// <summary>
+    /// A block of 4 KiB and <c>fdatasync</c>, again and again, into a file that holds zeroes already: nothing but the block has to be written.
+    /// </summary>
     public Contestant Committing(TimeSpan duration) => new(Name, share => Task.FromResult(MeasureCommits(duration * share)), Lacks);
 
     /// <summary>So many bytes, in pieces of 1 MiB, and one <c>fdatasync</c> at the end.</summary>

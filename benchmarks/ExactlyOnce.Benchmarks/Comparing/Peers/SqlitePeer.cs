@@ -3,7 +3,8 @@ using Microsoft.Data.Sqlite;
 namespace ExactlyOnce.Benchmarks.Comparing.Peers;
 
 /// <summary>
-/// SQLite, write-ahead log, <c>synchronous=FULL</c>, one transaction a message: a connection and a prepared insert for each committer. SQLite lets one write at a time; many committers
+/// SQLite, write-ahead log, <c>synchronous=FULL</c>, one transaction a message: a connection and a prepared insert for each committer. SQLite lets one write
+/// at a time; many committers
 /// queue up at a lock of this process, which serves them sooner than the sleeps of its busy handler.
 /// </summary>
 internal sealed class SqlitePeer : IDisposable

@@ -3,14 +3,18 @@ using ExactlyOnce.Benchmarks.Comparing.Peers;
 
 namespace ExactlyOnce.Benchmarks.Comparing.Rows;
 
-/// <summary>A consumer that reads from the beginning what lies in segment files, as after a restart: the broker was closed and opened again, so nothing of it is in its own memory.</summary>
+/// <summary>
+/// A consumer that reads from the beginning what lies in segment files, as after a restart: the broker was closed and opened again, so nothing of it is in its
+/// own memory.
+/// </summary>
 internal static class CatchUpRow
 {
     private const int BytesPerRecord = 107;
 
     private static readonly Topic<NoKey, int> s_topic = Topic.Create("records", Payload.Serde);
 
-    public static Row Row { get; } = new("catch-up", "Catch-up read of 1 GiB (quick: 256 MiB) of 100-byte values from segment files, page cache warm, against a raw read of the same files")
+    public static Row Row { get; } = new("catch-up",
+        "Catch-up read of 1 GiB (quick: 256 MiB) of 100-byte values from segment files, page cache warm, against a raw read of the same files")
     {
         OpenAsync = OpenAsync,
         Bars = [Bar.Times(Quantity.Bytes, 0.5, RawFile.Name)],

@@ -8,7 +8,8 @@ internal static class CommitterRows
     private const int Many = 64;
     private const string Appends = "single appends";
 
-    public static Row One { get; } = new("commit-1", "Durable (`Flushed`), one committer, an awaited `SendAsync` a commit; the raw file is 4 KiB and `fdatasync` into a pre-zeroed file")
+    public static Row One { get; } = new("commit-1",
+        "Durable (`Flushed`), one committer, an awaited `SendAsync` a commit; the raw file is 4 KiB and `fdatasync` into a pre-zeroed file")
     {
         OpenAsync = OpenOneAsync,
         Bars = [Bar.TimeOf(Quantity.Latency, 1.3, RawFile.Name), Bar.Times(Quantity.Commits, 1.2, SqlitePeer.Name)],
@@ -26,7 +27,8 @@ internal static class CommitterRows
     };
 
     public static Row Transactions { get; } = new(
-        "transactions-64", "Durable transactions over 8 partitions with consumer offsets, 64 concurrent, against our own durable appends to one partition by 64 committers")
+        "transactions-64",
+        "Durable transactions over 8 partitions with consumer offsets, 64 concurrent, against our own durable appends to one partition by 64 committers")
     {
         OpenAsync = OpenTransactionsAsync,
         Bars = [Bar.Times(Quantity.Commits, 0.8, Appends)],

@@ -4,7 +4,8 @@ using System.Globalization;
 namespace ExactlyOnce.Benchmarks.Comparing.Rows;
 
 /// <summary>
-/// What a broker costs that does nothing: in a process of its own, 1,000 partitions on disk and a group of 1,000 consumers, one for each, that have read a record and wait for the next.
+/// What a broker costs that does nothing: in a process of its own, 1,000 partitions on disk and a group of 1,000 consumers, one for each, that have read a
+/// record and wait for the next.
 /// Counted is what they add to a broker with one of each.
 /// </summary>
 internal static class IdleRow
@@ -65,7 +66,10 @@ internal static class IdleRow
         return (CountThreads(), process.WorkingSet64);
     }
 
-    /// <summary>The runtime starts threads of its own (timer, compiler, collector) when it first needs them. All others count, those of the pool too: a broker must not hold on to them.</summary>
+    /// <summary>
+    /// The runtime starts threads of its own (timer, compiler, collector) when it first needs them. All others count, those of the pool too: a broker must not
+    /// hold on to them.
+    /// </summary>
     private static int CountThreads()
     {
         const string Threads = "/proc/self/task";

@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace ExactlyOnce.Benchmarks.Comparing.Rows;
 
-/// <summary>What read_committed costs a reader where nothing was aborted: the same topic, written by transactions of 1,000 records, read from its beginning to its end.</summary>
+/// <summary>
+/// What read_committed costs a reader where nothing was aborted: the same topic, written by transactions of 1,000 records, read from its beginning to its end.
+/// </summary>
 internal static class IsolationRow
 {
     private const string Committed = "read_committed";

@@ -5,7 +5,9 @@ using ExactlyOnce.Benchmarks.Comparing.Peers;
 
 namespace ExactlyOnce.Benchmarks.Comparing.Rows;
 
-/// <summary>How long a record takes from the call that sends it to the consumer's loop in another thread. A record of 100 bytes carries the time of its sending.</summary>
+/// <summary>
+/// How long a record takes from the call that sends it to the consumer's loop in another thread. A record of 100 bytes carries the time of its sending.
+/// </summary>
 internal static class LatencyRows
 {
     private const int RecordsPerSecond = 100_000;
@@ -23,7 +25,8 @@ internal static class LatencyRows
             Bars = [Bar.AtMost(Quantity.Latency, 5)],
             IsWarmed = false,
         },
-        new("latency-durable", "Producer to consumer, durable (`Flushed`), one awaited `SendAsync` after the other, against the disk's own sync: 4 KiB and `fdatasync` into a pre-zeroed file")
+        new("latency-durable",
+            "Producer to consumer, durable (`Flushed`), one awaited `SendAsync` after the other, against 4 KiB and `fdatasync` into a pre-zeroed file")
         {
             OpenAsync = OpenDurableAsync,
             Bars = [Bar.TimeOf(Quantity.Latency, 1.5, RawFile.Name)],
@@ -41,7 +44,8 @@ internal static class LatencyRows
         var (folder, raw) = (new TemporaryFolder(), new RawFile());
         var broker = await Broker.OpenAsync(folder.Path);
         var duration = scale.Duration(fullSeconds: 3, quickSeconds: 1);
-        return new Contest(new Contestant("ExactlyOnce", share => MeasureDurableAsync(broker, duration * share)), raw.Committing(duration)).Holding(folder, raw, broker);
+        var ours = new Contestant("ExactlyOnce", share => MeasureDurableAsync(broker, duration * share));
+        return new Contest(ours, raw.Committing(duration)).Holding(folder, raw, broker);
     }
 
     private static async Task<Figure[]> MeasureInMemoryAsync(int records)
@@ -54,7 +58,9 @@ internal static class LatencyRows
         return Figures(await reading);
     }
 
-    /// <summary>A record is sent when its time has come, by the clock and not by how long the one before took: a producer that was late makes up for it.</summary>
+    /// <summary>
+    /// A record is sent when its time has come, by the clock and not by how long the one before took: a producer that was late makes up for it.
+    /// </summary>
     private static async Task SendAtRateAsync(Producer<NoKey, long> producer, int records)
     {
         var begin = Stopwatch.GetTimestamp();

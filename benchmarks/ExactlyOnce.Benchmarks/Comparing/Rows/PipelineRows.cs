@@ -4,7 +4,8 @@ using ExactlyOnce.Benchmarks.Comparing.Peers;
 namespace ExactlyOnce.Benchmarks.Comparing.Rows;
 
 /// <summary>
-/// Consume, transform, produce, exactly once: a pipeline as the README shows it, one worker, batches of 1,000. The topic it reads was filled before; each round is a
+/// Consume, transform, produce, exactly once: a pipeline as the README shows it, one worker, batches of 1,000. The topic it reads was filled before; each
+/// round is a
 /// pipeline of its own, from the beginning to the end, into a topic of its own.
 /// </summary>
 internal static class PipelineRows
@@ -13,7 +14,8 @@ internal static class PipelineRows
 
     private static readonly Topic<NoKey, int> s_source = Topic.Create("source", Payload.Serde);
 
-    public static Row InMemory { get; } = new("pipeline-memory", "Consume-transform-produce, exactly once, memory, 1 worker, batches of 1,000, against the same loop by hand over two channels")
+    public static Row InMemory { get; } = new("pipeline-memory",
+        "Consume-transform-produce, exactly once, memory, 1 worker, batches of 1,000, against the same loop by hand over two channels")
     {
         OpenAsync = scale => OpenAsync(scale, folder: null),
         Bars = [Bar.Times(Quantity.Records, 0.5, $"two {ChannelPeer.Name}s by hand"), Bar.AtLeast(Quantity.Records, 2_000_000)],

@@ -6,7 +6,8 @@ using ExactlyOnce.Engine.Journal;
 namespace ExactlyOnce.Benchmarks.Comparing.Rows;
 
 /// <summary>
-/// A process that writes as fast as it can is killed with SIGKILL, and the broker opened again by this one: everything the other was told to be durable must be there. How long that
+/// A process that writes as fast as it can is killed with SIGKILL, and the broker opened again by this one: everything the other was told to be durable must
+/// be there. How long that
 /// takes is counted for the journal that lay behind the last checkpoint, with default options.
 /// </summary>
 internal static class RecoveryRow
@@ -34,7 +35,8 @@ internal static class RecoveryRow
         while (true)
         {
             using var folder = new TemporaryFolder();
-            var acknowledged = await WriteAndKillAsync(folder.Path, Random.Shared.NextInt64(scale.Size(150 << 20, 100 << 20), scale.Size(400 << 20, 170 << 20)));
+            var bytes = Random.Shared.NextInt64(scale.Size(150 << 20, 100 << 20), scale.Size(400 << 20, 170 << 20));
+            var acknowledged = await WriteAndKillAsync(folder.Path, bytes);
             var journalBytes = JournalBytes(folder.Path);
             if (journalBytes < JournalBytesMin * scale.Factor)
                 continue;

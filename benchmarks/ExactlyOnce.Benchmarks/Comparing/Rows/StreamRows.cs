@@ -21,7 +21,8 @@ internal static class StreamRows
         Bars = [Bar.Times(Quantity.Records, 1.5, ChannelPeer.Name)],
     };
 
-    public static Row SinglyBesideFasterLog { get; } = new("singly-fasterlog", "In memory, one `PostAsync` a record with default settings, nothing batched by the caller, 1 + 1")
+    public static Row SinglyBesideFasterLog { get; } = new("singly-fasterlog",
+        "In memory, one `PostAsync` a record with default settings, nothing batched by the caller, 1 + 1")
     {
         OpenAsync = scale => OpenAsync(Singly(Count(scale)), FasterLogPeer.OneToOne(Count(scale))),
         Bars = [Bar.Times(Quantity.Records, 1.0, FasterLogPeer.Name)],
@@ -43,7 +44,8 @@ internal static class StreamRows
         await using var producer = await configure(broker.CreateProducer(s_topic)).BuildAsync();
         await using var consumer = broker.CreateConsumer(s_topic).StartFrom(StartFrom.Earliest).Build();
         var progress = new Progress();
-        var figures = await OwnThread.MeasurePairAsync(records, () => ProduceAsync(producer, records, progress), () => ConsumeAsync(consumer, records, progress));
+        var figures = await OwnThread.MeasurePairAsync(
+            records, () => ProduceAsync(producer, records, progress), () => ConsumeAsync(consumer, records, progress));
         Verify.Equal(records, Verify.EndOffsets(broker, s_topic.Name), "records are in the log");
         return figures;
     }

@@ -16,7 +16,7 @@ internal static class TransactionRow
         OpenAsync = OpenAsync,
         Bars = [Bar.Cost(Quantity.Records, 10, Plain, of: Hundreds), Bar.Cost(Quantity.Records, 3, Plain, of: Thousands)],
         RoundsTimes = 5,
-        Note = "Plain idempotent is flushed once, at the end; how much of the cost is the smaller batches and not the transaction shows the one that is flushed after every 100",
+        Note = "Plain idempotent is flushed once, at the end; flushed after every 100 it shows how much of the cost is smaller batches",
     };
 
     private static Task<Contest> OpenAsync(Scale scale)
