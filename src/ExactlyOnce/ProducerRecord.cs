@@ -24,4 +24,7 @@ public readonly record struct ProducerRecord<TKey, TValue>(TKey Key, TValue Valu
 
     /// <summary>The position in the caller's own source, strictly increasing; only for producers with an identity.</summary>
     public long? SourceSequence { get; init; }
+
+    /// <summary>There is more to it than a key and a value.</summary>
+    internal bool HasExtras => Headers is not null || MessageId is not null || Timestamp.HasValue || Partition.HasValue || SourceSequence.HasValue;
 }

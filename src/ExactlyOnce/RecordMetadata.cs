@@ -3,12 +3,23 @@ namespace ExactlyOnce;
 /// <summary>The acknowledgement of a record: where it stands. Given out only when the record is as durable as the broker was told to make it.</summary>
 public readonly record struct RecordMetadata
 {
-    /// <summary>Creates the acknowledgement.</summary>
+    private const long NoOffset = -1;
+
+    // As small as can be: every awaited record hands one on by value several times.
+    private readonly long _offset;
+    private readonly long _timestampMs;
+
+    /// <summary>Creates the acknowledgement; the timestamp is kept in whole milliseconds.</summary>
     public RecordMetadata(TopicPartition topicPartition, long? offset, DateTimeOffset timestamp, bool isDuplicate)
+        : this(topicPartition, offset ?? NoOffset, timestamp.ToUnixTimeMilliseconds(), isDuplicate)
+    {
+    }
+
+    internal RecordMetadata(TopicPartition topicPartition, long offset, long timestampMs, bool isDuplicate)
     {
         TopicPartition = topicPartition;
-        Offset = offset;
-        Timestamp = timestamp;
+        _offset = offset;
+        _timestampMs = timestampMs;
         IsDuplicate = isDuplicate;
     }
 
@@ -19,10 +30,10 @@ public readonly record struct RecordMetadata
     /// The record's offset; for a duplicate that of the original. Null only for a duplicate recognised by its source sequence, which says that the original is in the
     /// log, not where.
     /// </summary>
-    public long? Offset { get; }
+    public long? Offset => _offset == NoOffset ? null : _offset;
 
     /// <summary>The record's timestamp: the producer's, or the broker's for topics with <see cref="TimestampType.LogAppendTime"/>.</summary>
-    public DateTimeOffset Timestamp { get; }
+    public DateTimeOffset Timestamp => DateTimeOffset.FromUnixTimeMilliseconds(_timestampMs);
 
     /// <summary>True when nothing was written, because the record is in the log already: a retry, a known message id, or a source sequence at or below the last one.</summary>
     public bool IsDuplicate { get; }

@@ -55,6 +55,10 @@ internal abstract class AppendOperation
         Batch = batch;
     }
 
+    /// <summary>The outcome of a batch that is in the log.</summary>
+    public void SetPlace(long baseOffset, long logAppendTimeMs, bool isDuplicate) =>
+        Outcome = new AppendOutcome { BaseOffset = baseOffset, LogAppendTimeMs = logAppendTimeMs, IsDuplicate = isDuplicate };
+
     /// <summary>Called once by the backend, with <see cref="Outcome"/> set, when <see cref="AppendStatus.Pending"/> was answered.</summary>
     public abstract void OnCompleted();
 }

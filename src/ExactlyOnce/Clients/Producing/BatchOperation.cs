@@ -60,7 +60,7 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
     public RecordMetadata ToMetadata(int position, long timestampMs)
     {
         var placedMs = Outcome.LogAppendTimeMs > 0 ? Outcome.LogAppendTimeMs : timestampMs;
-        return new RecordMetadata(Partition!.Id, Outcome.BaseOffset + position, ToTime(placedMs), Outcome.IsDuplicate);
+        return new RecordMetadata(Partition!.Id, Outcome.BaseOffset + position, placedMs, Outcome.IsDuplicate);
     }
 
     /// <summary>Takes the records at these positions out of the books and decides their sends: duplicates, with the offset of the original.</summary>
@@ -68,7 +68,7 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
     {
         for (var send = _firstSend; send is not null; send = send.Next)
             if (!send.IsDecided && duplicates.TryGetValue(send.Position, out var offset))
-                send.SetOutcome(new RecordMetadata(Partition!.Id, offset, ToTime(send.TimestampMs), isDuplicate: true));
+                send.SetOutcome(new RecordMetadata(Partition!.Id, offset, send.TimestampMs, isDuplicate: true));
         Renumber(duplicates);
         RecordCount -= duplicates.Count;
     }
@@ -158,7 +158,4 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
         }
         _messageIds.RemoveRange(kept, _messageIds.Count - kept);
     }
-
-
-    private static DateTimeOffset ToTime(long timestampMs) => DateTimeOffset.FromUnixTimeMilliseconds(timestampMs);
 }

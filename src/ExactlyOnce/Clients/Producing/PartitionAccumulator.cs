@@ -42,13 +42,14 @@ internal sealed class PartitionAccumulator
     public AcceptStatus Accept(in EncodedRecord record, ref SendAttempt attempt, bool sealNow)
     {
         BatchOperation? finished = null;
+        _lock.EnterUnscoped();
         try
         {
-            using (_lock.Enter())
-                return AcceptWithLock(record, ref attempt, sealNow, ref finished);
+            return AcceptWithLock(record, ref attempt, sealNow, ref finished);
         }
         finally
         {
+            _lock.Exit();
             if (finished is not null)
                 _accumulator.FinishAll(finished, attempt.Send);
         }

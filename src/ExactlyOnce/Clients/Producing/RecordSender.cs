@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using ExactlyOnce.Diagnostics;
 
 namespace ExactlyOnce.Clients.Producing;
@@ -181,7 +182,18 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
     }
 
     /// <summary>Completes and checks what the caller said about the record beside key and value.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Describe<TKey, TValue>(ref EncodedRecord encoded, in ProducerRecord<TKey, TValue> record, TopicOptions options)
+    {
+        // Most records are a key and a value and nothing else.
+        if (record.HasExtras || accumulator.Settings.Name is not null)
+            DescribeExtras(ref encoded, record, options);
+        var bound = encoded.SizeBytesMax + Kernel.Records.BatchHeader.Size;
+        if (bound > options.MaxMessageBytes || bound > accumulator.Memory.TotalBytes)
+            CheckSize(encoded, options);
+    }
+
+    private void DescribeExtras<TKey, TValue>(ref EncodedRecord encoded, in ProducerRecord<TKey, TValue> record, TopicOptions options)
     {
         encoded.Headers = record.Headers;
         if (record.Partition is { } partition)
@@ -199,7 +211,6 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
             encoded.MessageId = messageId;
             encoded.Headers = (record.Headers ?? RecordHeaders.Empty).With(MessageIdHeader, messageId);
         }
-        CheckSize(encoded, options);
     }
 
     private static int CheckPartition(int partition)
@@ -236,11 +247,9 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
             throw new InvalidOperationException("The topic does not remember message ids: set its MessageIdWindow.");
     }
 
+    /// <summary>The exact size decides; the bound that was too large counts what a record may take at most.</summary>
     private void CheckSize(in EncodedRecord record, TopicOptions options)
     {
-        var bound = record.SizeBytesMax + Kernel.Records.BatchHeader.Size;
-        if (bound <= options.MaxMessageBytes && bound <= accumulator.Memory.TotalBytes)
-            return;
         var size = record.SizeAlone;
         if (size > options.MaxMessageBytes)
             throw new RecordTooLargeException(

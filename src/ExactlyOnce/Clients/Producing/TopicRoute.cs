@@ -3,8 +3,9 @@ namespace ExactlyOnce.Clients.Producing;
 /// <summary>A topic as one producer sees it: its partitions, and whose turn it is for records without a key. Replaced as a whole when the topic grows.</summary>
 internal sealed class TopicRoute(string topic, PartitionAccumulator[] partitions, int firstTurn)
 {
-    /// <summary>Whose turn it is, and the batches that partition had sent when its turn began. A race between callers costs a turn and nothing else.</summary>
+    /// <summary>Whose turn it is, and the batches it had sent when its turn began. A race between callers costs a turn and nothing else.</summary>
     private int _turn = firstTurn;
+    private PartitionAccumulator _current = partitions[TurnOf(firstTurn, partitions)];
     private int _turnBeganAt = partitions[TurnOf(firstTurn, partitions)].SealCount;
 
     public string Topic => topic;
@@ -29,13 +30,17 @@ internal sealed class TopicRoute(string topic, PartitionAccumulator[] partitions
     /// <summary>One partition per batch: records without a key stay together until the partition's batch is sent.</summary>
     private PartitionAccumulator TakeTurn()
     {
-        var current = partitions[TurnOf(_turn, partitions)];
-        if (current.SealCount == _turnBeganAt)
-            return current;
+        var current = _current;
+        return current.SealCount == _turnBeganAt ? current : EndTurn();
+    }
+
+    private PartitionAccumulator EndTurn()
+    {
         _turn++;
-        current = partitions[TurnOf(_turn, partitions)];
-        _turnBeganAt = current.SealCount;
-        return current;
+        var next = partitions[TurnOf(_turn, partitions)];
+        _turnBeganAt = next.SealCount;
+        _current = next;
+        return next;
     }
 
     private static int TurnOf(int turn, PartitionAccumulator[] partitions) => (int)((uint)turn % (uint)partitions.Length);

@@ -36,22 +36,17 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
     public override AppendStatus Append(AppendOperation operation)
     {
         if (operation.Session?.Fenced is { } fenced)
-        {
-            operation.Outcome = new AppendOutcome { Error = fenced.Code, Exception = fenced };
-            return AppendStatus.Completed;
-        }
+            return Refuse(operation, fenced);
         if (operation.MessageIds is not null)
             return AppendWithMessageIds(operation);
         var nowMs = operation.NowMs != AppendOperation.UnknownTime ? operation.NowMs : engine.NowMs;
         var receipt = partition.Append(operation.Header, operation.Batch.Span, AppendOrigin.Client, nowMs);
-        TransactionDecision? enrolment = null;
         if (receipt.NeedsEnrolment)
-            receipt = operation.Session is { TransactionalId: { } id }
-                ? engine.Transactions.EnrolAndAppend(partition, id, EngineBackend.Client(id), operation.Header, operation.Batch.Span, nowMs, out enrolment)
-                : new AppendReceipt { Error = ErrorCode.InvalidTransactionState };
-        if (enrolment is not null)
-            engine.Deadlines.Rearm();
-        return Answer(operation, receipt, enrolment);
+            return EnrolAndAppend(operation, nowMs);
+        if (receipt.Error != ErrorCode.None)
+            return Answer(operation, receipt, null);
+        operation.SetPlace(receipt.BaseOffset, receipt.LogAppendTimeMs, receipt.IsDuplicate);
+        return engine.CompleteWhenVisible(operation, receipt.Lsn);
     }
 
     public override PartitionReader OpenReader(long offset, IsolationLevel isolation) =>
@@ -76,6 +71,21 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
         if (operation.Outcome.Error == ErrorCode.ProducerFenced)
             engine.Meter.RecordFenced();
         return engine.CompleteWhenVisible(operation, receipt.Lsn);
+    }
+
+    private static AppendStatus Refuse(AppendOperation operation, BrokerException fenced)
+    {
+        operation.Outcome = new AppendOutcome { Error = fenced.Code, Exception = fenced };
+        return AppendStatus.Completed;
+    }
+
+    private AppendStatus EnrolAndAppend(AppendOperation operation, long nowMs)
+    {
+        if (operation.Session is not { TransactionalId: { } id })
+            return Answer(operation, new AppendReceipt { Error = ErrorCode.InvalidTransactionState }, null);
+        var receipt = engine.Transactions.EnrolAndAppend(partition, id, EngineBackend.Client(id), operation.Header, operation.Batch.Span, nowMs, out var enrolment);
+        engine.Deadlines.Rearm();
+        return Answer(operation, receipt, enrolment);
     }
 
     private AppendStatus AppendWithMessageIds(AppendOperation operation)

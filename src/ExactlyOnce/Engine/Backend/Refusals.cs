@@ -69,18 +69,18 @@ internal static class Refusals
         ErrorCode.MessageTooLarge => $"A batch of {operation.Header.SizeInBytes:N0} bytes is larger than {partition.Name.Topic} accepts ({partition.Options.MaxMessageBytes:N0} bytes; TopicOptions.MaxMessageBytes), or than what is written in one step may be (a quarter of BrokerOptions.JournalFileBytes).",
         ErrorCode.InvalidTimestamp => $"A record's timestamp lies more than {partition.Options.TimestampMaxAhead} ahead of the broker's clock (TopicOptions.TimestampMaxAhead).",
         ErrorCode.InvalidRequest => "Message ids cannot be used inside a transaction.",
-        _ => Explain(receipt.Decision, operation, partition),
+        _ => ExplainVerdict(receipt, operation, partition),
     };
 
-    private static string Explain(in AppendDecision decision, AppendOperation operation, Partition partition) => decision.Verdict switch
+    private static string ExplainVerdict(in AppendReceipt receipt, AppendOperation operation, Partition partition) => receipt.Verdict switch
     {
         AppendVerdict.OutOfOrderSequence =>
-            $"Producer {operation.Header.Producer} sent sequence {operation.Header.BaseSequence} to {partition.Name}, where another was expected: a batch before it is missing.",
+            $"Producer {operation.Header.Producer} sent sequence {operation.Header.BaseSequence} to {partition.Name}, where {(receipt.ExpectedSequence < 0 ? "another" : receipt.ExpectedSequence)} was expected: a batch before it is missing.",
         AppendVerdict.InvalidProducerEpoch =>
             $"Producer {operation.Header.Producer} is a zombie in {partition.Name}: a newer epoch has written there. Create a new producer.",
         AppendVerdict.InvalidTransactionState =>
             $"Producer {operation.Header.Producer} has a transaction in another state in {partition.Name} than its batch says.",
-        _ => $"{partition.Name} refused a batch: {decision.Verdict}.",
+        _ => $"{partition.Name} refused a batch: {receipt.Verdict}.",
     };
 
     private static string Explain(TransactionVerdict verdict) => verdict switch

@@ -104,6 +104,8 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
             journal.Link(frame);
         }
         _frame = null;
+        foreach (var partition in _entered)
+            partition.TrimMemory(NowMs);
         Leave();
         foreach (var partition in _entered)
             partition.Readers.WakeAt(lsn);

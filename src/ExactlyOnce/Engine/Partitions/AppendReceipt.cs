@@ -20,6 +20,9 @@ internal readonly struct AppendReceipt
 
     public bool IsDuplicate { get; init; }
 
-    /// <summary>The decision behind a refusal, for the words of the error.</summary>
-    public AppendDecision Decision { get; init; }
+    /// <summary>The verdict behind a refusal, for the words of the error.</summary>
+    public AppendVerdict Verdict { get; init; }
+
+    /// <summary>The sequence that would have been accepted, −1 when any would; of a refusal.</summary>
+    public int ExpectedSequence { get; init; }
 }

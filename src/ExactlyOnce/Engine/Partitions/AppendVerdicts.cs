@@ -15,8 +15,8 @@ internal static class AppendVerdicts
             Lsn = decision.Lsn,
             LogAppendTimeMs = logAppendTimeMs < 0 ? logAppendTimeMs : decision.OriginalTimestamp,
         },
-        AppendVerdict.NotEnrolled => new AppendReceipt { NeedsEnrolment = true, Lsn = decision.Lsn, Decision = decision },
-        var verdict => new AppendReceipt { Error = ToError(verdict), Lsn = decision.Lsn, Decision = decision },
+        AppendVerdict.NotEnrolled => new AppendReceipt { NeedsEnrolment = true, Lsn = decision.Lsn, Verdict = decision.Verdict },
+        var verdict => new AppendReceipt { Error = ToError(verdict), Lsn = decision.Lsn, Verdict = verdict, ExpectedSequence = decision.ExpectedSequence },
     };
 
     private static ErrorCode ToError(AppendVerdict verdict) => verdict switch

@@ -321,10 +321,21 @@ internal sealed class Partition : IPartitionViewSource
     /// <summary>The same without a frame, since nothing is ever replayed, and without staging, since nothing comes between the decision and its application.</summary>
     private long AppendInMemory(in BatchHeader header, ReadOnlySpan<byte> batch, in AppendDecision decision, bool stamps, long nowMs)
     {
-        var placed = AppendToTail(batch, State.LogEndOffset, LeaderEpoch, stamps ? header with { MaxTimestamp = nowMs } : header, nowMs);
-        var lsn = stamps ? ShowBatch(Stamp(placed, nowMs), decision, nowMs) : ShowBatch(header, decision, nowMs);
+        var lsn = stamps ? AppendStamped(header, batch, decision, nowMs) : AppendAsItIs(header, batch, decision, nowMs);
         TrimMemory(nowMs);
         return lsn;
+    }
+
+    private long AppendAsItIs(in BatchHeader header, ReadOnlySpan<byte> batch, in AppendDecision decision, long nowMs)
+    {
+        AppendToTail(batch, State.LogEndOffset, LeaderEpoch, header, nowMs);
+        return ShowBatch(header, decision, nowMs);
+    }
+
+    private long AppendStamped(in BatchHeader header, ReadOnlySpan<byte> batch, in AppendDecision decision, long nowMs)
+    {
+        var placed = AppendToTail(batch, State.LogEndOffset, LeaderEpoch, header with { MaxTimestamp = nowMs }, nowMs);
+        return ShowBatch(Stamp(placed, nowMs), decision, nowMs);
     }
 
     private long ShowBatch(in BatchHeader header, in AppendDecision decision, long nowMs)
@@ -341,12 +352,12 @@ internal sealed class Partition : IPartitionViewSource
 
     /// <summary>
     /// A log in memory keeps to its size while it is written, and not only at the next housekeeping: whole chunks in front go once what is left is enough, never data of an open
-    /// transaction.
+    /// transaction. Under <see cref="Lock"/>; on disk nothing happens.
     /// </summary>
-    private void TrimMemory(long nowMs)
+    public void TrimMemory(long nowMs)
     {
         var options = _options;
-        if (options.RetainBytes < 0 || Tail.SizeInBytes - options.RetainBytes < ChunkPool.LargestBytes || (options.Cleanup & CleanupPolicy.Delete) == 0 ||
+        if (Journal.Durability != Durability.Memory || options.RetainBytes < 0 || Tail.SizeInBytes - options.RetainBytes < ChunkPool.LargestBytes || (options.Cleanup & CleanupPolicy.Delete) == 0 ||
             Tail.First?.Next is not { } next || next.BaseOffset > State.LastStableOffset || next.BaseOffset <= State.LogStartOffset)
             return;
         _staged = new Staged(StagedKind.LogStart, new BatchHeader { BaseOffset = next.BaseOffset }, default, false, 0, nowMs);
