@@ -7,6 +7,11 @@ internal sealed class TrimActor(Broker broker, ChildHistory history, int number,
 {
     private const int KeptRecords = 200;
 
+    /// <summary>
+    /// Of the pipeline's output more than of its input: every input that is still there must have its output, which the oracle may not have seen yet, and between the outputs lie markers.
+    /// </summary>
+    private const int KeptOutputs = 4 * KeptRecords;
+
     private static readonly Topic<string, byte[]>[] s_trimmed = [KillTopics.Plain, KillTopics.Copied, KillTopics.Left, KillTopics.Right];
 
     protected override async Task ActAsync(CancellationToken stop)
@@ -23,7 +28,7 @@ internal sealed class TrimActor(Broker broker, ChildHistory history, int number,
     private async Task TrimAsync(Topic<string, byte[]> topic, TopicPartition partition)
     {
         var offsets = Broker.Backend.GetPartition(partition).Offsets;
-        var before = offsets.HighWatermark - KeptRecords;
+        var before = offsets.HighWatermark - (topic == KillTopics.Copied ? KeptOutputs : KeptRecords);
         if (topic == KillTopics.Plain)
         {
             var committed = await Broker.Admin.GetGroupOffsetsAsync(KillTopics.CopyGroup, KillTopics.Plain.Name);
