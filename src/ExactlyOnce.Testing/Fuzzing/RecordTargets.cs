@@ -83,9 +83,10 @@ internal static class RecordTargets
     {
         var reader = new BatchReader(header, records);
         var at = 0;
+        var slot = default(RecordSlot);
         while (reader.MoveNext())
         {
-            var slot = RecordSlot.Decode(header, records, at);
+            slot.Decode(header, records, at);
             at = slot.End;
             var record = reader.Current;
             FuzzTargets.Require(

@@ -1,5 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
-
 namespace ExactlyOnce.Clients.Consuming;
 
 /// <summary>
@@ -76,8 +74,11 @@ internal abstract class BatchContents
         NextOffset = nextOffset;
     }
 
-    /// <summary>Deserializes into the arrays of the typed half.</summary>
-    protected abstract void Deserialize(int index, in RecordSlot slot, ReadOnlySpan<byte> source);
+    /// <summary>
+    /// Deserializes the slots from <paramref name="from"/> up to <paramref name="to"/> into the arrays of the typed half. Answers where it ended: at <paramref name="to"/>, or in front of
+    /// the record that cannot be deserialized.
+    /// </summary>
+    protected abstract int Deserialize(int from, int to, ReadOnlySpan<byte> source, out Exception? failure);
 
     protected abstract void Grow(int size);
 
@@ -99,39 +100,23 @@ internal abstract class BatchContents
     {
         while (Count < recordsMax && run.IsInsideBatch)
         {
-            var recordAt = run.RecordAt;
-            ref readonly var slot = ref run.Next(source);
+            if (Count == Slots.Length)
+                GrowTo(Slots.Length * 2);
             // The first batch may begin in front of the position: records of it that are behind us are dropped.
-            if (slot.Offset < partition.ReadTo)
+            var slots = Slots.AsSpan(Count, Math.Min(Slots.Length, recordsMax) - Count);
+            slots = slots[..run.Decode(source, slots, partition.ReadTo)];
+            var first = Count;
+            Count = Deserialize(first, first + slots.Length, source, out var failure);
+            if (failure is null)
                 continue;
-            if (!TryTake(slot, source, out var failure))
-            {
-                run.Unread(recordAt);
-                if (Count > 0)
-                    return false;
-                partition.ReadTo = slot.Offset;
-                partition.Give(slot.Offset);
-                throw RecordDeserializationException.Create(partition.Id, slot, source, failure);
-            }
+            var failed = slots[Count - first];
+            run.Unread(slots, from: Count - first);
+            if (Count > 0)
+                return false;
+            partition.ReadTo = failed.Offset;
+            partition.Give(failed.Offset);
+            throw RecordDeserializationException.Create(partition.Id, failed, source, failure);
         }
-        return true;
-    }
-
-    private bool TryTake(in RecordSlot slot, ReadOnlySpan<byte> source, [NotNullWhen(false)] out Exception? failure)
-    {
-        failure = null;
-        if (Count == Slots.Length)
-            GrowTo(Slots.Length * 2);
-        try
-        {
-            Deserialize(Count, slot, source);
-        }
-        catch (Exception exception) when (exception is not OutOfMemoryException)
-        {
-            failure = exception;
-            return false;
-        }
-        Slots[Count++] = slot;
         return true;
     }
 

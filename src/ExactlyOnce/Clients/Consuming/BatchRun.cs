@@ -17,8 +17,8 @@ internal sealed class BatchRun(BrokerBackend backend)
     private ReadOnlyMemory<byte> _run;
     private int _nextBatchAt;
     private BatchHeader _batch;
-    private RecordSlot _last;
     private int _recordAt;
+    private int _firstAt;
     private int _recordsLeft;
 
     /// <summary>The bytes that the slots of the current batch point into.</summary>
@@ -63,24 +63,33 @@ internal sealed class BatchRun(BrokerBackend backend)
         return false;
     }
 
-    /// <summary>Decodes the next record of the current batch.</summary>
-    public ref readonly RecordSlot Next(ReadOnlySpan<byte> source)
+    /// <summary>
+    /// Decodes records of the current batch, as many as there are or <paramref name="slots"/> has room for, and answers how many. Those in front of <paramref name="from"/> are passed over.
+    /// </summary>
+    public int Decode(ReadOnlySpan<byte> source, Span<RecordSlot> slots, long from)
     {
-        _last = RecordSlot.Decode(_batch, source, _recordAt);
-        _recordAt = _last.End;
-        _recordsLeft--;
-        return ref _last;
+        var (count, at, left) = (0, _recordAt, _recordsLeft);
+        while (left > 0 && count < slots.Length)
+        {
+            if (count == 0)
+                _firstAt = at;
+            ref var slot = ref slots[count];
+            slot.Decode(_batch, source, at);
+            at = slot.End;
+            left--;
+            if (slot.Offset >= from)
+                count++;
+        }
+        (_recordAt, _recordsLeft) = (at, left);
+        return count;
     }
 
-    /// <summary>Takes <see cref="Next"/> back: the record stays in the run.</summary>
-    public void Unread(int recordAt)
+    /// <summary>Takes the end of what <see cref="Decode"/> gave back: from <paramref name="slots"/>, all of them, the ones from <paramref name="from"/> on stay in the run.</summary>
+    public void Unread(ReadOnlySpan<RecordSlot> slots, int from)
     {
-        _recordAt = recordAt;
-        _recordsLeft++;
+        _recordAt = from == 0 ? _firstAt : slots[from - 1].End;
+        _recordsLeft += slots.Length - from;
     }
-
-    /// <summary>Where the next record begins.</summary>
-    public int RecordAt => _recordAt;
 
     private bool TryOpen(in BatchHeader batch, ReadOnlySpan<byte> rest, bool mayReplaceSource)
     {

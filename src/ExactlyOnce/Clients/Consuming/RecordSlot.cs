@@ -8,41 +8,41 @@ namespace ExactlyOnce.Clients.Consuming;
 /// Where one record's parts lie in the bytes it was read from. Positions instead of the spans of a <see cref="RecordView"/>, because what a consumer hands out
 /// outlives the call that decoded it, and because decoding must go on later in the middle of a batch. A length of −1 says null.
 /// </summary>
-internal readonly record struct RecordSlot
+internal struct RecordSlot
 {
-    public long Offset { get; init; }
+    public long Offset { get; private set; }
 
-    public long TimestampMs { get; init; }
+    public long TimestampMs { get; private set; }
 
-    public int KeyAt { get; init; }
+    public int KeyAt { get; private set; }
 
-    public int KeyLength { get; init; }
+    public int KeyLength { get; private set; }
 
-    public int ValueAt { get; init; }
+    public int ValueAt { get; private set; }
 
-    public int ValueLength { get; init; }
+    public int ValueLength { get; private set; }
 
     /// <summary>Where the headers begin: behind their count.</summary>
-    public int HeadersAt { get; init; }
+    public int HeadersAt { get; private set; }
 
-    public int HeaderCount { get; init; }
+    public int HeaderCount { get; private set; }
 
     /// <summary>Where the record ends.</summary>
-    public int End { get; init; }
+    public int End { get; private set; }
 
     /// <summary>The timestamp is the broker's, of the append.</summary>
-    public bool IsLogAppendTime { get; init; }
+    public bool IsLogAppendTime { get; private set; }
 
-    public ReadOnlySpan<byte> Key(ReadOnlySpan<byte> source) => KeyLength < 0 ? default : source.Slice(KeyAt, KeyLength);
+    public readonly ReadOnlySpan<byte> Key(ReadOnlySpan<byte> source) => KeyLength < 0 ? default : source.Slice(KeyAt, KeyLength);
 
-    public ReadOnlySpan<byte> Value(ReadOnlySpan<byte> source) => ValueLength < 0 ? default : source.Slice(ValueAt, ValueLength);
+    public readonly ReadOnlySpan<byte> Value(ReadOnlySpan<byte> source) => ValueLength < 0 ? default : source.Slice(ValueAt, ValueLength);
 
-    public RecordHeaders Headers(ReadOnlySpan<byte> source) =>
+    public readonly RecordHeaders Headers(ReadOnlySpan<byte> source) =>
         HeaderCount == 0 ? RecordHeaders.Empty : new RecordHeaderReader(source[HeadersAt..End], HeaderCount).ToHeaders();
 
-    /// <summary>Decodes the record that begins at <paramref name="at"/>. The next one begins at its <see cref="End"/>.</summary>
+    /// <summary>Becomes the record that begins at <paramref name="at"/>. The next one begins at its <see cref="End"/>.</summary>
     /// <exception cref="CorruptRecordException">These bytes are not a record of the batch.</exception>
-    public static RecordSlot Decode(scoped in BatchHeader batch, ReadOnlySpan<byte> source, int at)
+    public void Decode(in BatchHeader batch, ReadOnlySpan<byte> source, int at)
     {
         if (!VarInt.TryReadAt(source, ref at, out var length) || (uint)length > (uint)(source.Length - at))
             Throw(batch, "a record length that leaves the batch");
@@ -59,22 +59,16 @@ internal readonly record struct RecordSlot
         var headersAt = at;
         if ((headerCount > 0 && !RecordHeaderReader.TrySkip(record, ref at, headerCount)) || at != record.Length)
             Throw(batch, "a record with damaged headers");
-        return new RecordSlot
-        {
-            Offset = batch.BaseOffset + offsetDelta,
-            TimestampMs = batch.IsLogAppendTime ? batch.MaxTimestamp : batch.BaseTimestamp + timestampDelta,
-            IsLogAppendTime = batch.IsLogAppendTime,
-            KeyAt = keyAt,
-            KeyLength = keyLength,
-            ValueAt = valueAt,
-            ValueLength = valueLength,
-            HeadersAt = headersAt,
-            HeaderCount = headerCount,
-            End = at,
-        };
+        Offset = batch.BaseOffset + offsetDelta;
+        IsLogAppendTime = batch.IsLogAppendTime;
+        TimestampMs = IsLogAppendTime ? batch.MaxTimestamp : batch.BaseTimestamp + timestampDelta;
+        (KeyAt, KeyLength) = (keyAt, keyLength);
+        (ValueAt, ValueLength) = (valueAt, valueLength);
+        (HeadersAt, HeaderCount) = (headersAt, headerCount);
+        End = at;
     }
 
-    private static (int At, int Length) ReadField(scoped in BatchHeader batch, ReadOnlySpan<byte> record, ref int at)
+    private static (int At, int Length) ReadField(in BatchHeader batch, ReadOnlySpan<byte> record, ref int at)
     {
         if (!VarInt.TryReadAt(record, ref at, out var length) || length < -1 || length > record.Length - at)
             Throw(batch, "a record whose key or value leaves the record");

@@ -35,13 +35,28 @@ internal sealed class TypedContents<TKey, TValue>(Topic<TKey, TValue> topic) : B
     public ConsumerRecord<TKey, TValue> DetachRecord(int index) =>
         new(Keys[index], Values[index], Slots[index], Partition!.Id, ReadHeaders(index));
 
-    protected override void Deserialize(int index, in RecordSlot slot, ReadOnlySpan<byte> source)
+    protected override int Deserialize(int from, int to, ReadOnlySpan<byte> source, out Exception? failure)
     {
-        if (index >= Keys.Length)
+        if (to > Keys.Length)
             Grow(Slots.Length);
-        // A null field never reaches a deserializer.
-        Keys[index] = slot.KeyLength < 0 ? default! : _keys.Deserialize(slot.Key(source));
-        Values[index] = slot.ValueLength < 0 ? default! : _values.Deserialize(slot.Value(source));
+        var (slots, keys, values) = (Slots, Keys, Values);
+        var index = from;
+        failure = null;
+        try
+        {
+            for (; index < to; index++)
+            {
+                ref readonly var slot = ref slots[index];
+                // A null field never reaches a deserializer.
+                keys[index] = slot.KeyLength < 0 ? default! : _keys.Deserialize(slot.Key(source));
+                values[index] = slot.ValueLength < 0 ? default! : _values.Deserialize(slot.Value(source));
+            }
+        }
+        catch (Exception exception) when (exception is not OutOfMemoryException)
+        {
+            failure = exception;
+        }
+        return index;
     }
 
     protected override void Grow(int size)
