@@ -131,7 +131,7 @@ public sealed class EndTransactionMuseumTests
         if (betweenValidationAndAppend)
             target.Append(header, batch, AppendOrigin.Client, broker.Engine.NowMs).NeedsEnrolment.Should().BeTrue();
         broker.Clock.Advance(s_timeout + TimeSpan.FromMilliseconds(1));
-        var receipt = broker.Engine.Transactions.EnrolAndAppend(target, "t", TransactionClient.InProcess("t"), header, batch, broker.Engine.NowMs, out _);
+        var receipt = broker.Engine.Transactions.EnrolAndAppend(target, "t", TransactionClient.InProcess("t"), header, batch, broker.Engine.NowMs, out _, out _);
 
         receipt.Error.Should().Be(ErrorCode.TransactionTimedOut);
         await FluentActions.Awaiting(() => producer.EndAsync(commit: true)).Should().ThrowAsync<TransactionTimedOutException>();

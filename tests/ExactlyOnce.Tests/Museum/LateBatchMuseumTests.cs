@@ -262,7 +262,7 @@ public sealed class LateBatchMuseumTests
             else if (step == 1)
             {
                 var id = producer.Session.TransactionalId!;
-                var receipt = broker.Engine.Transactions.EnrolAndAppend(partition, id, TransactionClient.InProcess(id), header, batch, nowMs, out _);
+                var receipt = broker.Engine.Transactions.EnrolAndAppend(partition, id, TransactionClient.InProcess(id), header, batch, nowMs, out _, out _);
                 WasAppended = receipt.Error == ErrorCode.None;
                 AppendedBeforeAbort = !_isAborted;
             }

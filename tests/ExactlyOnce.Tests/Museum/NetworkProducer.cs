@@ -41,7 +41,7 @@ internal sealed class NetworkProducer(BrokerEngine engine, string id, Transactio
         var (header, batch) = SignedProducer.Batch(Identity, sequence, engine.NowMs, BatchAttributes.Transactional, values);
         var receipt = target.Append(header, batch, AppendOrigin.Client, engine.NowMs);
         if (receipt.NeedsEnrolment)
-            receipt = engine.Transactions.EnrolAndAppend(target, id, _client, header, batch, engine.NowMs, out _);
+            receipt = engine.Transactions.EnrolAndAppend(target, id, _client, header, batch, engine.NowMs, out _, out _);
         engine.Journal.Drive();
         engine.Deadlines.Rearm();
         return receipt;

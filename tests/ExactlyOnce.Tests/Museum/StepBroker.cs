@@ -84,7 +84,7 @@ internal sealed class StepBroker
         var batch = TestBatch.Of(identity, sequence, isTransactional: true, NowMs, codec, records);
         var receipt = TryAppend(topic, partition, batch);
         if (receipt.NeedsEnrolment)
-            receipt = Engine.Transactions.EnrolAndAppend(Find(topic, partition), id, s_client, BatchHeader.Read(batch), batch, NowMs, out _);
+            receipt = Engine.Transactions.EnrolAndAppend(Find(topic, partition), id, s_client, BatchHeader.Read(batch), batch, NowMs, out _, out _);
         Engine.Journal.Drive();
         receipt.Error.Should().Be(ErrorCode.None);
         return receipt.Lsn;

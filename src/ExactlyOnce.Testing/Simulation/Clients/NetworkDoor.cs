@@ -43,10 +43,11 @@ internal sealed class NetworkDoor : TransactionDoor
         var receipt = partition.Partition.Append(delivery.Header, delivery.Batch.Span, AppendOrigin.Client, engine.NowMs);
         TransactionDecision? enrolment = null;
         if (receipt.NeedsEnrolment)
+        {
             receipt = engine.Transactions.EnrolAndAppend(
-                partition.Partition, id, s_client, delivery.Header, delivery.Batch.Span, engine.NowMs, out enrolment);
-        if (enrolment is not null)
-            engine.Deadlines.Rearm();
+                partition.Partition, id, s_client, delivery.Header, delivery.Batch.Span, engine.NowMs, out enrolment, out var deadlineMs);
+            engine.Deadlines.RearmFor(deadlineMs);
+        }
         if (partition.Answer(delivery, receipt, enrolment) == AppendStatus.Completed)
             delivery.OnCompleted();
     }

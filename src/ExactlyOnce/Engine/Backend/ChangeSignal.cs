@@ -6,9 +6,25 @@ namespace ExactlyOnce.Engine.Backend;
 /// </summary>
 internal sealed class ChangeSignal
 {
-    private TaskCompletionSource _next = new();
+    /// <summary>Null while nobody waits, which is nearly always: a change then costs a look.</summary>
+    private TaskCompletionSource? _next;
 
-    public Task Next => Volatile.Read(ref _next).Task;
+    public Task Next
+    {
+        get
+        {
+            if (Volatile.Read(ref _next) is { } known)
+                return known.Task;
+            var fresh = new TaskCompletionSource();
+            return (Interlocked.CompareExchange(ref _next, fresh, null) ?? fresh).Task;
+        }
+    }
 
-    public void Pulse() => Interlocked.Exchange(ref _next, new TaskCompletionSource()).TrySetResult();
+    public void Pulse()
+    {
+        // Whoever has taken the signal and then looked is seen here, or has seen the change.
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _next) is not null)
+            Interlocked.Exchange(ref _next, null)?.TrySetResult();
+    }
 }

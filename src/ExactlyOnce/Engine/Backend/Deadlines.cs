@@ -19,16 +19,21 @@ internal sealed class Deadlines : IDisposable
     }
 
     /// <summary>Looks for the earliest deadline again; called after anything that may have made an earlier one.</summary>
-    public void Rearm()
+    public void Rearm() => RearmFor(EarliestMs());
+
+    /// <summary>The same for who knows the one deadline that is new.</summary>
+    public void RearmFor(long deadlineMs)
     {
-        var earliest = EarliestMs();
+        // Nearly every transaction ends later than an older one.
+        if (deadlineMs >= Volatile.Read(ref _armedForMs))
+            return;
         lock (_lock)
         {
-            if (earliest >= _armedForMs)
+            if (deadlineMs >= _armedForMs)
                 return;
-            _armedForMs = earliest;
+            Volatile.Write(ref _armedForMs, deadlineMs);
             // A deadline is the last millisecond at which nothing is too late yet.
-            _timer.Change(TimeSpan.FromMilliseconds(Math.Clamp(earliest - _engine.NowMs + 1, 0, int.MaxValue)), Timeout.InfiniteTimeSpan);
+            _timer.Change(TimeSpan.FromMilliseconds(Math.Clamp(deadlineMs - _engine.NowMs + 1, 0, int.MaxValue)), Timeout.InfiniteTimeSpan);
         }
     }
 
@@ -43,7 +48,7 @@ internal sealed class Deadlines : IDisposable
     private void OnTimer()
     {
         lock (_lock)
-            _armedForMs = long.MaxValue;
+            Volatile.Write(ref _armedForMs, long.MaxValue);
         if (_engine.IsClosed)
             return;
         _engine.MeetDeadlines();

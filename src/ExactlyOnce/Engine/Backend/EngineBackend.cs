@@ -281,8 +281,8 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         var keys = Array.ConvertAll(names, name => Find(name).Key);
         while (true)
         {
-            engine.ThrowIfClosed();
             var ended = engine.TransactionEnded.Next;
+            engine.ThrowIfClosed();
             var (found, lsn) = engine.Groups.Fetch(group, keys);
             await VisibilityWait.For(engine, lsn);
             if (!Array.Exists(found, offset => offset.Status == FetchStatus.Unstable))

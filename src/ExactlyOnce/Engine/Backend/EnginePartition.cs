@@ -83,8 +83,8 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
     {
         if (operation.Session is not { TransactionalId: { } id })
             return Answer(operation, new AppendReceipt { Error = ErrorCode.InvalidTransactionState }, null);
-        var receipt = engine.Transactions.EnrolAndAppend(partition, id, EngineBackend.Client(id), operation.Header, operation.Batch.Span, nowMs, out var enrolment);
-        engine.Deadlines.Rearm();
+        var receipt = engine.Transactions.EnrolAndAppend(partition, id, EngineBackend.Client(id), operation.Header, operation.Batch.Span, nowMs, out var enrolment, out var deadlineMs);
+        engine.Deadlines.RearmFor(deadlineMs);
         return Answer(operation, receipt, enrolment);
     }
 

@@ -21,7 +21,9 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
 
     private readonly ArrayBufferWriter<byte> _payload = new();
     private readonly List<Partition> _entered = [];
+    private readonly bool _isInMemory = journal.Durability == Durability.Memory;
     private JournalFrame? _frame;
+    private bool _isOpen;
 
     /// <summary>Records that always have room in a frame, whatever they are.</summary>
     public const int ManyRecords = 256;
@@ -31,7 +33,8 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
 
     public long NowMs { get; private set; }
 
-    public JournalFrame Frame => _frame ?? throw new InvalidOperationException("No frame is open.");
+    /// <summary>The frame that is open. Null in memory: what nobody replays is applied and leaves no bytes.</summary>
+    public JournalFrame? Frame => _isOpen ? _frame : throw new InvalidOperationException("No frame is open.");
 
     /// <summary>Whether one frame can hold this much; a frame never spans journal files.</summary>
     public bool HasRoomFor(long payloadBytes, int pieces) =>
@@ -42,41 +45,53 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
 
     public void Open(long nowMs)
     {
-        if (_frame is not null)
+        if (_isOpen)
             throw new InvalidOperationException("A frame is open already.");
         NowMs = nowMs;
+        _isOpen = true;
+        if (_isInMemory)
+            return;
         _frame = journal.RentFrame();
         _frame.Begin(nowMs);
     }
 
     public void Add(TransactionRecord record)
     {
-        TransactionRecordCodec.Write(record, Payload());
-        AddPiece(CoordinationPiece.Transaction);
+        if (Frame is { } frame)
+        {
+            TransactionRecordCodec.Write(record, Payload());
+            AddPiece(frame, CoordinationPiece.Transaction);
+        }
         state.Apply(record);
     }
 
     public void Add(GroupRecord record)
     {
-        if (record.IsDurable)
+        if (Frame is { } frame && record.IsDurable)
         {
             GroupRecordCodec.Write(record, Payload());
-            AddPiece(CoordinationPiece.Group);
+            AddPiece(frame, CoordinationPiece.Group);
         }
         state.Apply(record);
     }
 
     public void Add(TopicRecord record)
     {
-        record.Write(Payload());
-        AddPiece(CoordinationPiece.Topic);
+        if (Frame is { } frame)
+        {
+            record.Write(Payload());
+            AddPiece(frame, CoordinationPiece.Topic);
+        }
         state.Apply(record);
     }
 
     public void Add(MessageIdRecord record)
     {
-        record.Write(Payload());
-        AddPiece(CoordinationPiece.MessageIds);
+        if (Frame is { } frame)
+        {
+            record.Write(Payload());
+            AddPiece(frame, CoordinationPiece.MessageIds);
+        }
         state.Apply(record);
     }
 
@@ -96,14 +111,19 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
         long lsn;
         using (journal.QueueLock.Enter())
         {
-            lsn = journal.Reserve(frame);
+            // LSNs count bytes; in memory only their order matters.
+            lsn = frame is null ? journal.ReserveInMemory(bytes: 1) : journal.Reserve(frame);
             foreach (var partition in _entered)
                 if (partition.HasStaged)
                     partition.ApplyStaged(lsn);
             state.AppliedLsn = lsn;
-            journal.Link(frame);
+            if (frame is null)
+                journal.ShowInMemory(lsn);
+            else
+                journal.Link(frame);
         }
         _frame = null;
+        _isOpen = false;
         foreach (var partition in _entered)
             partition.TrimMemory(NowMs);
         Leave();
@@ -118,7 +138,7 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
     /// </summary>
     public void BreakWhenLarge()
     {
-        if (Frame.Length < Math.Min(journal.FrameBytesMax / 2, BrokenFrameBytes))
+        if (Frame is not { } frame || frame.Length < Math.Min(journal.FrameBytesMax / 2, BrokenFrameBytes))
             return;
         Close();
         Open(NowMs);
@@ -130,6 +150,7 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
         if (_frame is { } frame)
             journal.Return(frame);
         _frame = null;
+        _isOpen = false;
         Leave();
         _entered.Clear();
     }
@@ -139,13 +160,14 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
     {
         journal.Fail(new StorageException("A change could not be journaled; the broker stops writing. Reopen it.", cause));
         _frame = null;
+        _isOpen = false;
         Leave();
         _entered.Clear();
     }
 
     private void FailIfOpen()
     {
-        if (_frame is not null)
+        if (_isOpen)
             Fail(cause: null);
     }
 
@@ -161,7 +183,7 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
         return _payload;
     }
 
-    private void AddPiece(CoordinationPiece kind) => Frame.Add((byte)PieceOwner.Coordination, default, (byte)kind, _payload.WrittenSpan);
+    private void AddPiece(JournalFrame frame, CoordinationPiece kind) => frame.Add((byte)PieceOwner.Coordination, default, (byte)kind, _payload.WrittenSpan);
 
     /// <summary>Fails the journal when the frame that was composed under it was neither closed nor given up.</summary>
     internal readonly ref struct Guarded(FrameComposer composer) : IDisposable

@@ -42,10 +42,15 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
             return CarryOut(Transactions.DecideInitProducer(command, nowMs), command.TransactionalId, nowMs);
     }
 
-    /// <summary>The first batch of a transaction in a partition: enrolment and batch in one frame, so that neither can exist without the other.</summary>
+    /// <summary>
+    /// The first batch of a transaction in a partition: enrolment and batch in one frame, so that neither can exist without the other. Tells when the transaction is over
+    /// (<see cref="long.MaxValue"/>: never, or there is none).
+    /// </summary>
     public AppendReceipt EnrolAndAppend(
-        Partition partition, string transactionalId, in TransactionClient client, in BatchHeader header, ReadOnlySpan<byte> batch, long nowMs, out TransactionDecision enrolment)
+        Partition partition, string transactionalId, in TransactionClient client, in BatchHeader header, ReadOnlySpan<byte> batch, long nowMs, out TransactionDecision enrolment,
+        out long deadlineMs)
     {
+        deadlineMs = long.MaxValue;
         lock (state.Lock)
         {
             using var guard = composer.Guard();
@@ -62,6 +67,7 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
             }
             foreach (var record in enrolment.Records)
                 composer.Add(record);
+            deadlineMs = Transactions.TryGet(transactionalId)?.Current.DeadlineMs ?? long.MaxValue;
             var baseOffset = partition.StageBatch(composer.Frame, header, batch, nowMs);
             return receipt with { Lsn = composer.Close(), BaseOffset = baseOffset };
         }

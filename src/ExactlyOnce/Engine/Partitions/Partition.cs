@@ -154,8 +154,8 @@ internal sealed class Partition : IPartitionViewSource
             ? new AppendReceipt { Error = error }
             : AppendVerdicts.ToReceipt(State.Decide(header, origin), AppendTime(nowMs));
 
-    /// <summary>Puts an accepted batch into the tail and the frame. Answers its base offset. Under <see cref="Lock"/>, after <see cref="Decide"/>.</summary>
-    public long StageBatch(JournalFrame frame, in BatchHeader header, ReadOnlySpan<byte> batch, long nowMs)
+    /// <summary>Puts an accepted batch into the tail and the frame; in memory there is none. Answers its base offset. Under <see cref="Lock"/>, after <see cref="Decide"/>.</summary>
+    public long StageBatch(JournalFrame? frame, in BatchHeader header, ReadOnlySpan<byte> batch, long nowMs)
     {
         var baseOffset = State.LogEndOffset;
         // The tail's chunks are searched, and let go, by the times their records will carry.
@@ -164,18 +164,18 @@ internal sealed class Partition : IPartitionViewSource
         if (StampsAppendTime)
             stagedHeader = Stamp(placed, nowMs);
         _staged = new Staged(StagedKind.Batch, stagedHeader, default, false, 0, nowMs);
-        frame.AddReference((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Batch, placed);
+        frame?.AddReference((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Batch, placed);
         return baseOffset;
     }
 
-    /// <summary>Puts a transaction marker into the tail and the frame. Under <see cref="Lock"/>.</summary>
-    public void StageMarker(JournalFrame frame, ProducerIdentity producer, bool commit, int coordinatorEpoch, long nowMs)
+    /// <summary>Puts a transaction marker into the tail and the frame; in memory there is none. Under <see cref="Lock"/>.</summary>
+    public void StageMarker(JournalFrame? frame, ProducerIdentity producer, bool commit, int coordinatorEpoch, long nowMs)
     {
         Span<byte> batch = stackalloc byte[ControlBatch.MarkerSize];
         var header = ControlBatch.WriteMarker(batch, new TransactionMarker(commit, producer, coordinatorEpoch, nowMs)) with { BaseOffset = State.LogEndOffset, LeaderEpoch = LeaderEpoch };
         var placed = AppendToTail(batch, header.BaseOffset, LeaderEpoch, header, nowMs);
         _staged = new Staged(StagedKind.Marker, header, producer, commit, coordinatorEpoch, nowMs);
-        frame.AddReference((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Batch, placed);
+        frame?.AddReference((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Batch, placed);
     }
 
     /// <summary>Records in the frame that a producer's transaction includes this partition before it wrote to it. Under <see cref="Lock"/>.</summary>

@@ -106,7 +106,7 @@ public sealed class FrameLimitTests
     [Fact]
     public async Task A_frame_that_cannot_be_closed_stops_the_broker_and_leaves_no_partition_locked()
     {
-        await using var broker = await OpenAsync();
+        await using var broker = await OpenAsync(Place.Folder);
         var engine = broker.Engine;
         var partition = engine.Partitions.Find(First)!;
         var composer = new FrameComposer(engine.State, engine.Journal);
@@ -118,7 +118,7 @@ public sealed class FrameLimitTests
                 using var guard = composer.Guard();
                 composer.Open(engine.NowMs);
                 composer.Enter(partition);
-                composer.Frame.Add(0, default, 0, new byte[engine.Journal.FrameBytesMax + 1]);
+                composer.Frame!.Add(0, default, 0, new byte[engine.Journal.FrameBytesMax + 1]);
                 composer.Close();
             }
         }).Should().Throw<InvalidOperationException>();
