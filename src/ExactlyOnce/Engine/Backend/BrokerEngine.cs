@@ -94,6 +94,9 @@ internal sealed class BrokerEngine : IJournalListener
 
     public long NowMs => Environment.NowMs;
 
+    /// <summary>The time a batch is appended at: to the millisecond where it becomes the records' timestamp.</summary>
+    public long AppendTimeMs(TopicOptions options) => options.TimestampType == TimestampType.LogAppendTime ? Environment.ExactNowMs : Environment.NowMs;
+
     /// <summary>Opens a broker: recovers, aborts what in-process producers of the last run left open, and begins to accept calls.</summary>
     public static BrokerEngine Open(BrokerEnvironment environment, EngineOptions options)
     {

@@ -135,7 +135,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         var batches = new NamedBatch[operations.Count];
         for (var i = 0; i < batches.Length; i++)
             batches[i] = new NamedBatch(((EnginePartition)operations[i].Partition!).Partition, operations[i].Header, operations[i].Batch);
-        var receipts = engine.Transactions.AppendNamed(session.Name!, batches, lastSourceSequence, engine.NowMs, out var decision);
+        var receipts = engine.Transactions.AppendNamed(session.Name!, batches, lastSourceSequence, engine.Environment.ExactNowMs, out var decision);
         var refused = Array.FindIndex(receipts, receipt => receipt.Error != ErrorCode.None);
         var lsn = receipts[0].Lsn;
         for (var i = 0; i < receipts.Length; i++)

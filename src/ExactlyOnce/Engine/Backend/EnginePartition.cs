@@ -39,7 +39,7 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
             return Refuse(operation, fenced);
         if (operation.MessageIds is not null)
             return AppendWithMessageIds(operation);
-        var nowMs = operation.NowMs != AppendOperation.UnknownTime ? operation.NowMs : engine.NowMs;
+        var nowMs = operation.NowMs != AppendOperation.UnknownTime ? operation.NowMs : engine.AppendTimeMs(partition.Options);
         var receipt = partition.Append(operation.Header, operation.Batch.Span, AppendOrigin.Client, nowMs);
         if (receipt.NeedsEnrolment)
             return EnrolAndAppend(operation, nowMs);
@@ -90,7 +90,7 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
 
     private AppendStatus AppendWithMessageIds(AppendOperation operation)
     {
-        var receipt = engine.MessageIds.Append(partition, operation.Header, operation.Batch.Span, operation.MessageIds!, engine.NowMs, out var known);
+        var receipt = engine.MessageIds.Append(partition, operation.Header, operation.Batch.Span, operation.MessageIds!, engine.AppendTimeMs(partition.Options), out var known);
         if (known is null)
             return Answer(operation, receipt, null);
         operation.Outcome = new AppendOutcome { Error = ErrorCode.DuplicateSequence, DuplicateMessages = known };

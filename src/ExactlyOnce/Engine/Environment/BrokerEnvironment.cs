@@ -10,6 +10,7 @@ namespace ExactlyOnce.Engine.Environment;
 internal abstract class BrokerEnvironment
 {
     private readonly BrokerClock _clock = new();
+    private Reading? _last;
 
     public abstract TimeProvider Time { get; }
 
@@ -46,13 +47,37 @@ internal abstract class BrokerEnvironment
 
     /// <summary>
     /// Broker time, Unix milliseconds: what deadlines and idle times are counted by. The wall clock, except that it does not jump back when that one is set
-    /// back.
+    /// back. Read again when <see cref="Tick"/> has moved, so it may be late by one tick.
     /// </summary>
-    public long NowMs => _clock.Read(Time);
+    public long NowMs
+    {
+        get
+        {
+            if (Tick is not { } tick)
+                return ExactNowMs;
+            var last = Volatile.Read(ref _last);
+            if (last is null || last.Tick != tick)
+                Volatile.Write(ref _last, last = new Reading(tick, ExactNowMs));
+            return last.BrokerMs;
+        }
+    }
+
+    /// <summary>The same to the millisecond: for what users compare with clocks of their own.</summary>
+    public long ExactNowMs => _clock.Read(Time);
+
+    /// <summary>A number that moves every few milliseconds and costs a fraction of a clock's reading; null where there is none.</summary>
+    protected virtual long? Tick => null;
 
     /// <summary>From now on <see cref="NowMs"/> is not earlier: the wall clock was perhaps set back while no broker ran.</summary>
-    public void NotBefore(long brokerMs) => _clock.NotBefore(brokerMs, Time);
+    public void NotBefore(long brokerMs)
+    {
+        _clock.NotBefore(brokerMs, Time);
+        Volatile.Write(ref _last, null);
+    }
 
     /// <summary>The wall clock, Unix milliseconds: for what is compared with the timestamps of records.</summary>
     public long WallMs => Time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    /// <summary>What the clock said during a tick. Whoever writes an older one over a newer is corrected by the next tick.</summary>
+    private sealed record Reading(long Tick, long BrokerMs);
 }

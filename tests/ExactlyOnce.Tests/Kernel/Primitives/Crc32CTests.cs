@@ -18,13 +18,17 @@ public class Crc32CTests
     }
 
     [Theory]
+    [InlineData(255)]
+    [InlineData(256)]
+    [InlineData(257)]
+    [InlineData(512)]
     [InlineData(767)]
     [InlineData(768)]
     [InlineData(769)]
     [InlineData(1535)]
     [InlineData(1536)]
     [InlineData(5000)]
-    public void Lanes_side_by_side_give_the_sum_of_one_bit_at_a_time(int length)
+    public void Long_input_gives_the_sum_of_one_bit_at_a_time(int length)
     {
         var bytes = new byte[length];
         new Random(length).NextBytes(bytes);
