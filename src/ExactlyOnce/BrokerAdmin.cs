@@ -210,7 +210,7 @@ public sealed class BrokerAdmin
         {
             var partition = _backend.GetPartition(new TopicPartition(topic, i));
             var found = partition.FindOffset(time.ToUnixTimeMilliseconds(), IsolationLevel.ReadCommitted);
-            offsets.Add(partition.Id, new CommittedOffset(found ?? partition.Offsets.LastStable));
+            offsets.Add(partition.Id, new CommittedOffset(found ?? partition.EndOffset(IsolationLevel.ReadCommitted)));
         }
         await _backend.CommitOffsetsAsync(group, offsets, cancellationToken).ConfigureAwait(false);
         return offsets;

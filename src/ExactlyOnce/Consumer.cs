@@ -271,7 +271,7 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     public long GetStartOffset(TopicPartition partition)
     {
         ThrowIfDisposed();
-        return _session.Backend.GetPartition(partition).Offsets.LogStart;
+        return _session.Backend.GetPartition(partition).ReadableFrom;
     }
 
     /// <summary>Ends the loop, leaves the group and lets go of everything. The current batch becomes void.</summary>

@@ -3,7 +3,8 @@ using System.Runtime.CompilerServices;
 namespace ExactlyOnce.Threading;
 
 /// <summary>
-/// A lock for the way of every record, which takes three of them: 6 ns where <see cref="Lock"/> takes 16. Not reentrant, not fair; held for nanoseconds mostly, and whoever waits longer sleeps.
+/// A lock for the way of every record, which takes three of them: about half of what <see cref="Lock"/> costs. Reentrant, not fair; held for nanoseconds mostly, and whoever waits longer
+/// sleeps.
 /// <code>
 /// using (_lock.Enter())
 ///     …
@@ -16,23 +17,34 @@ namespace ExactlyOnce.Threading;
 /// </remarks>
 internal sealed class ShortLock
 {
-    private const int Free = 0;
-    private const int Held = 1;
+    private const int Nobody = 0;
 
     /// <summary>About as long as the longest of the usual holders, a copy of 64 KiB, needs.</summary>
     private const int SpinsMax = 20;
 
+    /// <summary>A sleeper looks by itself after so long: a platform whose fence were weaker than it promises would cost a pause and not a hang.</summary>
+    private static readonly TimeSpan s_napMax = TimeSpan.FromMilliseconds(50);
+
     /// <summary>What sleepers sleep on.</summary>
     private readonly object _bed = new();
-    private int _state;
+
+    /// <summary>The managed id of the thread that holds the lock.</summary>
+    private int _owner;
+
+    /// <summary>How often the owner has entered again.</summary>
+    private int _depth;
     private int _sleepers;
+
+    /// <summary>The calling thread holds the lock.</summary>
+    public bool IsHeldByCurrentThread => Volatile.Read(ref _owner) == Environment.CurrentManagedThreadId;
 
     /// <summary>Takes the lock; disposing what is answered leaves it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Scope Enter()
     {
-        if (Interlocked.CompareExchange(ref _state, Held, Free) != Free)
-            WaitAndEnter();
+        var me = Environment.CurrentManagedThreadId;
+        if (Interlocked.CompareExchange(ref _owner, me, Nobody) != Nobody)
+            EnterTaken(me);
         return new Scope(this);
     }
 
@@ -42,46 +54,61 @@ internal sealed class ShortLock
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Exit()
     {
-        Volatile.Write(ref _state, Free);
+        if (_depth != 0)
+        {
+            _depth--;
+            return;
+        }
+        Volatile.Write(ref _owner, Nobody);
         if (Volatile.Read(ref _sleepers) != 0)
             WakeOne();
     }
 
-    /// <summary>Somebody holds the lock.</summary>
-    public bool IsHeld => Volatile.Read(ref _state) == Held;
-
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void WaitAndEnter()
+    private void EnterTaken(int me)
     {
-        if (TrySpin())
+        if (Volatile.Read(ref _owner) == me)
+        {
+            _depth++;
             return;
+        }
+        if (!TrySpin(me))
+            Sleep(me);
+    }
+
+    private void Sleep(int me)
+    {
         Interlocked.Increment(ref _sleepers);
+        var hasEntered = false;
         try
         {
             Interlocked.MemoryBarrierProcessWide();
             lock (_bed)
-                while (!TryEnter())
-                    Monitor.Wait(_bed);
+                while (!(hasEntered = TryEnter(me)))
+                    Monitor.Wait(_bed, s_napMax);
         }
         finally
         {
             Interlocked.Decrement(ref _sleepers);
+            // Interrupted: it may have been the one that was woken.
+            if (!hasEntered)
+                WakeOne();
         }
     }
 
-    private bool TrySpin()
+    private bool TrySpin(int me)
     {
         var spinner = default(SpinWait);
         for (var i = 0; i < SpinsMax; i++)
         {
             spinner.SpinOnce(sleep1Threshold: -1);
-            if (TryEnter())
+            if (TryEnter(me))
                 return true;
         }
         return false;
     }
 
-    private bool TryEnter() => Volatile.Read(ref _state) == Free && Interlocked.CompareExchange(ref _state, Held, Free) == Free;
+    private bool TryEnter(int me) => Volatile.Read(ref _owner) == Nobody && Interlocked.CompareExchange(ref _owner, me, Nobody) == Nobody;
 
     /// <summary>One is enough: whoever takes the lock meanwhile sees the other sleepers when he leaves it.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]

@@ -91,18 +91,12 @@ public sealed class StorageStateMuseumTests
             var watched = new WatchedDisk(disk);
             Life? life = null;
             var closing = new List<Task>();
-            var isAsked = false;
             watched.Before = (_, _) =>
             {
-                if (operation++ < moment || isAsked || life is not { Engine.IsClosed: false })
+                if (operation++ < moment || closing.Count > 0 || life is not { Engine.IsClosed: false })
                     return;
-                isAsked = true;
-                // The very next thing this one thread does, and not in the middle of this operation: whoever is writing may hold his producer's lock.
-                life.Engine.Environment.Completions.Schedule(_ =>
-                {
-                    closing.Add(life.Broker.DisposeAsync().AsTask());
-                    closing.Add(life.Broker.DisposeAsync().AsTask());
-                }, null);
+                closing.Add(life.Broker.DisposeAsync().AsTask());
+                closing.Add(life.Broker.DisposeAsync().AsTask());
             };
             try
             {

@@ -37,7 +37,8 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
     /// <summary>Notes a record that was just written; <paramref name="send"/> is null for a post.</summary>
     public void Add(SendOperation? send, long timestampMs, int reservedBytes, string? messageId)
     {
-        NoteMessageId(messageId);
+        if (messageId is not null || MessageIds is not null)
+            NoteMessageId(messageId);
         ReservedBytes += reservedBytes;
         if (send is null)
             PostCount++;
@@ -123,8 +124,7 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
                 _messageIds.Add(null);
             MessageIds = _messageIds;
         }
-        if (MessageIds is not null)
-            _messageIds.Add(messageId);
+        _messageIds.Add(messageId);
     }
 
     private void Link(SendOperation send, long timestampMs)

@@ -49,6 +49,9 @@ internal sealed class PartitionAccumulator
         }
         finally
         {
+            // What was taken ahead for a record that did not get in.
+            if (_open is null)
+                ReleaseSpare();
             _lock.Exit();
             if (finished is not null)
                 _accumulator.FinishAll(finished, attempt.Send);

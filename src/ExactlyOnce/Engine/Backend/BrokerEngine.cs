@@ -23,6 +23,9 @@ internal sealed class BrokerEngine : IJournalListener
 
     private static readonly TimeSpan s_closeTimeout = TimeSpan.FromSeconds(30);
 
+    /// <summary>Records that may be ahead by less than this are judged by an exact clock: the usual one may be late by a tick.</summary>
+    private static readonly TimeSpan s_exactAhead = TimeSpan.FromSeconds(1);
+
     private readonly OpenedStorage _storage;
     private readonly LogCompactor _compactor;
     private readonly InternalTopics _internalTopics;
@@ -94,8 +97,11 @@ internal sealed class BrokerEngine : IJournalListener
 
     public long NowMs => Environment.NowMs;
 
-    /// <summary>The time a batch is appended at: to the millisecond where it becomes the records' timestamp.</summary>
-    public long AppendTimeMs(TopicOptions options) => options.TimestampType == TimestampType.LogAppendTime ? Environment.ExactNowMs : Environment.NowMs;
+    /// <summary>The time a batch is appended at: to the millisecond where it becomes the records' timestamp, or is what their own may hardly be ahead of.</summary>
+    public long AppendTimeMs(TopicOptions options) =>
+        options.TimestampType == TimestampType.LogAppendTime || (options.TimestampMaxAhead < s_exactAhead && options.TimestampMaxAhead != TopicOptions.Forever)
+            ? Environment.ExactNowMs
+            : Environment.NowMs;
 
     /// <summary>Opens a broker: recovers, aborts what in-process producers of the last run left open, and begins to accept calls.</summary>
     public static BrokerEngine Open(BrokerEnvironment environment, EngineOptions options)

@@ -123,10 +123,10 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
                 journal.Link(frame);
         }
         _frame = null;
-        _isOpen = false;
         foreach (var partition in _entered)
             partition.TrimMemory(NowMs);
         Leave();
+        _isOpen = false;
         foreach (var partition in _entered)
             partition.Readers.WakeAt(lsn);
         _entered.Clear();

@@ -66,7 +66,7 @@ internal sealed class JournalAppender : IDisposable
         }
         _position += JournalFormat.GroupBytes(group.PayloadBytes);
         Pad();
-        ZeroAhead();
+        ZeroAhead(group);
     }
 
     public void Sync() => _file?.Sync();
@@ -118,11 +118,11 @@ internal sealed class JournalAppender : IDisposable
 
     /// <summary>
     /// A group that grew the file zeroes the next step behind itself; its own sync then covers the new length and blocks, and the groups after it write into
-    /// blocks that exist.
+    /// blocks that exist. Behind a large group nothing is zeroed: its bytes pay for its sync, and a stream of such groups would write everything once more.
     /// </summary>
-    private void ZeroAhead()
+    private void ZeroAhead(JournalGroup group)
     {
-        if (_position <= _zeroedTo)
+        if (_position <= _zeroedTo || group.PayloadBytes >= _options.ZeroStepBytes / 4)
             return;
         var target = Math.Min(_options.FileBytes, _position + _options.ZeroStepBytes);
         for (var at = _position; at < target;)

@@ -145,7 +145,7 @@ internal sealed class JournalWriter : IDisposable
     /// <summary>The frame's LSN. The caller holds <see cref="QueueLock"/> until it has linked the frame; in between it publishes marks and does nothing that throws.</summary>
     public long Reserve(JournalFrame frame)
     {
-        Debug.Assert(QueueLock.IsHeld, "LSNs are given under the queue lock.");
+        Debug.Assert(QueueLock.IsHeldByCurrentThread, "LSNs are given under the queue lock.");
         if (_reserved is not null)
             throw new InvalidOperationException("The frame reserved before was not linked.");
         if (frame.Length > FrameBytesMax)
@@ -160,7 +160,7 @@ internal sealed class JournalWriter : IDisposable
     /// <summary>Hands the reserved frame to the stepper. In memory it is visible from here on.</summary>
     public void Link(JournalFrame frame)
     {
-        Debug.Assert(QueueLock.IsHeld && _reserved == frame, "What was reserved is linked, under the queue lock.");
+        Debug.Assert(QueueLock.IsHeldByCurrentThread && _reserved == frame, "What was reserved is linked, under the queue lock.");
         _reserved = null;
         if (_tail is null)
             Volatile.Write(ref _head, frame);
@@ -177,7 +177,7 @@ internal sealed class JournalWriter : IDisposable
     /// </summary>
     public long ReserveInMemory(int bytes)
     {
-        Debug.Assert(Durability == Durability.Memory && QueueLock.IsHeld, "Only memory does without frames.");
+        Debug.Assert(Durability == Durability.Memory && QueueLock.IsHeldByCurrentThread, "Only memory does without frames.");
         var lsn = _appendedLsn + bytes;
         Volatile.Write(ref _appendedLsn, lsn);
         return lsn;

@@ -123,7 +123,7 @@ public sealed class FrameLimitTests
             }
         }).Should().Throw<InvalidOperationException>();
 
-        partition.Lock.IsHeld.Should().BeFalse();
+        partition.Lock.IsHeldByCurrentThread.Should().BeFalse();
         await broker.Broker.Awaiting(open => open.PublishAsync(Orders, "k", "v").AsTask()).Should().ThrowAsync<StorageException>();
         (await broker.ReadAsync()).Should().BeEmpty();
     }
