@@ -285,7 +285,7 @@ internal sealed class SimulatedBroker
         var process = NewNumber();
         var partitions = Partitions();
         var scan = Invoke(process, new Scan(Array.ConvertAll(partitions, NameOf), isCommitted, IsSnapshot: true));
-        var reads = Array.ConvertAll(partitions, partition => Read(partition, new EnginePartition(Engine, partition).Offsets.LogStart, isCommitted));
+        var reads = Array.ConvertAll(partitions, partition => Read(partition, new EnginePartition(Engine, partition).ReadableFrom, isCommitted));
         foreach (var read in reads)
             foreach (var record in read.Records)
                 Trace.Mix(record.Offset, record.Value);

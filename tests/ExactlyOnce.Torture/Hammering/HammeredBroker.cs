@@ -99,13 +99,13 @@ internal sealed class HammeredBroker : IAsyncDisposable
         while (true)
         {
             var partition = Partition(name);
-            var start = partition.Offsets.LogStart;
+            var start = partition.ReadableFrom;
             History.NoteLogStart(name, start);
             try
             {
                 return Read(partition, name, start, isCommitted, int.MaxValue);
             }
-            catch (BrokerException exception) when (exception.Code == ErrorCode.OffsetOutOfRange && partition.Offsets.LogStart > start)
+            catch (BrokerException exception) when (exception.Code == ErrorCode.OffsetOutOfRange && partition.ReadableFrom > start)
             {
             }
         }

@@ -161,7 +161,7 @@ internal sealed class MemberActor(HammeredBroker broker, Random random) : Hammer
 
     private long LogStartOf(TopicPartition partition)
     {
-        var start = Hammered.Partition(partition).Offsets.LogStart;
+        var start = Hammered.Partition(partition).ReadableFrom;
         History.NoteLogStart(partition, start);
         return start;
     }

@@ -26,8 +26,8 @@ internal sealed class ReaderActor(HammeredBroker broker, Random random, bool isC
         catch (BrokerException exception) when (exception.Code == ErrorCode.OffsetOutOfRange)
         {
             Fail(poll, exception);
-            if (_position >= _partition!.Offsets.LogStart)
-                History.Complain($"{_partition.Id}@{_position} is told to be out of range, but the log begins at {_partition.Offsets.LogStart}.");
+            if (_position >= _partition!.ReadableFrom)
+                History.Complain($"{_partition.Id}@{_position} is told to be out of range, but the log begins at {_partition.ReadableFrom}.");
             _partition = null;
         }
     }
@@ -36,9 +36,10 @@ internal sealed class ReaderActor(HammeredBroker broker, Random random, bool isC
     {
         _partition = Hammered.Partition(new TopicPartition(Pick(HammerTopics.All).Name, Random.Next(HammerTopics.Partitions)));
         var offsets = _partition.Offsets;
-        History.NoteLogStart(_partition.Id, offsets.LogStart);
+        var start = _partition.ReadableFrom;
+        History.NoteLogStart(_partition.Id, start);
         var limit = isCommitted ? offsets.LastStable : offsets.HighWatermark;
-        _position = Random.Next(3) == 0 ? offsets.LogStart : offsets.LogStart + Random.NextInt64(Math.Max(limit - offsets.LogStart, 0) + 1);
+        _position = Random.Next(3) == 0 ? start : start + Random.NextInt64(Math.Max(limit - start, 0) + 1);
         _consumer = History.NewNumber();
     }
 }

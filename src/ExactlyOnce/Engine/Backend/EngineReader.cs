@@ -27,10 +27,9 @@ internal sealed class EngineReader(EnginePartition partition, PartitionCursor cu
             case CursorStatus.Retired:
                 throw Refusals.UnknownPartition(partition.Id);
             default:
-                var offsets = partition.Offsets;
                 throw ErrorTable.ToException(
                     ErrorCode.OffsetOutOfRange,
-                    $"Offset {cursor.NextOffset} of {partition.Id} is not in the log, which holds {offsets.LogStart} to {offsets.HighWatermark}.");
+                    $"Offset {cursor.NextOffset} of {partition.Id} is not in the log, which holds {partition.ReadableFrom} to {partition.Offsets.HighWatermark}.");
         }
     }
 
