@@ -192,6 +192,24 @@ public sealed class TransactionGuaranteeTests
         _live.State.Tombstones.Should().HaveCount(3);
     }
 
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(0, -1)]
+    [InlineData(1, 0)]
+    public void A_token_decides_the_transaction_that_it_names_and_no_other(int idApart, int epochApart)
+    {
+        _live.Init("a", Local);
+        var identity = _live.Init("a", Local).Identity;
+        _live.Enrol("a", identity, Local);
+        var token = _live.Do(_live.State.DecidePrepare("a", identity, Local, 1), 1).PreparedToken!;
+        var other = PreparedToken.Format("a", new ProducerIdentity(identity.Id + idApart, (short)(identity.Epoch + epochApart)));
+
+        var decision = _live.State.DecideResolve(other, commit: true, Local, 2);
+
+        (decision.Verdict, decision.Records.Length, decision.Markers).Should().Be((TransactionVerdict.NotFound, 0, null));
+        _live.State.ListPrepared().Should().ContainSingle().Which.Token.Should().Be(token);
+    }
+
     [Fact]
     public void A_prepared_transaction_survives_a_restart_and_every_timeout_until_its_token_is_resolved()
     {
