@@ -2,6 +2,7 @@ using System.Buffers;
 using ExactlyOnce.Engine.Backend;
 using ExactlyOnce.Engine.Log;
 using ExactlyOnce.Engine.Partitions;
+using ExactlyOnce.Kernel.Partitions;
 using ExactlyOnce.Kernel.Records;
 using ExactlyOnce.Testing.Disks;
 
@@ -45,7 +46,7 @@ internal sealed class LogicalState
         state.AddTable("message ids", engine.State.MessageIds.WriteSnapshot);
         foreach (var partition in engine.Partitions.InOrder())
         {
-            state.AddTable($"producers of {partition.Name}", partition.State.WriteSnapshot);
+            state.AddTable($"producers of {partition.Name}", destination => WriteProducers(partition.State, destination));
             if (withLogs)
                 state._parts.Add(($"log of {partition.Name}", LogOf(partition)));
         }
@@ -65,6 +66,17 @@ internal sealed class LogicalState
     private static string? DifferenceOf(byte[] bytes, byte[] found) => bytes.AsSpan().SequenceEqual(found)
         ? null
         : $"{bytes.Length} and {found.Length} bytes, which differ from byte {bytes.AsSpan().CommonPrefixLength(found)}";
+
+    /// <summary>
+    /// Of each producer as many batches as every window has. A topic's window that was altered holds for a partition from its next opening on, so what is loaded may remember fewer than what
+    /// runs, or more.
+    /// </summary>
+    private static void WriteProducers(PartitionState state, IBufferWriter<byte> destination)
+    {
+        var whole = new ArrayBufferWriter<byte>();
+        state.WriteSnapshot(whole);
+        PartitionState.ReadSnapshot(whole.WrittenSpan, new PartitionRules(PartitionRules.BatchWindowMin)).WriteSnapshot(destination);
+    }
 
     private void AddTable(string structure, Action<IBufferWriter<byte>> write)
     {
