@@ -97,7 +97,7 @@ internal sealed class JournalHarness
             frame.AddReference(owner, key, kind, payload);
             pieces.Add(EnqueuedFrame.Describe(new JournalPiece(owner, key, kind, payload)));
         }
-        lock (Journal.QueueLock)
+        using (Journal.QueueLock.Enter())
         {
             var lsn = Journal.Reserve(frame);
             _history.Add(new EnqueuedFrame(lsn, timeMs, pieces));

@@ -101,7 +101,7 @@ public sealed class JournalThreadTests : IDisposable
         frame.Begin(index);
         frame.Add((byte)enqueuer, new PartitionKey(enqueuer, index), 0, new byte[index % 300]);
         long lsn;
-        lock (journal.QueueLock)
+        using (journal.QueueLock.Enter())
         {
             lsn = journal.Reserve(frame);
             journal.Link(frame);

@@ -319,7 +319,7 @@ public sealed class JournalWriterTests
 
     private static long Link(JournalWriter journal, JournalFrame frame)
     {
-        lock (journal.QueueLock)
+        using (journal.QueueLock.Enter())
         {
             var lsn = journal.Reserve(frame);
             journal.Link(frame);
