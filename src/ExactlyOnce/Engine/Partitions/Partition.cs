@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Runtime.InteropServices;
 using ExactlyOnce.Engine.Journal;
 using ExactlyOnce.Engine.Log;
@@ -55,6 +56,9 @@ internal sealed class Partition : IPartitionViewSource
     public JournalWriter Journal => _journal ?? throw new InvalidOperationException("The partition has not been attached to its journal.");
 
     public ShortLock Lock { get; } = new();
+
+    /// <summary>Where readers of files read ahead; null where nothing happens in the background.</summary>
+    public PipeScheduler? Background { get; init; }
 
     public PartitionKey Key { get; }
 
