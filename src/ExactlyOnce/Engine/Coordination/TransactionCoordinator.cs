@@ -17,7 +17,7 @@ internal readonly record struct CoordinatorReply(TransactionDecision Decision, l
 /// Carries out what <see cref="TransactionCoordinatorState"/> decides: every decision, its markers in every partition and its offsets go into one journal frame,
 /// so a transaction is never between two states. Stateless; everything is under the coordination lock.
 /// </summary>
-internal sealed class TransactionCoordinator(CoordinationState state, FrameComposer composer, PartitionTable partitions, OffsetCommits offsets)
+internal sealed partial class TransactionCoordinator(CoordinationState state, FrameComposer composer, PartitionTable partitions, OffsetCommits offsets)
 {
     private TransactionCoordinatorState Transactions => state.Transactions;
 
