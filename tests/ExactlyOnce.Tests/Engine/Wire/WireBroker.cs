@@ -86,25 +86,28 @@ internal sealed class WireBroker
     /// <summary>A call that may wait; everything that can be done without the clock is done when this returns.</summary>
     public Task<T> Start<T>(Func<ValueTask<T>> call)
     {
+        Task<T>? task = null;
+        Alone(() => task = call().AsTask());
+        return task!;
+    }
+
+    /// <summary>Lets time pass, and whatever it brings about happen.</summary>
+    public void Pass(TimeSpan time) => Alone(() => Environment.Clock.Advance(time));
+
+    /// <summary>Does something and all that follows from it. Without a synchronization context what follows happens here and not on the pool.</summary>
+    public void Alone(Action work)
+    {
         var before = SynchronizationContext.Current;
         SynchronizationContext.SetSynchronizationContext(null);
         try
         {
-            var task = call().AsTask();
+            work();
             Environment.RunUntilIdle();
-            return task;
         }
         finally
         {
             SynchronizationContext.SetSynchronizationContext(before);
         }
-    }
-
-    /// <summary>Lets time pass, and whatever it brings about happen.</summary>
-    public void Pass(TimeSpan time)
-    {
-        Environment.Clock.Advance(time);
-        Environment.RunUntilIdle();
     }
 
     public PartitionOffsets Offsets(TopicPartition partition) => Backend.GetPartition(partition).Offsets;
@@ -179,7 +182,7 @@ internal sealed class WireProducer(Func<WireBroker> connect, string? id, WireGen
         var target = Broker.Wire.FindPartition(partition)!;
         if ((isTransactional ? Broker.Wire.AppendTransactional(target, operation, Caller) : target.Append(operation)) != AppendStatus.Completed)
         {
-            Broker.Environment.RunUntilIdle();
+            Broker.Alone(static () => { });
             operation.IsCompleted.Should().BeTrue();
         }
         return operation.Outcome;
