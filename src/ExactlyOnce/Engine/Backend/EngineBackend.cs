@@ -134,9 +134,9 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
 
     public override AppendStatus AppendNamed(ProducerSession session, IReadOnlyList<AppendOperation> operations, long lastSourceSequence)
     {
-        var batches = new NamedBatch[operations.Count];
+        var batches = new PartitionBatch[operations.Count];
         for (var i = 0; i < batches.Length; i++)
-            batches[i] = new NamedBatch(((EnginePartition)operations[i].Partition!).Partition, operations[i].Header, operations[i].Batch);
+            batches[i] = new PartitionBatch(((EnginePartition)operations[i].Partition!).Partition, operations[i].Header, operations[i].Batch);
         var receipts = engine.Transactions.AppendNamed(session.Name!, batches, lastSourceSequence, engine.Environment.ExactNowMs, out var decision);
         var refused = Array.FindIndex(receipts, receipt => receipt.Error != ErrorCode.None);
         var lsn = receipts[0].Lsn;
@@ -155,13 +155,33 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         return refused >= 0 ? AppendStatus.PendingRefusal : AppendStatus.Pending;
     }
 
-    public override async ValueTask EndTransactionAsync(ProducerSession session, bool commit, IReadOnlyList<TransactionOffsets> offsets)
+    public override ValueTask EndTransactionAsync(ProducerSession session, bool commit, IReadOnlyList<TransactionOffsets> offsets)
     {
         engine.ThrowIfClosed();
         // With a journal that has failed before, the outcome is known: nothing of this transaction will be there.
         engine.Journal.ThrowIfFailed();
         var reply = engine.Transactions.End(
             session.TransactionalId!, session.Identity, commit, ToRequests(offsets), Client(session.TransactionalId!), engine.NowMs, out var refusedOffsets);
+        return WaitForEndAsync(session, reply, refusedOffsets);
+    }
+
+    public override ValueTask<bool> TryCommitAsync(ProducerSession session, IReadOnlyList<AppendOperation> batches, IReadOnlyList<TransactionOffsets> offsets)
+    {
+        engine.ThrowIfClosed();
+        engine.Journal.ThrowIfFailed();
+        return session.Fenced is null && LastBatches.TryCommit(engine, session, batches, ToRequests(offsets), out var reply)
+            ? FinishCommitAsync(session, reply)
+            : new ValueTask<bool>(false);
+    }
+
+    private async ValueTask<bool> FinishCommitAsync(ProducerSession session, CoordinatorReply reply)
+    {
+        await WaitForEndAsync(session, reply, null);
+        return true;
+    }
+
+    private async ValueTask WaitForEndAsync(ProducerSession session, CoordinatorReply reply, GroupRefusal? refusedOffsets)
+    {
         try
         {
             await VisibilityWait.For(engine, reply.Lsn);

@@ -19,6 +19,9 @@ internal readonly record struct CoordinatorReply(TransactionDecision Decision, l
 /// </summary>
 internal sealed partial class TransactionCoordinator(CoordinationState state, FrameComposer composer, PartitionTable partitions, OffsetCommits offsets)
 {
+    /// <summary>What a partition takes in an enrolment's record.</summary>
+    private const int EnrolledBytes = 16;
+
     private TransactionCoordinatorState Transactions => state.Transactions;
 
     /// <summary>A producer without a name.</summary>
@@ -77,7 +80,7 @@ internal sealed partial class TransactionCoordinator(CoordinationState state, Fr
     /// The batches of a named producer, in several partitions, and its sequence: one frame. Every receipt has the same LSN; when any batch is refused nothing is
     /// appended and that receipt says why.
     /// </summary>
-    public AppendReceipt[] AppendNamed(string name, IReadOnlyList<NamedBatch> batches, long lastSourceSequence, long nowMs, out TransactionDecision decision)
+    public AppendReceipt[] AppendNamed(string name, IReadOnlyList<PartitionBatch> batches, long lastSourceSequence, long nowMs, out TransactionDecision decision)
     {
         lock (state.Lock)
         {
@@ -305,7 +308,7 @@ internal sealed partial class TransactionCoordinator(CoordinationState state, Fr
     }
 
     // Checked before anything changes: a frame that turns out to be too large at its end would have to stop the broker.
-    private bool HasRoomFor(IReadOnlyList<NamedBatch> batches)
+    private bool HasRoomFor(IReadOnlyList<PartitionBatch> batches)
     {
         var bytes = 0L;
         foreach (var batch in batches)
@@ -313,7 +316,7 @@ internal sealed partial class TransactionCoordinator(CoordinationState state, Fr
         return composer.HasRoomFor(bytes, batches.Count);
     }
 
-    private static int[] InLockOrder(IReadOnlyList<NamedBatch> batches)
+    private static int[] InLockOrder(IReadOnlyList<PartitionBatch> batches)
     {
         var order = new int[batches.Count];
         for (var i = 0; i < order.Length; i++)

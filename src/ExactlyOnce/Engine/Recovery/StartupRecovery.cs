@@ -263,7 +263,7 @@ internal sealed class StartupRecovery
     /// <summary>A piece of a partition that is gone by now, or not there yet in this frame's eyes, is skipped: its topic was deleted later on.</summary>
     private void ReplayPartition(in JournalPiece piece, in JournalFrameView frame)
     {
-        if (_partitions.Find(piece.Partition) is not { } partition || frame.Lsn <= partition.AppliedLsn)
+        if (_partitions.Find(piece.Partition) is not { } partition || partition.Contains(frame.Lsn))
             return;
         _dropped.AddRange(partition.Replay((PartitionPiece)piece.Kind, piece.Payload.Span, frame.Lsn, frame.BrokerTimeMs));
     }
