@@ -47,9 +47,9 @@ internal sealed record OffsetFetchCall
 /// <param name="Offsets">In the order of the request; of all partitions when it names none.</param>
 internal sealed record OffsetFetchAnswer(ErrorCode Error, IReadOnlyList<FetchedPartitionOffset> Offsets);
 
-/// <summary>A committed offset. With nothing committed, or an error, the offset is −1.</summary>
+/// <summary>A committed offset. With nothing committed, which is also what a partition is told that does not exist, or an error, the offset is −1.</summary>
 /// <param name="Partition">Its partition.</param>
-/// <param name="Error">None, UnstableOffsetCommit or UnknownTopicOrPartition. (Kafka answers the last as "nothing committed".)</param>
+/// <param name="Error">None or UnstableOffsetCommit.</param>
 /// <param name="Offset">The next offset to read, −1 for none.</param>
 /// <param name="LeaderEpoch">−1 when unknown.</param>
 /// <param name="Metadata">Free text of the client.</param>

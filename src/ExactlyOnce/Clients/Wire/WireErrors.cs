@@ -8,7 +8,4 @@ internal static class WireErrors
 
     /// <summary>Produce before version 11, TxnOffsetCommit before 4.</summary>
     public static ErrorCode BeforeTransactionAbortable(ErrorCode error) => error == ErrorCode.TransactionAbortable ? ErrorCode.InvalidTransactionState : error;
-
-    /// <summary>OffsetCommit before version 9: a group that is not known.</summary>
-    public static ErrorCode BeforeGroupIdNotFound(ErrorCode error) => error == ErrorCode.GroupIdNotFound ? ErrorCode.IllegalGeneration : error;
 }

@@ -20,7 +20,8 @@ internal sealed class ClassicWaits
 {
     private readonly Dictionary<(string Group, string MemberId, ClassicWait Wait), IClassicWaiter> _waiters = [];
 
-    public int Count => _waiters.Count;
+    /// <summary>Nobody will be answered any more: who comes now is abandoned like those who were there.</summary>
+    public bool IsOver { get; private set; }
 
     /// <summary>Answers who waited for the same before: a member that asks again has given up the connection on which it asked first.</summary>
     public IClassicWaiter? Add(string group, string memberId, ClassicWait wait, IClassicWaiter waiter)
@@ -56,6 +57,7 @@ internal sealed class ClassicWaits
 
     public IClassicWaiter[] TakeAll()
     {
+        IsOver = true;
         IClassicWaiter[] all = [.. _waiters.Values];
         _waiters.Clear();
         return all;

@@ -23,8 +23,10 @@ internal sealed partial class GroupCoordinator
     {
         Outcome<ClassicDecision> outcome;
         IClassicWaiter? former = null;
+        bool isOver;
         lock (state.Lock)
         {
+            isOver = waits.IsOver;
             var decision = state.Groups.DecideClassicJoin(request, nowMs);
             outcome = HasRoomFor(decision)
                 ? Change(request.Group, decision, nowMs)
@@ -33,6 +35,8 @@ internal sealed partial class GroupCoordinator
                 former = waits.Add(request.Group, JoinerOf(request), ClassicWait.Join, waiter);
         }
         former?.Answer(ComeBack(request.Group, JoinerOf(request), ClassicWait.Join), outcome.Reply.Lsn);
+        if (isOver)
+            AbandonWaits();
         return outcome.Tell();
     }
 
@@ -41,8 +45,10 @@ internal sealed partial class GroupCoordinator
     {
         Outcome<ClassicDecision> outcome;
         IClassicWaiter? former = null;
+        bool isOver;
         lock (state.Lock)
         {
+            isOver = waits.IsOver;
             var decision = state.Groups.DecideClassicSync(request, nowMs);
             outcome = HasRoomFor(decision)
                 ? Change(request.Group, decision, nowMs)
@@ -51,6 +57,8 @@ internal sealed partial class GroupCoordinator
                 former = waits.Add(request.Group, request.MemberId, ClassicWait.Sync, waiter);
         }
         former?.Answer(ComeBack(request.Group, request.MemberId, ClassicWait.Sync), outcome.Reply.Lsn);
+        if (isOver)
+            AbandonWaits();
         return outcome.Tell();
     }
 

@@ -92,7 +92,7 @@ public sealed class GroupOffsetTests
         Commit(First, 5);
 
         Fetch(new OffsetFetchCall { Group = Group, Partitions = [Missing, Second, new("invoices", 0)] }).Should().Equal(
-            new FetchedPartitionOffset(Missing, ErrorCode.UnknownTopicOrPartition, -1, -1, ""),
+            new FetchedPartitionOffset(Missing, ErrorCode.None, -1, -1, ""),
             new FetchedPartitionOffset(Second, ErrorCode.None, 7, 2, "seven"),
             new FetchedPartitionOffset(new("invoices", 0), ErrorCode.None, -1, -1, ""));
         Fetch(new OffsetFetchCall { Group = Group }).Select(offset => (offset.Partition, offset.Offset)).Should().Equal((First, 5), (Second, 7));

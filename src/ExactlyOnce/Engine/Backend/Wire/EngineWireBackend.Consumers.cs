@@ -87,9 +87,9 @@ internal sealed partial class EngineWireBackend
             _subscriptions.Remove(call.Group, call.MemberId);
         else if (reply.Decision.Verdict == GroupVerdict.None && isResubscribed)
             _subscriptions.Set(call.Group, call.MemberId, subscription!, IsMember);
-        // Who says everything anew has lost an answer and wants everything anew.
+        // Who says everything anew, or comes with an epoch that is over, has lost an answer and wants everything anew.
         var isFull = call.RebalanceTimeoutMs >= 0 && isResubscribed && call.Owned is not null;
-        return await AnswerAsync(call, reply, isAssignmentSaid: isChanged || isFull);
+        return await AnswerAsync(call, reply, isAssignmentSaid: isChanged || isFull || reply.Decision.Assignment?.MemberEpoch != call.MemberEpoch);
     }
 
     private async ValueTask<ConsumerHeartbeatAnswer> LeaveAsync(ConsumerHeartbeatCall call)

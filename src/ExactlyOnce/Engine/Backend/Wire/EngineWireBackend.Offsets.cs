@@ -119,9 +119,7 @@ internal sealed partial class EngineWireBackend
     {
         var offsets = new FetchedPartitionOffset[places.Length];
         for (var i = 0; i < offsets.Length; i++)
-            offsets[i] = places[i] < 0
-                ? new FetchedPartitionOffset(asked[i], ErrorCode.UnknownTopicOrPartition, -1, -1, "")
-                : ToOffset(asked[i], found[places[i]]);
+            offsets[i] = ToOffset(asked[i], places[i] < 0 ? default : found[places[i]]);
         return offsets;
     }
 
