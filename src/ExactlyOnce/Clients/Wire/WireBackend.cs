@@ -3,7 +3,8 @@ using ExactlyOnce.Clients.Producing;
 namespace ExactlyOnce.Clients.Wire;
 
 /// <summary>
-/// What serving Kafka clients needs of a broker beside <see cref="BrokerBackend"/>: both transaction generations, classic and consumer groups with answers that wait, topics by id.
+/// What serving Kafka clients needs of a broker beside <see cref="BrokerBackend"/>: both transaction generations, classic groups with answers that wait, consumer
+/// groups by heartbeat.
 /// Made by <see cref="BrokerBackend.OpenWire"/>; one per endpoint, used from any thread. An answer completes when what it says can no longer be lost.
 /// <para>
 /// Exceptions: refusals are values, with Kafka's numbers. What is thrown is a <see cref="BrokerException"/> of a broker that cannot answer: closed, or its journal failed (then the
@@ -15,31 +16,6 @@ internal abstract class WireBackend
 {
     /// <summary>Tells this broker from others; the same after a restart. 22 characters, as Kafka writes it.</summary>
     public abstract string ClusterId { get; }
-
-    // Topics
-
-    public abstract TopicDescription? FindTopic(string topic);
-
-    /// <summary>By the id that a topic has for life; a topic created anew under the same name has another.</summary>
-    public abstract TopicDescription? FindTopic(Guid topicId);
-
-    public abstract IReadOnlyList<TopicDescription> ListTopics();
-
-    public abstract BackendPartition? FindPartition(TopicPartition partition);
-
-    /// <summary>None; TopicAlreadyExists, with the topic that is there; InvalidTopic; InvalidConfig; InvalidPartitions.</summary>
-    public abstract ValueTask<TopicAnswer> CreateTopicAsync(string topic, TopicOptions options);
-
-    /// <summary>Changes everything but the number of partitions, from the next append on.</summary>
-    public abstract ValueTask<TopicAnswer> AlterTopicAsync(string topic, TopicOptions options);
-
-    /// <param name="partitions">How many there are to be.</param>
-    public abstract ValueTask<TopicAnswer> AddPartitionsAsync(string topic, int partitions);
-
-    public abstract ValueTask<TopicAnswer> DeleteTopicAsync(string topic);
-
-    /// <summary>DeleteRecords; −1 for everything up to the high watermark. Error, and the offset where the log begins now.</summary>
-    public abstract ValueTask<LogStartAnswer> DeleteRecordsAsync(TopicPartition partition, long beforeOffset);
 
     // Transactions
 

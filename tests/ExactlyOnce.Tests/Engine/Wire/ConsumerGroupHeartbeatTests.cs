@@ -21,7 +21,7 @@ public sealed class ConsumerGroupHeartbeatTests
 
         joined.Should().Match<ConsumerHeartbeatAnswer>(answer => answer.Error == ErrorCode.None && answer.MemberId == "a" && answer.MemberEpoch == 1 && answer.HeartbeatIntervalMs == 5_000);
         member.Partitions.Should().Equal("orders/0", "orders/1");
-        joined.Assignment!.Single().TopicId.Should().Be(_broker.Wire.FindTopic("orders")!.Id);
+        joined.Assignment!.Single().TopicId.Should().Be(_broker.Backend.TryGetTopic("orders")!.Id);
         member.Beat().Assignment.Should().BeNull();
         member.Beat(isFull: true).Assignment.Should().NotBeNull("who says everything anew has lost an answer");
     }
@@ -149,19 +149,18 @@ public sealed class ConsumerGroupHeartbeatTests
         byName.Partitions.Should().BeEmpty();
         byPattern.Partitions.Should().Equal("orders/0", "orders/1");
 
-        _broker.Run(() => _broker.Wire.CreateTopicAsync("later", new TopicOptions()));
-        _broker.Run(() => _broker.Wire.CreateTopicAsync("later not", new TopicOptions())).Error.Should().Be(ErrorCode.InvalidTopic);
-        _broker.Run(() => _broker.Wire.CreateTopicAsync("xlater", new TopicOptions())).Error.Should().Be(ErrorCode.None);
+        _broker.CreateTopic("later");
+        _broker.CreateTopic("not-later");
         byName.Beat();
         byPattern.Beat();
         byName.Partitions.Should().Equal("later/0");
         byPattern.Partitions.Should().Equal("later/0", "orders/0", "orders/1");
 
-        _broker.Run(() => _broker.Wire.AddPartitionsAsync("later", 2));
+        _broker.Environment.Run(() => _broker.Backend.AddPartitionsAsync("later", 2, CancellationToken.None).AsTask());
         byName.Beat();
         byName.Partitions.Should().Equal("later/0", "later/1");
 
-        _broker.Run(() => _broker.Wire.DeleteTopicAsync("orders"));
+        _broker.DeleteTopic("orders");
         byPattern.Beat();
         byPattern.Beat(isOwnedSaid: true);
         byPattern.Partitions.Should().Equal("later/0", "later/1");

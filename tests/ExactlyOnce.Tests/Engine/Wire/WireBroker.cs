@@ -54,10 +54,24 @@ internal sealed class WireBroker
     {
         var chosen = place == Place.Memory ? new EngineOptions() : s_small;
         var broker = new WireBroker(new SimulatedDisk(), options?.Invoke(chosen) ?? chosen, settings ?? new WireSettings(), TimeSpan.Zero);
-        broker.Run(() => broker.Wire.CreateTopicAsync("orders", new TopicOptions { Partitions = 2 })).Error.Should().Be(ErrorCode.None);
-        broker.Run(() => broker.Wire.CreateTopicAsync("invoices", new TopicOptions())).Error.Should().Be(ErrorCode.None);
+        broker.CreateTopic("orders", partitions: 2);
+        broker.CreateTopic("invoices");
         return broker;
     }
+
+    /// <summary>The broker of a disk that may have been cut off at any time, also before it had its topics.</summary>
+    public static WireBroker OpenOn(SimulatedDisk disk)
+    {
+        var broker = new WireBroker(disk, s_small, new WireSettings(), TimeSpan.Zero);
+        if (broker.Backend.TryGetTopic("orders") is null)
+            broker.CreateTopic("orders", partitions: 2);
+        return broker;
+    }
+
+    public TopicDescription CreateTopic(string name, int partitions = 1) =>
+        Run(() => Backend.CreateTopicAsync(name, new TopicOptions { Partitions = partitions }, CancellationToken.None));
+
+    public void DeleteTopic(string name) => Environment.Run(() => Backend.DeleteTopicAsync(name, CancellationToken.None).AsTask());
 
     /// <summary>A clean end, and the next run.</summary>
     public WireBroker Reopen()
@@ -179,7 +193,7 @@ internal sealed class WireProducer(Func<WireBroker> connect, string? id, WireGen
             Identity, sequence, Broker.Backend.Engine.NowMs, isTransactional ? BatchAttributes.Transactional : BatchAttributes.None, value);
         var operation = new Operation();
         operation.Sign(header, bytes);
-        var target = Broker.Wire.FindPartition(partition)!;
+        var target = Broker.Backend.GetPartition(partition);
         if ((isTransactional ? Broker.Wire.AppendTransactional(target, operation, Caller) : target.Append(operation)) != AppendStatus.Completed)
         {
             Broker.Alone(static () => { });

@@ -303,7 +303,7 @@ public sealed class WireTransactionTests
         producer.Send(First, "kept").Should().Be(ErrorCode.None);
         producer.Send(new TopicPartition("invoices", 0), "gone").Should().Be(ErrorCode.None);
 
-        broker.Run(() => broker.Wire.DeleteTopicAsync("invoices")).Error.Should().Be(ErrorCode.None);
+        broker.DeleteTopic("invoices");
 
         producer.End(commit: true).Error.Should().Be(ErrorCode.None);
         broker.Read().Should().Equal("kept");

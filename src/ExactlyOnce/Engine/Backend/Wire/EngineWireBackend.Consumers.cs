@@ -135,9 +135,7 @@ internal sealed partial class EngineWireBackend
     private static MemberSubscription Subscribe(ConsumerHeartbeatCall call, MemberSubscription? former)
     {
         var regex = call.TopicRegex is null ? former?.Regex : call.TopicRegex.Length == 0 ? null : call.TopicRegex;
-        NamePattern? pattern = null;
-        if (regex is not null)
-            NamePattern.TryParse(regex, out pattern);
+        var pattern = regex is not null && NamePattern.TryParse(regex, out var parsed) ? parsed : null;
         return new MemberSubscription(call.TopicNames ?? former?.Names ?? [], regex, pattern, call.RackId ?? former?.RackId);
     }
 

@@ -57,25 +57,22 @@ internal sealed partial class EngineWireBackend
         var target = ((EnginePartition)partition).Partition;
         var nowMs = _engine.AppendTimeMs(target.Options);
         var receipt = target.Append(operation.Header, operation.Batch.Span, AppendOrigin.Client, nowMs);
+        TransactionDecision? decision = null;
         if (receipt.NeedsEnrolment)
-            receipt = AppendEnrolled(target, operation, caller, nowMs);
-        operation.Outcome = new AppendOutcome
-        {
-            Error = Note(receipt.Error == ErrorCode.ProducerFenced ? ErrorCode.InvalidProducerEpoch : receipt.Error),
-            BaseOffset = receipt.BaseOffset,
-            LogAppendTimeMs = receipt.LogAppendTimeMs,
-            IsDuplicate = receipt.IsDuplicate,
-        };
+            receipt = AppendEnrolled(target, operation, caller, nowMs, out decision);
+        var outcome = Refusals.ToOutcome(receipt, decision, operation, target, _engine);
+        // Whatever way a partition learns of it: an old epoch is told as one.
+        operation.Outcome = outcome with { Error = Note(outcome.Error == ErrorCode.ProducerFenced ? ErrorCode.InvalidProducerEpoch : outcome.Error) };
         return _engine.CompleteWhenVisible(operation, receipt.Lsn);
     }
 
-    private AppendReceipt AppendEnrolled(Partition target, AppendOperation operation, in TransactionCaller caller, long nowMs)
+    private AppendReceipt AppendEnrolled(Partition target, AppendOperation operation, in TransactionCaller caller, long nowMs, out TransactionDecision decision)
     {
         var client = Client(caller);
         if (caller.Generation == WireGeneration.V1)
-            return _engine.Transactions.VerifyAndAppend(target, caller.TransactionalId, client, operation.Header, operation.Batch.Span, nowMs, out _);
+            return _engine.Transactions.VerifyAndAppend(target, caller.TransactionalId, client, operation.Header, operation.Batch.Span, nowMs, out decision);
         var receipt = _engine.Transactions.EnrolAndAppend(
-            target, caller.TransactionalId, client, operation.Header, operation.Batch.Span, nowMs, out _, out var deadlineMs);
+            target, caller.TransactionalId, client, operation.Header, operation.Batch.Span, nowMs, out decision, out var deadlineMs);
         _engine.Deadlines.RearmFor(deadlineMs);
         return receipt;
     }
