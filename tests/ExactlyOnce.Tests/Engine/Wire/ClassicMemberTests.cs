@@ -1,4 +1,5 @@
 using ExactlyOnce.Clients.Wire;
+using ExactlyOnce.Testing.Disks;
 using ExactlyOnce.Tests.Engine.Semantics;
 
 namespace ExactlyOnce.Tests.Engine.Wire;
@@ -232,6 +233,22 @@ public sealed class ClassicMemberTests : ClassicGroupUnderTest
         back.Heartbeat(member.Generation).Should().Be(ErrorCode.UnknownMemberId, "it had a session to come back in, and that is over");
         back.Id = "";
         back.Joined().Generation.Should().BeGreaterThan(member.Generation + 1, "generations never come twice");
+    }
+
+    [Fact]
+    public void Nobody_is_left_waiting_when_the_disk_fails()
+    {
+        var broker = WireBroker.Open(Place.Folder);
+        var first = new WireMember(broker, Group).Joined();
+        var waiting = broker.Start(() => broker.Wire.JoinGroupAsync(Call() with { RequiresKnownMemberId = false }, CancellationToken.None));
+        waiting.IsCompleted.Should().BeFalse();
+
+        broker.Disk.Plan(new PlannedFault(DiskOperations.Sync, 1, FaultKind.IoError));
+        broker.Start(() => broker.Wire.LeaveGroupAsync(Group, [new LeavingMember(first.Id, null)])).IsFaulted.Should().BeTrue();
+
+        waiting.IsFaulted.Should().BeTrue();
+        waiting.Exception!.InnerException.Should().BeOfType<StorageException>();
+        broker.Start(() => broker.Wire.HeartbeatAsync(new GroupMember(Group, first.Id, null), 1)).Exception!.InnerException.Should().BeOfType<StorageException>();
     }
 
     [Fact]

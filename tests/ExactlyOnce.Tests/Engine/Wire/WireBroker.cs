@@ -23,13 +23,12 @@ internal sealed class WireBroker
 
     private static readonly EngineOptions s_small = new() { Directory = "/data", Durability = Durability.Flushed, JournalFileBytes = 1 << 20 };
 
-    private readonly SimulatedDisk _disk;
     private readonly EngineOptions _options;
     private readonly WireSettings _settings;
 
     private WireBroker(SimulatedDisk disk, EngineOptions options, WireSettings settings, TimeSpan behind)
     {
-        _disk = disk;
+        Disk = disk;
         _options = options;
         _settings = settings;
         Environment = new StepEnvironment(disk);
@@ -40,6 +39,8 @@ internal sealed class WireBroker
         Broker = new Broker(Backend, new BrokerOptions { Directory = options.Directory, Environment = Environment });
         Wire = Backend.OpenWire(settings);
     }
+
+    public SimulatedDisk Disk { get; }
 
     public StepEnvironment Environment { get; }
 
@@ -81,11 +82,11 @@ internal sealed class WireBroker
             await Broker.DisposeAsync();
             await new SchedulerHop(Environment.Completions);
         });
-        return new WireBroker(_disk, _options, _settings, Elapsed);
+        return new WireBroker(Disk, _options, _settings, Elapsed);
     }
 
     /// <summary>The power fails, and the next run.</summary>
-    public WireBroker Revive() => new(_disk.Crash(CrashProfile.LostSectors, 1), _options, _settings, Elapsed);
+    public WireBroker Revive() => new(Disk.Crash(CrashProfile.LostSectors, 1), _options, _settings, Elapsed);
 
     private TimeSpan Elapsed => Environment.Clock.GetUtcNow() - Environment.Clock.Start;
 

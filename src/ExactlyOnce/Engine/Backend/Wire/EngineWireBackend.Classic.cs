@@ -68,7 +68,7 @@ internal sealed partial class EngineWireBackend
         return (ErrorCode)reply.Decision.Verdict;
     }
 
-    private GroupWait NewWait() => new(_engine.Groups, _engine.Environment.Completions);
+    private GroupWait NewWait() => new(_engine);
 
     private async ValueTask<(ClassicAnswer Answer, long Lsn)> AnswerAsync(MembershipReply<ClassicDecision> reply, GroupWait wait, CancellationToken cancellationToken)
     {

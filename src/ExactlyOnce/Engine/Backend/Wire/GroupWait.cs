@@ -1,4 +1,3 @@
-using System.IO.Pipelines;
 using ExactlyOnce.Engine.Coordination;
 using ExactlyOnce.Kernel.Groups.Classic;
 
@@ -8,7 +7,7 @@ namespace ExactlyOnce.Engine.Backend.Wire;
 /// One JoinGroup or SyncGroup that may have to wait. Its continuation is a piece of work of its own on the completions scheduler, never on the stack of the member that made the
 /// group ready.
 /// </summary>
-internal sealed class GroupWait(GroupCoordinator groups, PipeScheduler completions) : TaskCompletionSource<(ClassicAnswer Answer, long Lsn)>, IClassicWaiter
+internal sealed class GroupWait(BrokerEngine engine) : TaskCompletionSource<(ClassicAnswer Answer, long Lsn)>, IClassicWaiter
 {
     private ClassicAnswer? _answer;
     private long _lsn;
@@ -18,10 +17,10 @@ internal sealed class GroupWait(GroupCoordinator groups, PipeScheduler completio
     {
         _answer = answer;
         _lsn = lsn;
-        completions.Schedule(static state => ((GroupWait)state!).Finish(), this);
+        engine.Environment.Completions.Schedule(static state => ((GroupWait)state!).Finish(), this);
     }
 
-    void IClassicWaiter.Abandon() => completions.Schedule(static state => ((GroupWait)state!).TrySetException(Refusals.Closed()), this);
+    void IClassicWaiter.Abandon() => engine.Environment.Completions.Schedule(static state => ((GroupWait)state!).Fail(), this);
 
     /// <summary>The answer, unless nobody wants it any more; the member stays what it has become.</summary>
     public async Task<(ClassicAnswer Answer, long Lsn)> AnswerAsync(CancellationToken cancellationToken)
@@ -33,9 +32,11 @@ internal sealed class GroupWait(GroupCoordinator groups, PipeScheduler completio
 
     private void GiveUp()
     {
-        if (groups.StopWaiting(this))
-            completions.Schedule(static state => ((GroupWait)state!).TrySetCanceled(((GroupWait)state!)._cancelled), this);
+        if (engine.Groups.StopWaiting(this))
+            engine.Environment.Completions.Schedule(static state => ((GroupWait)state!).TrySetCanceled(((GroupWait)state!)._cancelled), this);
     }
+
+    private void Fail() => TrySetException(engine.Journal.Failure is { } failure ? Refusals.Failed(failure) : Refusals.Closed());
 
     private void Finish() => TrySetResult((_answer!, _lsn));
 }
