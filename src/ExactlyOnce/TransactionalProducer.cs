@@ -40,6 +40,9 @@ public sealed class TransactionalProducer : IAsyncDisposable
     /// <summary>The name that fences older producers.</summary>
     public string TransactionalId => _accumulator.Settings.TransactionalId!;
 
+    /// <summary>Guards the phase and the offsets of the open transaction.</summary>
+    internal Lock TransactionLock { get; } = new();
+
     internal ProducerSession Session => _accumulator.Session!;
 
     private BrokerBackend Backend => _accumulator.Backend;

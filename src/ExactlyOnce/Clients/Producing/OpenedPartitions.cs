@@ -42,7 +42,7 @@ internal sealed class OpenedPartitions
     /// <summary>The locks of the partitions come before this one's.</summary>
     private void Copy(bool clear)
     {
-        Interlocked.MemoryBarrier();
+        // Taking the lock is a full fence: the scope was closed before the list is read.
         using (_lock.Enter())
         {
             _copied.Clear();

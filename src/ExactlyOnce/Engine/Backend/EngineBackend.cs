@@ -24,6 +24,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
     private const int NamedAppendBytesBeside = 8192;
 
     private readonly GroupSessions _sessions = engine.GroupSessions;
+    private readonly LastBatches _lastBatches = new(engine);
 
     public override TimeProvider Time => engine.Environment.Time;
 
@@ -162,29 +163,30 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         engine.Journal.ThrowIfFailed();
         var reply = engine.Transactions.End(
             session.TransactionalId!, session.Identity, commit, ToRequests(offsets), Client(session.TransactionalId!), engine.NowMs, out var refusedOffsets);
-        return WaitForEndAsync(session, reply, refusedOffsets);
+        return FinishEndAsync(session, reply, refusedOffsets);
     }
 
     public override ValueTask<bool> TryCommitAsync(ProducerSession session, IReadOnlyList<AppendOperation> batches, IReadOnlyList<TransactionOffsets> offsets)
     {
         engine.ThrowIfClosed();
         engine.Journal.ThrowIfFailed();
-        return session.Fenced is null && LastBatches.TryCommit(engine, session, batches, ToRequests(offsets), out var reply)
+        return session.Fenced is null && _lastBatches.TryCommit(session, batches, ToRequests(offsets), out var reply)
             ? FinishCommitAsync(session, reply)
             : new ValueTask<bool>(false);
     }
 
-    private async ValueTask<bool> FinishCommitAsync(ProducerSession session, CoordinatorReply reply)
+    private async ValueTask<bool> FinishCommitAsync(ProducerSession session, CommitReply reply)
     {
-        await WaitForEndAsync(session, reply, null);
+        await WaitForEndAsync(reply.Lsn);
+        session.Identity = reply.Identity;
         return true;
     }
 
-    private async ValueTask WaitForEndAsync(ProducerSession session, CoordinatorReply reply, GroupRefusal? refusedOffsets)
+    private async ValueTask WaitForEndAsync(long lsn)
     {
         try
         {
-            await VisibilityWait.For(engine, reply.Lsn);
+            await VisibilityWait.For(engine, lsn);
         }
         catch (StorageException failure)
         {
@@ -192,6 +194,11 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
             throw ErrorTable.ToException(ErrorCode.OutcomeUnknown, $"The journal failed before the end of the transaction was known to be durable. {failure.Message}", failure);
         }
         engine.TransactionEnded.Pulse();
+    }
+
+    private async ValueTask FinishEndAsync(ProducerSession session, CoordinatorReply reply, GroupRefusal? refusedOffsets)
+    {
+        await WaitForEndAsync(reply.Lsn);
         ThrowIfRefused(session, reply, refusedOffsets);
         if (!reply.Decision.Identity.IsNone)
             session.Identity = reply.Decision.Identity;
@@ -364,6 +371,8 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
 
     private OffsetCommitRequest[] ToRequests(IReadOnlyList<TransactionOffsets> offsets)
     {
+        if (offsets.Count == 0)
+            return [];
         var requests = new OffsetCommitRequest[offsets.Count];
         for (var i = 0; i < requests.Length; i++)
             requests[i] = offsets[i].Member is EngineGroupSession member

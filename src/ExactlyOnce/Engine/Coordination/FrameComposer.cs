@@ -34,7 +34,7 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
     public long NowMs { get; private set; }
 
     /// <summary>The partitions whose locks the frame holds, in lock order.</summary>
-    public IReadOnlyList<Partition> Entered => _entered;
+    public List<Partition> Entered => _entered;
 
     /// <summary>The frame that is open. Null in memory: what nobody replays is applied and leaves no bytes.</summary>
     public JournalFrame? Frame => _isOpen ? _frame : throw new InvalidOperationException("No frame is open.");

@@ -7,6 +7,11 @@ using ExactlyOnce.Kernel.Transactions;
 
 namespace ExactlyOnce.Engine.Coordination;
 
+/// <summary>What a commit with its last batches is answered; valid once <see cref="Lsn"/> is visible.</summary>
+/// <param name="Lsn">The frame's.</param>
+/// <param name="Identity">The identity of the next transaction.</param>
+internal readonly record struct CommitReply(long Lsn, ProducerIdentity Identity);
+
 /// <summary>A commit that brings its last batches along: enrolment, batches, offsets, decision and markers are one frame, and one wait, for any number of partitions.</summary>
 internal sealed partial class TransactionCoordinator
 {
@@ -16,7 +21,7 @@ internal sealed partial class TransactionCoordinator
     /// </summary>
     public bool TryCommit(
         string transactionalId, ProducerIdentity identity, ReadOnlySpan<PartitionBatch> batches, Span<AppendReceipt> receipts, IReadOnlyList<OffsetCommitRequest> commits,
-        in TransactionClient client, long nowMs, out CoordinatorReply reply)
+        in TransactionClient client, long nowMs, out CommitReply reply)
     {
         reply = default;
         lock (state.Lock)
@@ -24,8 +29,8 @@ internal sealed partial class TransactionCoordinator
             using var guard = composer.Guard();
             if (Transactions.TryGet(transactionalId) is not { } entry || !HasRoomFor(entry, batches, commits) || offsets.Judge(identity, commits, nowMs) is not null)
                 return false;
-            var enrolment = DecideEnrol(transactionalId, identity, batches, commits, client, nowMs);
-            if (enrolment.IsRefused)
+            var decision = DecideCommit(transactionalId, identity, batches, commits, client, nowMs);
+            if (!decision.IsAllowed)
                 return false;
             composer.Open(nowMs);
             if (!TryEnter(entry, batches, receipts, nowMs))
@@ -33,16 +38,12 @@ internal sealed partial class TransactionCoordinator
                 composer.Abandon();
                 return false;
             }
-            foreach (var record in enrolment.Records)
-                composer.Add(record);
-            foreach (var commit in commits)
-                offsets.AddPending(composer, identity, commit, nowMs);
-            reply = Commit(transactionalId, identity, batches, receipts, client, nowMs);
+            reply = new CommitReply(Commit(decision, batches, receipts, commits), decision.Next);
             return true;
         }
     }
 
-    private TransactionDecision DecideEnrol(
+    private CommitDecision DecideCommit(
         string transactionalId, ProducerIdentity identity, ReadOnlySpan<PartitionBatch> batches, IReadOnlyList<OffsetCommitRequest> commits, in TransactionClient client, long nowMs)
     {
         const int OnStackMax = 64;
@@ -50,11 +51,11 @@ internal sealed partial class TransactionCoordinator
         for (var i = 0; i < keys.Length; i++)
             keys[i] = batches[i].Partition.Key;
         if (commits.Count == 1)
-            return Transactions.DecideEnrol(transactionalId, identity, keys, [commits[0].Group], client, nowMs);
-        var groups = new string[commits.Count];
+            return Transactions.DecideCommit(transactionalId, identity, keys, [commits[0].Group], client, nowMs);
+        var groups = commits.Count == 0 ? [] : new string[commits.Count];
         for (var i = 0; i < groups.Length; i++)
             groups[i] = commits[i].Group;
-        return Transactions.DecideEnrol(transactionalId, identity, keys, groups, client, nowMs);
+        return Transactions.DecideCommit(transactionalId, identity, keys, groups, client, nowMs);
     }
 
     /// <summary>Enters the partitions of the transaction, those that it has and those that the batches add, in lock order, and judges the batches.</summary>
@@ -85,17 +86,20 @@ internal sealed partial class TransactionCoordinator
             composer.Enter(partition);
     }
 
-    private CoordinatorReply Commit(
-        string transactionalId, ProducerIdentity identity, ReadOnlySpan<PartitionBatch> batches, Span<AppendReceipt> receipts, in TransactionClient client, long nowMs)
+    private long Commit(in CommitDecision decision, ReadOnlySpan<PartitionBatch> batches, Span<AppendReceipt> receipts, IReadOnlyList<OffsetCommitRequest> commits)
     {
         try
         {
-            var decision = Transactions.DecideEnd(transactionalId, identity, commit: true, client, nowMs);
-            foreach (var record in decision.Records)
-                composer.Add(record);
+            var nowMs = composer.NowMs;
+            var hasOffsets = commits.Count > 0 || Transactions.TryGet(decision.Record!.TransactionalId)!.Groups.Count > 0;
+            foreach (var commit in commits)
+                offsets.AddPending(composer, decision.Record!.Identity, commit, nowMs);
+            if (decision.Block is { } block)
+                composer.Add(block);
+            composer.Add(decision.Record!);
+            if (hasOffsets)
+                offsets.EndPending(composer, decision.Record!.Identity.Id, commit: true);
             var next = 0;
-            if (decision.Markers is { } markers)
-                offsets.EndPending(composer, markers);
             foreach (var partition in composer.Entered)
             {
                 if (next < batches.Length && ReferenceEquals(batches[next].Partition, partition))
@@ -103,13 +107,9 @@ internal sealed partial class TransactionCoordinator
                     receipts[next] = receipts[next] with { BaseOffset = partition.StageBatch(composer.Frame, batches[next].Header, batches[next].Bytes.Span, nowMs) };
                     next++;
                 }
-                if (decision.Markers is not null)
-                    partition.StageMarker(composer.Frame, decision.Markers.Identity, decision.Markers.Commit, coordinatorEpoch: 0, nowMs);
+                partition.StageMarker(composer.Frame, decision.Marked, commit: true, coordinatorEpoch: 0, nowMs);
             }
-            if (decision.NeedsComplete)
-                foreach (var record in Transactions.DecideComplete(transactionalId, nowMs).Records)
-                    composer.Add(record);
-            return new CoordinatorReply(decision, composer.Close());
+            return composer.Close();
         }
         catch (Exception exception)
         {
@@ -121,8 +121,8 @@ internal sealed partial class TransactionCoordinator
     private bool HasRoomFor(TransactionEntry entry, ReadOnlySpan<PartitionBatch> batches, IReadOnlyList<OffsetCommitRequest> commits)
     {
         var partitionsMax = entry.Partitions.Count + batches.Length;
-        var bytes = (long)partitionsMax * (ControlBatch.MarkerSize + EnrolledBytes);
-        foreach (var batch in batches)
+        var bytes = (long)partitionsMax * ControlBatch.MarkerSize;
+        foreach (ref readonly var batch in batches)
             bytes += batch.Bytes.Length;
         foreach (var commit in commits)
             bytes += OffsetCommits.BytesOf(commit);

@@ -19,9 +19,6 @@ internal readonly record struct CoordinatorReply(TransactionDecision Decision, l
 /// </summary>
 internal sealed partial class TransactionCoordinator(CoordinationState state, FrameComposer composer, PartitionTable partitions, OffsetCommits offsets)
 {
-    /// <summary>What a partition takes in an enrolment's record.</summary>
-    private const int EnrolledBytes = 16;
-
     private TransactionCoordinatorState Transactions => state.Transactions;
 
     /// <summary>A producer without a name.</summary>
@@ -297,7 +294,7 @@ internal sealed partial class TransactionCoordinator(CoordinationState state, Fr
 
     private void Mark(TransactionMarkers markers, long nowMs)
     {
-        offsets.EndPending(composer, markers);
+        offsets.EndPending(composer, markers.Identity.Id, markers.Commit);
         foreach (var key in markers.Partitions)
         {
             if (partitions.Find(key) is not { } partition)

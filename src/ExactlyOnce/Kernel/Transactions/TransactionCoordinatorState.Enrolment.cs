@@ -10,31 +10,30 @@ internal sealed partial class TransactionCoordinatorState
     /// frame. Everything is added or nothing.
     /// </summary>
     public TransactionDecision DecideEnrol(
-        string transactionalId, ProducerIdentity identity, ReadOnlySpan<PartitionKey> partitions, in TransactionClient client, long nowMs) =>
-        DecideEnrol(transactionalId, identity, partitions, [], client, nowMs);
-
-    /// <summary>Notes that the transaction holds pending offsets of <paramref name="group"/>.</summary>
-    public TransactionDecision DecideEnrolGroup(string transactionalId, ProducerIdentity identity, string group, in TransactionClient client, long nowMs) =>
-        DecideEnrol(transactionalId, identity, [], [group], client, nowMs);
-
-    /// <summary>Partitions and groups in one record, for a commit that brings both along.</summary>
-    public TransactionDecision DecideEnrol(
-        string transactionalId, ProducerIdentity identity, ReadOnlySpan<PartitionKey> partitions, ReadOnlySpan<string> groups, in TransactionClient client, long nowMs)
+        string transactionalId, ProducerIdentity identity, ReadOnlySpan<PartitionKey> partitions, in TransactionClient client, long nowMs)
     {
-        foreach (var group in groups)
-            if (!TransactionText.IsName(group))
-                return new TransactionDecision { Verdict = TransactionVerdict.InvalidRequest };
         if (!IsHolder(transactionalId, identity, client, out var entry, out var refused))
             return refused;
         var missing = Missing(entry, partitions);
-        var missingGroups = MissingGroups(entry, groups);
-        if (missing.Length == 0 && missingGroups.Length == 0)
+        if (missing.Length == 0)
             return TransactionDecision.Nothing;
-        if (missing.Length > 0 && entry.Partitions.Count + missing.Length > Rules.PartitionsPerTransactionMax)
+        if (entry.Partitions.Count + missing.Length > Rules.PartitionsPerTransactionMax)
             return OverLimit(entry, identity, "the transaction has as many partitions as it may have");
-        if (missingGroups.Length > 0 && entry.Groups.Count + missingGroups.Length > Rules.GroupsPerTransactionMax)
+        return Enrolled(entry, client.Generation, missing, [], nowMs);
+    }
+
+    /// <summary>Notes that the transaction holds pending offsets of <paramref name="group"/>.</summary>
+    public TransactionDecision DecideEnrolGroup(string transactionalId, ProducerIdentity identity, string group, in TransactionClient client, long nowMs)
+    {
+        if (!TransactionText.IsName(group))
+            return new TransactionDecision { Verdict = TransactionVerdict.InvalidRequest };
+        if (!IsHolder(transactionalId, identity, client, out var entry, out var refused))
+            return refused;
+        if (entry.ContainsGroup(group))
+            return TransactionDecision.Nothing;
+        if (entry.Groups.Count >= Rules.GroupsPerTransactionMax)
             return OverLimit(entry, identity, "the transaction has as many groups as it may have");
-        return Enrolled(entry, client.Generation, missing, missingGroups, nowMs);
+        return Enrolled(entry, client.Generation, [], [group], nowMs);
     }
 
     /// <summary>Whether a partition is part of the id's transaction, changing nothing (AddPartitionsToTxn v4 with verifyOnly): None, or TransactionAbortable when it is not.</summary>
@@ -102,33 +101,12 @@ internal sealed partial class TransactionCoordinatorState
 
     private static PartitionKey[] Missing(TransactionEntry entry, ReadOnlySpan<PartitionKey> partitions)
     {
-        if (partitions.Length <= 1)
-            return partitions.IsEmpty || entry.Contains(partitions[0]) ? [] : [partitions[0]];
-        if (entry.Partitions.Count == 0 && IsAscending(partitions))
-            return partitions.ToArray();
+        if (partitions.Length == 1)
+            return entry.Contains(partitions[0]) ? [] : [partitions[0]];
         var missing = new SortedSet<PartitionKey>();
         foreach (var partition in partitions)
             if (!entry.Contains(partition))
                 missing.Add(partition);
-        return [.. missing];
-    }
-
-    private static bool IsAscending(ReadOnlySpan<PartitionKey> partitions)
-    {
-        for (var i = 1; i < partitions.Length; i++)
-            if (partitions[i - 1].CompareTo(partitions[i]) >= 0)
-                return false;
-        return true;
-    }
-
-    private static string[] MissingGroups(TransactionEntry entry, ReadOnlySpan<string> groups)
-    {
-        if (groups.Length <= 1)
-            return groups.IsEmpty || entry.ContainsGroup(groups[0]) ? [] : [groups[0]];
-        var missing = new SortedSet<string>(StringComparer.Ordinal);
-        foreach (var group in groups)
-            if (!entry.ContainsGroup(group))
-                missing.Add(group);
         return [.. missing];
     }
 
