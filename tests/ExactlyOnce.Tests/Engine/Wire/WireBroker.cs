@@ -25,13 +25,16 @@ internal sealed class WireBroker
 
     private readonly EngineOptions _options;
     private readonly WireSettings _settings;
+    private readonly int _run;
 
-    private WireBroker(SimulatedDisk disk, EngineOptions options, WireSettings settings, TimeSpan behind)
+    private WireBroker(SimulatedDisk disk, EngineOptions options, WireSettings settings, TimeSpan behind, int run = 1)
     {
         Disk = disk;
         _options = options;
         _settings = settings;
-        Environment = new StepEnvironment(disk);
+        // Chance is another one in every run, or what has to be kept would be made again.
+        Environment = new StepEnvironment(disk, seed: run);
+        _run = run;
         Environment.Clock.Advance(behind);
         var engine = BrokerEngine.Open(Environment, options);
         engine.Meter.Dispose();
@@ -61,9 +64,9 @@ internal sealed class WireBroker
     }
 
     /// <summary>The broker of a disk that may have been cut off at any time, also before it had its topics.</summary>
-    public static WireBroker OpenOn(SimulatedDisk disk)
+    public static WireBroker OpenOn(SimulatedDisk disk, int run)
     {
-        var broker = new WireBroker(disk, s_small, new WireSettings(), TimeSpan.Zero);
+        var broker = new WireBroker(disk, s_small, new WireSettings(), TimeSpan.Zero, run);
         if (broker.Backend.TryGetTopic("orders") is null)
             broker.CreateTopic("orders", partitions: 2);
         return broker;
@@ -82,11 +85,11 @@ internal sealed class WireBroker
             await Broker.DisposeAsync();
             await new SchedulerHop(Environment.Completions);
         });
-        return new WireBroker(Disk, _options, _settings, Elapsed);
+        return new WireBroker(Disk, _options, _settings, Elapsed, _run + 1);
     }
 
     /// <summary>The power fails, and the next run.</summary>
-    public WireBroker Revive() => new(Disk.Crash(CrashProfile.LostSectors, 1), _options, _settings, Elapsed);
+    public WireBroker Revive() => new(Disk.Crash(CrashProfile.LostSectors, 1), _options, _settings, Elapsed, _run + 1);
 
     private TimeSpan Elapsed => Environment.Clock.GetUtcNow() - Environment.Clock.Start;
 

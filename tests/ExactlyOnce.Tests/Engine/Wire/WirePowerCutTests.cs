@@ -60,6 +60,7 @@ public sealed class WirePowerCutTests(ITestOutputHelper output)
         private WireProducer _producer;
         private WireMember _member = null!;
         private int _next;
+        private int _runs;
 
         public Client(WireGeneration even, WireGeneration odd)
         {
@@ -97,7 +98,7 @@ public sealed class WirePowerCutTests(ITestOutputHelper output)
         {
             try
             {
-                _broker = OpenOn(disk);
+                _broker = OpenOn(disk, ++_runs);
                 for (; _next < _steps.Count; _next++)
                     _steps[_next]();
                 return true;
