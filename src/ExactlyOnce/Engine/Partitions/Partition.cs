@@ -186,10 +186,10 @@ internal sealed class Partition : IPartitionViewSource
     }
 
     /// <summary>Records in the frame that a producer's transaction includes this partition before it wrote to it. Under <see cref="Lock"/>.</summary>
-    public void StageEnrolment(JournalFrame frame, ProducerIdentity producer, long nowMs)
+    public void StageEnrolment(JournalFrame? frame, ProducerIdentity producer, long nowMs)
     {
         _staged = new Staged(StagedKind.Enrolment, default, producer, false, 0, nowMs);
-        frame.Add((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Enrolment, PartitionPieces.Enrolment(producer));
+        frame?.Add((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Enrolment, PartitionPieces.Enrolment(producer));
     }
 
     /// <summary>Records in the frame that the log now begins at <paramref name="offset"/>. Under <see cref="Lock"/>.</summary>

@@ -128,7 +128,7 @@ internal sealed class StartupRecovery
         _factory.Attach(journal);
         foreach (var partition in _partitions.InOrder())
             partition.Attach(journal);
-        return new OpenedStorage(journal, state, _partitions, _factory, _chunks, checkpointer, directoryLock);
+        return new OpenedStorage(journal, state, _partitions, _factory, _chunks, checkpointer, directoryLock, manifests);
     }
 
     /// <summary>
