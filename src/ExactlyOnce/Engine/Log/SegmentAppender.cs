@@ -68,9 +68,8 @@ internal sealed class SegmentAppender
         try
         {
             using var writer = SegmentWriter.Continue(segments[^1], rules);
-            var isNewIndex = segments[^1].Description.TimeIndexLength == 0;
             LogSegment[] sealedSegments = [.. segments.Take(segments.Count - 1), writer.Finish(segments[^1].NextOffset, seal: true)];
-            if (isNewIndex)
+            if (writer.HasNewFiles)
                 _disk.SyncDirectory(_directory);
             failed = false;
             return sealedSegments;
@@ -89,6 +88,7 @@ internal sealed class SegmentAppender
         private readonly List<LogSegment> _finished;
         private ReadOnlySpan<AbortedEntry> _aborted;
         private SegmentWriter? _writer;
+        private bool _hasNewFiles;
 
         public Run(SegmentAppender appender, IReadOnlyList<LogSegment> segments, ReadOnlySpan<AbortedEntry> aborted, SegmentRules rules)
         {
@@ -130,9 +130,10 @@ internal sealed class SegmentAppender
         public LogSegment[] Finish(long nextOffset)
         {
             if (_writer is not null)
-                _finished.Add(_writer.Finish(nextOffset, seal: false));
+                Finish(_writer, nextOffset, seal: false);
             // One sync of the directory covers every file that was created, and indexes come with their first entry.
-            _appender._disk.SyncDirectory(_appender._directory);
+            if (_hasNewFiles)
+                _appender._disk.SyncDirectory(_appender._directory);
             return [.. _finished];
         }
 
@@ -140,9 +141,15 @@ internal sealed class SegmentAppender
 
         private void Roll(long nextOffset)
         {
-            _finished.Add(_writer!.Finish(nextOffset, seal: true));
-            _writer.Dispose();
+            Finish(_writer!, nextOffset, seal: true);
+            _writer!.Dispose();
             _writer = null;
+        }
+
+        private void Finish(SegmentWriter writer, long nextOffset, bool seal)
+        {
+            _finished.Add(writer.Finish(nextOffset, seal));
+            _hasNewFiles |= writer.HasNewFiles;
         }
 
         private void TakeAborted(long nextOffset)

@@ -31,6 +31,7 @@ internal sealed class SegmentWriter : IDisposable
         _indexes = new SegmentIndexes(segment, rules.IndexIntervalBytes);
         _written = segment.LogLength;
         _log = file.Disk.Open(file.LogPath, opening);
+        HasNewFiles = opening == FileOpening.CreateNew;
     }
 
     /// <summary>Begins a segment under a name that no file has. The caller syncs the directory.</summary>
@@ -56,6 +57,9 @@ internal sealed class SegmentWriter : IDisposable
     public SegmentFile File => _file;
 
     public long LogLength => _segment.LogLength;
+
+    /// <summary>Files were created, whose directory the caller syncs.</summary>
+    public bool HasNewFiles { get; private set; }
 
     /// <summary>True when this batch belongs into a new segment: size, age, full indexes, or an offset too far from the base.</summary>
     public bool MustRollBefore(in BatchHeader header, long appendedMs)
@@ -127,6 +131,7 @@ internal sealed class SegmentWriter : IDisposable
     {
         if (entries.IsEmpty)
             return;
+        HasNewFiles |= length == 0;
         var path = _file.PathOf(suffix);
         using var index = _file.Disk.Open(path, length == 0 ? FileOpening.Create : FileOpening.ReadWrite);
         index.Write(length, entries);

@@ -101,7 +101,7 @@ internal sealed class Checkpointer(
             var coordination = Capture(captures);
             if (runningJournal() is { } journal)
                 WaitSynced(journal, captures.Aggregate(coordination.AppliedLsn, (newest, capture) => Math.Max(newest, capture.AppliedLsn)));
-            var flushes = captures.Select(Flush).ToList();
+            var flushes = captures.Select(capture => Flush(capture, isClean)).ToList();
             var name = WriteFile(coordination, flushes);
             var before = manifests.Current.CheckpointFile;
             manifests.Update(manifest => manifest with
@@ -162,7 +162,7 @@ internal sealed class Checkpointer(
     }
 
     /// <summary>Writes a partition's tail to its segment files, when it is long enough to be worth their syncs.</summary>
-    private Flushed Flush(PartitionCapture capture)
+    private Flushed Flush(PartitionCapture capture, bool isClean)
     {
         var partition = capture.Partition;
         var kept = WithoutDeleted(capture.View);
@@ -176,7 +176,9 @@ internal sealed class Checkpointer(
         if (!_appenders.TryGetValue(partition.Key, out var appender))
             _appenders.Add(partition.Key, appender = new SegmentAppender(_disk, directory, beginNewFile: !wasClean));
         var segments = appender.Append(kept, capture.Unflushed, capture.Aborted, SegmentRules.Of(partition.Options, options.IndexIntervalBytes));
-        PartitionFolder.WriteTools(_disk, directory, partition, capture);
+        // With a new segment and at the end, as Kafka does; at every checkpoint of many partitions they would cost more syncs than the segments.
+        if (isClean || segments.Length != kept.Count)
+            PartitionFolder.WriteTools(_disk, directory, partition, capture);
         return WithCompaction(new Flushed(capture, segments, capture.Unflushed.To, default));
     }
 
