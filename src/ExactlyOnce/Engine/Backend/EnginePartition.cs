@@ -52,6 +52,26 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
     public override PartitionReader OpenReader(long offset, IsolationLevel isolation) =>
         new EngineReader(this, new PartitionCursor(partition, offset, isolation), engine);
 
+    public override Guid TopicId => partition.TopicId;
+
+    public override bool IsDeleted => partition.IsRetired;
+
+    public override int LeaderEpoch => partition.LeaderEpoch;
+
+    public override RawReader OpenRawReader() => new EngineRawReader(engine, partition);
+
+    public override FoundOffset? FindRecord(long timestampMs, IsolationLevel isolation)
+    {
+        using var cursor = new PartitionCursor(partition, 0, isolation);
+        return ToFound(cursor.FindRecord(timestampMs, engine.Decompressor()));
+    }
+
+    public override FoundOffset? FindLargestTimestamp(IsolationLevel isolation)
+    {
+        using var cursor = new PartitionCursor(partition, 0, isolation);
+        return ToFound(cursor.FindLatest(engine.Decompressor()));
+    }
+
     public override long? FindOffset(long timestampMs, IsolationLevel isolation)
     {
         using var cursor = new PartitionCursor(partition, 0, isolation);
@@ -72,6 +92,8 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
             engine.Meter.RecordFenced();
         return engine.CompleteWhenVisible(operation, receipt.Lsn);
     }
+
+    private static FoundOffset? ToFound(Log.FoundRecord? found) => found is { } record ? new FoundOffset(record.Offset, record.TimestampMs) : null;
 
     private static AppendStatus Refuse(AppendOperation operation, BrokerException fenced)
     {

@@ -5,7 +5,7 @@ using ExactlyOnce.Kernel.Primitives;
 namespace ExactlyOnce.Engine.Coordination;
 
 /// <summary>
-/// Which topics exist. Owned by the coordination lock; look-ups by name take no lock. Decide, then apply: a record comes from a
+/// Which topics exist. Owned by the coordination lock; look-ups by name and by id take no lock. Decide, then apply: a record comes from a
 /// Decide method and is applied live and at recovery by the same <see cref="Apply"/>.
 /// </summary>
 internal sealed class TopicCatalog
@@ -15,11 +15,14 @@ internal sealed class TopicCatalog
 
     private readonly Dictionary<int, TopicRecord.Put> _byNumber = [];
     private readonly ConcurrentDictionary<string, TopicRecord.Put> _byName = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<Guid, TopicRecord.Put> _byId = new();
     private int _nextNumber = 1;
 
     public IEnumerable<TopicRecord.Put> Topics => _byName.Values;
 
     public TopicRecord.Put? Find(string name) => _byName.GetValueOrDefault(name);
+
+    public TopicRecord.Put? Find(Guid id) => _byId.GetValueOrDefault(id);
 
     public TopicRecord.Put? Find(int number) => _byNumber.GetValueOrDefault(number);
 
@@ -70,11 +73,15 @@ internal sealed class TopicCatalog
     public void Apply(TopicRecord record)
     {
         if (_byNumber.Remove(record.Number, out var former) && record is not TopicRecord.Put)
+        {
             _byName.TryRemove(former.Name, out _);
+            _byId.TryRemove(former.Id, out _);
+        }
         if (record is TopicRecord.Put put)
         {
             _byNumber.Add(put.Number, put);
             _byName[put.Name] = put;
+            _byId[put.Id] = put;
         }
         _nextNumber = Math.Max(_nextNumber, record.Number + 1);
     }
