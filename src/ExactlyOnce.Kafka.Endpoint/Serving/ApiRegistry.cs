@@ -15,7 +15,17 @@ internal static class ApiRegistry
         new FindCoordinatorApi(),
         new ApiVersionsApi(),
         new CreateTopicsApi(),
+        new DeleteTopicsApi(),
+        new DeleteRecordsApi(),
         new InitProducerIdApi(),
+        new OffsetForLeaderEpochApi(),
+        new DescribeConfigsApi(),
+        new AlterConfigsApi(),
+        new DescribeLogDirsApi(),
+        new CreatePartitionsApi(),
+        new IncrementalAlterConfigsApi(),
+        new DescribeClusterApi(),
+        new DescribeTopicPartitionsApi(),
     ];
 
     private static readonly Api?[] s_byKey = ByKey();

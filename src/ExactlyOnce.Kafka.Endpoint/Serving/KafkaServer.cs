@@ -25,6 +25,7 @@ internal sealed class KafkaServer
         Options = options.Clone();
         Logger = Backend.LoggerFactory.CreateLogger("ExactlyOnce.Kafka.Endpoint");
         ClusterId = ClusterIdOf(broker.Options.Directory);
+        LogDirectory = broker.Options.Directory is { } directory ? Path.GetFullPath(directory) : "memory";
         Connections = new ConnectionTable(Options, Backend.Time);
         RequestBytes = new ByteBudget(Options.MaxRequestBytesInFlight);
     }
@@ -37,6 +38,9 @@ internal sealed class KafkaServer
 
     /// <summary>The same after a restart: clients compare it.</summary>
     public string ClusterId { get; }
+
+    /// <summary>Where the logs are, for those who ask.</summary>
+    public string LogDirectory { get; }
 
     public ConnectionTable Connections { get; }
 

@@ -60,6 +60,9 @@ internal abstract class BackendPartition
     /// <summary>The leader epoch that batches appended now carry.</summary>
     public virtual int LeaderEpoch => throw new NotSupportedException();
 
+    /// <summary>About how much the partition's log takes.</summary>
+    public virtual long SizeInBytes => throw new NotSupportedException();
+
     public virtual RawReader OpenRawReader() => throw new NotSupportedException();
 }
 

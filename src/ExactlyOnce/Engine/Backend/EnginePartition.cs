@@ -58,6 +58,21 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
 
     public override int LeaderEpoch => partition.LeaderEpoch;
 
+    public override long SizeInBytes
+    {
+        get
+        {
+            var view = partition.View;
+            var size = 0L;
+            foreach (var segment in view.Segments)
+                size += segment.Description.LogLength;
+            // Behind the files is what only the tail has; in front of that the two overlap.
+            for (var chunk = view.FindChunk(view.TailBegin); chunk is not null; chunk = chunk.Next)
+                size += chunk.Written;
+            return size;
+        }
+    }
+
     public override RawReader OpenRawReader() => new EngineRawReader(engine, partition);
 
     public override FoundOffset? FindRecord(long timestampMs, IsolationLevel isolation)
