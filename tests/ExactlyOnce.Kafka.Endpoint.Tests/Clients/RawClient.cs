@@ -11,15 +11,25 @@ internal sealed class RawClient : IDisposable
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
-    private readonly TcpClient _tcp = new() { NoDelay = true };
-    private readonly NetworkStream _stream;
+    private readonly TcpClient _tcp;
+    private readonly Stream _stream;
     private int _correlationId;
 
     public RawClient(KafkaEndpoint endpoint)
+        : this(endpoint.BootstrapServers)
     {
-        _tcp.Connect(IPEndPoint.Parse(endpoint.BootstrapServers));
+    }
+
+    public RawClient(string address)
+    {
+        _tcp = new TcpClient { NoDelay = true };
+        _tcp.Connect(IPEndPoint.Parse(address));
         _stream = _tcp.GetStream();
     }
+
+    /// <param name="tcp">A connection.</param>
+    /// <param name="stream">What is spoken over it.</param>
+    public RawClient(TcpClient tcp, Stream stream) => (_tcp, _stream) = (tcp, stream);
 
     /// <summary>Sends a request and reads its answer.</summary>
     public async Task<TResponse> CallAsync<TResponse>(short version, IMessage request)
