@@ -15,8 +15,7 @@ namespace ExactlyOnce;
 public sealed class Transaction : TransactionWriter, IAsyncDisposable
 {
     private readonly TransactionalProducer _producer;
-    private readonly Dictionary<string, TransactionOffsets> _offsets = new(StringComparer.Ordinal);
-    private readonly Lock _lock = new();
+    private List<TransactionOffsets>? _offsets;
     private TransactionPhase _phase = TransactionPhase.Open;
     private string? _token;
 
@@ -28,6 +27,11 @@ public sealed class Transaction : TransactionWriter, IAsyncDisposable
     }
 
     internal long BeganAt { get; }
+
+    /// <summary>One at a time, and so one lock for all of a producer's transactions.</summary>
+    private Lock Lock => _producer.TransactionLock;
+
+    private IReadOnlyList<TransactionOffsets> Offsets => _offsets is { } offsets ? offsets : [];
 
     /// <summary>
     /// Commits: everything sent becomes durable and visible at once, in all partitions. Cancellation is honoured before the commit is under way and ignored afterwards.
@@ -44,7 +48,7 @@ public sealed class Transaction : TransactionWriter, IAsyncDisposable
         await RunAsync(
             phase == TransactionPhase.Prepared
                 ? _producer.ResolveAsync(this, _token!, commit: true)
-                : _producer.CommitAsync(this, [.. _offsets.Values]),
+                : _producer.CommitAsync(this, Offsets),
             succeeded: TransactionPhase.Committed,
             retried: phase == TransactionPhase.Prepared ? phase : TransactionPhase.Sealed).ConfigureAwait(false);
     }
@@ -75,7 +79,7 @@ public sealed class Transaction : TransactionWriter, IAsyncDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         Enter(TransactionPhase.Ending, "be prepared", TransactionPhase.Open, TransactionPhase.Sealed);
-        var preparing = _producer.PrepareAsync(this, [.. _offsets.Values]);
+        var preparing = _producer.PrepareAsync(this, Offsets);
         await RunAsync(NoteTokenAsync(preparing), succeeded: TransactionPhase.Prepared, retried: TransactionPhase.Sealed).ConfigureAwait(false);
         return _token!;
     }
@@ -83,7 +87,7 @@ public sealed class Transaction : TransactionWriter, IAsyncDisposable
     /// <summary>Aborts the transaction unless it was committed or prepared. Never throws.</summary>
     public async ValueTask DisposeAsync()
     {
-        lock (_lock)
+        lock (Lock)
         {
             if (_phase is not (TransactionPhase.Open or TransactionPhase.Sealed or TransactionPhase.Failed))
                 return;
@@ -102,21 +106,24 @@ public sealed class Transaction : TransactionWriter, IAsyncDisposable
     /// <summary>Commits consumer offsets with the transaction. Several calls for one group are merged; the later offset of a partition wins.</summary>
     internal void AddOffsets(TransactionOffsets offsets)
     {
-        lock (_lock)
+        lock (Lock)
         {
             if (_phase != TransactionPhase.Open)
                 throw Refusal("be given offsets");
-            if (!_offsets.TryGetValue(offsets.Group, out var known))
+            _offsets ??= [];
+            var at = _offsets.FindIndex(each => each.Group == offsets.Group);
+            if (at < 0)
             {
-                _offsets.Add(offsets.Group, offsets);
+                _offsets.Add(offsets);
                 return;
             }
+            var known = _offsets[at];
             if (!ReferenceEquals(known.Member, offsets.Member))
                 throw new InvalidOperationException($"A transaction takes the offsets of group '{offsets.Group}' from one member only.");
             var merged = new Dictionary<TopicPartition, CommittedOffset>(known.Offsets);
             foreach (var (partition, offset) in offsets.Offsets)
                 merged[partition] = offset;
-            _offsets[offsets.Group] = known with { Offsets = merged };
+            _offsets[at] = known with { Offsets = merged };
         }
     }
 
@@ -148,7 +155,7 @@ public sealed class Transaction : TransactionWriter, IAsyncDisposable
 
     private TransactionPhase Enter(TransactionPhase next, string verb, params ReadOnlySpan<TransactionPhase> allowed)
     {
-        lock (_lock)
+        lock (Lock)
         {
             if (!allowed.Contains(_phase))
                 throw Refusal(verb);

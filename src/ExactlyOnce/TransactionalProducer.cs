@@ -40,6 +40,9 @@ public sealed class TransactionalProducer : IAsyncDisposable
     /// <summary>The name that fences older producers.</summary>
     public string TransactionalId => _accumulator.Settings.TransactionalId!;
 
+    /// <summary>Guards the phase and the offsets of the open transaction.</summary>
+    internal Lock TransactionLock { get; } = new();
+
     internal ProducerSession Session => _accumulator.Session!;
 
     private BrokerBackend Backend => _accumulator.Backend;
@@ -129,11 +132,15 @@ public sealed class TransactionalProducer : IAsyncDisposable
 
     internal async ValueTask CommitAsync(Transaction transaction, IReadOnlyList<TransactionOffsets> offsets)
     {
-        SealForEnd(transaction);
+        _accumulator.CloseScope();
         var identity = Session.Identity;
         try
         {
-            await Backend.EndTransactionAsync(Session, commit: true, offsets).ConfigureAwait(false);
+            if (FindFailure() is not null || !await _accumulator.TryCommitAsync(offsets).ConfigureAwait(false))
+            {
+                SealForEnd();
+                await Backend.EndTransactionAsync(Session, commit: true, offsets).ConfigureAwait(false);
+            }
         }
         catch (BrokerException exception) when (exception.Code == ErrorCode.OutcomeUnknown && exception is not TransactionOutcomeUnknownException)
         {
@@ -167,7 +174,7 @@ public sealed class TransactionalProducer : IAsyncDisposable
 
     internal async ValueTask<string> PrepareAsync(Transaction transaction, IReadOnlyList<TransactionOffsets> offsets)
     {
-        SealForEnd(transaction);
+        SealForEnd();
         return await Backend.PrepareTransactionAsync(Session, offsets).ConfigureAwait(false);
     }
 
@@ -204,17 +211,19 @@ public sealed class TransactionalProducer : IAsyncDisposable
     }
 
     /// <summary>Takes no more records, sends all that were taken, and throws when one of them failed: a commit never leaves one out.</summary>
-    private void SealForEnd(Transaction transaction)
+    private void SealForEnd()
     {
         _accumulator.CloseScope();
         _accumulator.SealAll();
-        var failure = _accumulator.Failure ?? Session.Fenced ?? _accumulator.TransactionFailure;
+        var failure = FindFailure();
         if (failure is null)
             return;
         if (failure.Recovery is ErrorRecovery.AbortTransaction or ErrorRecovery.RecreateClient or ErrorRecovery.Stop)
             throw failure;
         throw new TransactionAbortableException($"The transaction of '{TransactionalId}' can only be aborted, because a record failed. {failure.Message}", failure);
     }
+
+    private BrokerException? FindFailure() => _accumulator.Failure ?? Session.Fenced ?? _accumulator.TransactionFailure;
 
     private void Leave(Transaction transaction, string outcome)
     {

@@ -1,9 +1,10 @@
+using System.Diagnostics;
+
 namespace ExactlyOnce.Benchmarks.Comparing;
 
 /// <summary>
-/// Runs the contestants of a row by turns, A B A B, in this process: whatever the machine does meanwhile, it does to all of them. A round before the first, of
-/// a quarter of
-/// the work, is not counted. A row that fails is told as such, and the others go on.
+/// Runs the contestants of a row by turns, A B A B, in this process: whatever the machine does meanwhile, it does to all of them. Short rounds before the first are
+/// not counted: what runs once in a program's life, compiling and touching memory, is none of the figures' business. A row that fails is told as such, and the others go on.
 /// </summary>
 internal sealed class Runner(Scale scale)
 {
@@ -30,12 +31,20 @@ internal sealed class Runner(Scale scale)
         var series = new List<Series>();
         if (row.IsWarmed)
             foreach (var contestant in contestants)
-                await MeasureAsync(contestant, WarmUpShare);
+                await WarmUpAsync(contestant);
         for (var round = 0; round < Math.Min(scale.Rounds * row.RoundsTimes, row.RoundsMax); round++)
             foreach (var contestant in contestants)
                 foreach (var figure in await MeasureAsync(contestant, share: 1))
                     Find(series, contestant, figure.Quantity).Values.Add(figure.Value);
         return series;
+    }
+
+    private async Task WarmUpAsync(Contestant contestant)
+    {
+        var clock = Stopwatch.StartNew();
+        do
+            await MeasureAsync(contestant, WarmUpShare);
+        while (clock.Elapsed < scale.WarmUp);
     }
 
     // Nobody pays for the garbage of the one before.

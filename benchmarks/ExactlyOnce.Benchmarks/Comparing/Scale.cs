@@ -7,6 +7,9 @@ internal sealed record Scale(bool IsQuick, double Factor)
 {
     public int Rounds => IsQuick ? 3 : 7;
 
+    /// <summary>So long, or once, each contestant works before it is measured.</summary>
+    public TimeSpan WarmUp => TimeSpan.FromSeconds((IsQuick ? 0.7 : 3) * Math.Min(1, Factor));
+
     /// <summary>A number of records, in whole thousands.</summary>
     public int Count(int full, int quick) => (int)Math.Max(1, (IsQuick ? quick : full) * Factor / 1000) * 1000;
 

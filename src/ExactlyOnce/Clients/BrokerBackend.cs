@@ -66,6 +66,13 @@ internal abstract class BrokerBackend : IAsyncDisposable
     /// </summary>
     public abstract ValueTask EndTransactionAsync(ProducerSession session, bool commit, IReadOnlyList<TransactionOffsets> offsets);
 
+    /// <summary>
+    /// Appends a transaction's last batches, one a partition, and commits it, all in one atomic step. False, and nothing has happened, when the backend cannot do that, or when anything of
+    /// it would be refused: the caller then appends them one by one and ends the transaction, and is told why. When true, every operation has its outcome. The batches' bytes may be reused
+    /// when the task has completed.
+    /// </summary>
+    public virtual ValueTask<bool> TryCommitAsync(ProducerSession session, IReadOnlyList<AppendOperation> batches, IReadOnlyList<TransactionOffsets> offsets) => new(false);
+
     /// <summary>First phase of a two-phase commit: everything, offsets included, becomes durable and stays undecided until the token is resolved.</summary>
     public abstract ValueTask<string> PrepareTransactionAsync(ProducerSession session, IReadOnlyList<TransactionOffsets> offsets);
 

@@ -17,6 +17,9 @@ internal sealed class PipelineClient(SimulatedBroker broker, TransactionLedger l
     private readonly GroupReading _reading = new(broker, Group);
     private readonly Dictionary<PartitionKey, int> _sequences = [];
     private readonly List<SentBatch> _sent = [];
+
+    /// <summary>Batches that wait for the commit, to be sent together with it.</summary>
+    private readonly List<SentBatch.Delivery> _held = [];
     private ProducerSession? _producer;
     private int _session;
     private long? _transaction;
@@ -96,12 +99,21 @@ internal sealed class PipelineClient(SimulatedBroker broker, TransactionLedger l
         var batch = SentBatch.Sign(Broker, new BatchDraft(target, writes), _producer!.Identity, sequence, Process, random);
         _sequences[target.Key] = Sequence.Add(sequence, batch.Count);
         _sent.Add(batch);
-        batch.Deliver(Process, isRetry: false, _producer).Send();
+        var delivery = batch.Deliver(Process, isRetry: false, _producer);
+        if (random.Percent(60))
+            _held.Add(delivery);
+        else
+            delivery.Send();
     }
 
     private async Task FinishAsync(long transaction, SimulationRandom random)
     {
         var commit = !_sent.Exists(batch => batch.Fate is BatchFate.Refused or BatchFate.Unknown) && random.Percent(85);
+        if (_held.Count > 0)
+        {
+            await FinishHeldAsync(transaction, commit);
+            return;
+        }
         var process = Process;
         var offsets = new List<TransactionOffsets>();
         long noted = 0;
@@ -126,16 +138,68 @@ internal sealed class PipelineClient(SimulatedBroker broker, TransactionLedger l
         if (noted != 0)
             Broker.Complete(process, noted, Outcome.Ok);
         Broker.Complete(process, end, Outcome.Ok);
-        _transaction = null;
-        _sent.Clear();
-        _sequences.Clear();
+        BeDone();
         // What was read for nothing must be read again.
         if (!commit)
             await _reading.LeaveAsync(process);
     }
 
+    /// <summary>Sends what waits for the commit together with it; where that is not possible the batches go first, and the next turn ends the transaction.</summary>
+    private async Task FinishHeldAsync(long transaction, bool commit)
+    {
+        var (process, held) = (Process, _held.ToArray());
+        _held.Clear();
+        if (!commit)
+        {
+            foreach (var delivery in held)
+                Refuse(delivery, ErrorTable.ToException(ErrorCode.TransactionAbortable, "The transaction was aborted before the batch was sent."));
+            return;
+        }
+        var (call, committed) = _reading.Commit(_reading.Positions(), transaction);
+        var noted = Broker.Invoke(process, call);
+        var end = Broker.Invoke(process, new EndTransaction(transaction, IsCommit: true));
+        try
+        {
+            if (await Broker.Backend.TryCommitAsync(_producer!, held, [new TransactionOffsets(Group, _reading.Session, committed)]))
+            {
+                foreach (var delivery in held)
+                    delivery.OnCompleted();
+                Broker.Complete(process, noted, Outcome.Ok);
+                Broker.Complete(process, end, Outcome.Ok);
+                BeDone();
+                return;
+            }
+        }
+        catch (BrokerException exception)
+        {
+            foreach (var delivery in held)
+                Refuse(delivery, exception);
+            Broker.Complete(process, noted, SimulatedBroker.OutcomeOf(exception), error: exception.Code.ToString());
+            Broker.Complete(process, end, SimulatedBroker.OutcomeOf(exception), error: exception.Code.ToString());
+            throw;
+        }
+        Broker.Complete(process, noted, Outcome.Failed, error: "not together");
+        Broker.Complete(process, end, Outcome.Failed, error: "not together");
+        foreach (var delivery in held)
+            delivery.Send();
+    }
+
+    private static void Refuse(SentBatch.Delivery delivery, BrokerException exception)
+    {
+        delivery.Outcome = new AppendOutcome { Error = exception.Code, Exception = exception };
+        delivery.OnCompleted();
+    }
+
+    private void BeDone()
+    {
+        _transaction = null;
+        _sent.Clear();
+        _sequences.Clear();
+    }
+
     private void Forget()
     {
+        _held.Clear();
         _producer = null;
         _transaction = null;
         _sequences.Clear();

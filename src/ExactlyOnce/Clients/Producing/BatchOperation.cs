@@ -16,6 +16,9 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
     /// <summary>The next batch of a chain of batches to be finished, or of the pool.</summary>
     public BatchOperation? Next { get; set; }
 
+    /// <summary>Where the batch was taken out of to be appended with a commit; else null.</summary>
+    public PartitionAccumulator? Member { get; set; }
+
     public int RecordCount { get; private set; }
 
     /// <summary>Buffer memory that comes back when the batch is finished.</summary>
@@ -104,6 +107,7 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
         Outcome = default;
         Lsn = 0;
         Next = null;
+        Member = null;
         RecordCount = 0;
         ReservedBytes = 0;
         PostCount = 0;

@@ -21,6 +21,7 @@ internal sealed class PartitionAccumulator
     /// <summary>Buffer memory that is reserved and that no record has used yet.</summary>
     private int _spareBytes;
     private volatile int _sealCount;
+    private bool _isOpened;
 
     public PartitionAccumulator(RecordAccumulator accumulator, BackendPartition partition, ShortLock guard)
     {
@@ -112,6 +113,25 @@ internal sealed class PartitionAccumulator
         return null;
     }
 
+    /// <summary>Takes the open batch out, to be appended with the commit of its transaction; null when there is none. Nothing else is accepted until <see cref="Restart"/>.</summary>
+    public BatchOperation? CloseForCommit()
+    {
+        using (_lock.Enter())
+        {
+            var batch = CloseWithLock();
+            if (batch is not null)
+                batch.Member = this;
+            return batch;
+        }
+    }
+
+    /// <summary>Appends the batch that was taken out; answers it when it is the caller's to finish.</summary>
+    public BatchOperation? AppendClosed(BatchOperation batch)
+    {
+        using (_lock.Enter())
+            return _accumulator.SendWithLock(this, batch);
+    }
+
     /// <summary>Drops the open batch unsent (its transaction is aborted) and begins at sequence 0 again.</summary>
     public void Restart()
     {
@@ -120,6 +140,7 @@ internal sealed class PartitionAccumulator
         {
             dropped = _open;
             _open = null;
+            _isOpened = false;
             _draft.Restart();
             ReleaseSpare();
         }
@@ -200,6 +221,11 @@ internal sealed class PartitionAccumulator
 
     private AcceptStatus AcceptWithLock(in EncodedRecord record, ref SendAttempt attempt, bool sealNow, ref BatchOperation? finished)
     {
+        if (!_isOpened)
+        {
+            _isOpened = true;
+            _accumulator.NoteOpened(this);
+        }
         _accumulator.ThrowIfUnusable(attempt.Scope);
         var source = _accumulator.Source;
         if (source is not null)

@@ -20,6 +20,7 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly PipeScheduler _completions;
     private readonly long _lingerTicks;
+    private readonly OpenedPartitions _opened = new();
     private Task? _starting;
     private object? _scope;
     private volatile bool _isClosed;
@@ -143,8 +144,12 @@ internal sealed class RecordAccumulator : IAsyncDisposable
         if (Source is { } source)
             return source.SealAllWithLock(this);
         var batch = partition.CloseWithLock();
-        if (batch is null)
-            return null;
+        return batch is null ? null : SendWithLock(partition, batch);
+    }
+
+    /// <summary>Appends a closed batch; answers it when it is the caller's to finish. The partition's lock is held.</summary>
+    public BatchOperation? SendWithLock(PartitionAccumulator partition, BatchOperation batch)
+    {
         var status = IsStopped(batch) ? AppendStatus.Completed : partition.AppendWithLock(batch);
         partition.ReleaseWriter();
         if (status != AppendStatus.Completed)
@@ -167,6 +172,9 @@ internal sealed class RecordAccumulator : IAsyncDisposable
 
     /// <summary>Sends everything that is open.</summary>
     public void SealAll() => _routes.ForEach(static partition => partition.Seal());
+
+    /// <summary>Called under the partition's lock when it opens the first batch since the last <see cref="Restart"/>.</summary>
+    public void NoteOpened(PartitionAccumulator partition) => _opened.Add(partition);
 
     /// <summary>Adds a batch to what the next flush waits for.</summary>
     public FlushEpoch EnterEpoch() => _epochs.Enter();
@@ -317,6 +325,42 @@ internal sealed class RecordAccumulator : IAsyncDisposable
                 exception as BrokerException ?? new TransactionAbortableException($"A record could not be made part of the transaction. {exception.Message}", exception));
     }
 
+    /// <summary>
+    /// Sends the open batches together with the commit, when the backend can do both in one step. False when it cannot: the batches have then been sent, each by itself, and their failures
+    /// are known as those of other batches. No record is being accepted any more.
+    /// </summary>
+    public async ValueTask<bool> TryCommitAsync(IReadOnlyList<TransactionOffsets> offsets)
+    {
+        var closed = _opened.Close();
+        if (closed.Count == 0)
+            return false;
+        try
+        {
+            var isCommitted = await Backend.TryCommitAsync(Session!, closed, offsets).ConfigureAwait(false);
+            foreach (var batch in closed)
+            {
+                if (isCommitted)
+                    Finish(batch, wasPending: false, own: null);
+                else
+                    FinishAll(batch.Member!.AppendClosed(batch), own: null);
+            }
+            return isCommitted;
+        }
+        catch (BrokerException exception)
+        {
+            foreach (var batch in closed)
+            {
+                batch.Outcome = new AppendOutcome { Error = exception.Code, Exception = exception };
+                Finish(batch, wasPending: false, own: null);
+            }
+            throw;
+        }
+        finally
+        {
+            closed.Clear();
+        }
+    }
+
     /// <summary>Nothing is sent any more.</summary>
     public void StopBy(BrokerException failure) => _faults.StopBy(failure);
 
@@ -335,7 +379,7 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     /// <summary>After the end of a transaction the identity is a new one: drops what is open and numbers from 0.</summary>
     public void Restart()
     {
-        _routes.ForEach(static partition => partition.Restart());
+        _opened.Restart();
         _faults.TakePostFailure();
     }
 

@@ -22,6 +22,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
     private const int NamedAppendBytesBeside = 8192;
 
     private readonly GroupSessions _sessions = engine.GroupSessions;
+    private readonly LastBatches _lastBatches = new(engine);
 
     public override TimeProvider Time => engine.Environment.Time;
 
@@ -138,9 +139,9 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
 
     public override AppendStatus AppendNamed(ProducerSession session, IReadOnlyList<AppendOperation> operations, long lastSourceSequence)
     {
-        var batches = new NamedBatch[operations.Count];
+        var batches = new PartitionBatch[operations.Count];
         for (var i = 0; i < batches.Length; i++)
-            batches[i] = new NamedBatch(((EnginePartition)operations[i].Partition!).Partition, operations[i].Header, operations[i].Batch);
+            batches[i] = new PartitionBatch(((EnginePartition)operations[i].Partition!).Partition, operations[i].Header, operations[i].Batch);
         var receipts = engine.Transactions.AppendNamed(session.Name!, batches, lastSourceSequence, engine.Environment.ExactNowMs, out var decision);
         var refused = Array.FindIndex(receipts, receipt => receipt.Error != ErrorCode.None);
         var lsn = receipts[0].Lsn;
@@ -159,16 +160,37 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         return refused >= 0 ? AppendStatus.PendingRefusal : AppendStatus.Pending;
     }
 
-    public override async ValueTask EndTransactionAsync(ProducerSession session, bool commit, IReadOnlyList<TransactionOffsets> offsets)
+    public override ValueTask EndTransactionAsync(ProducerSession session, bool commit, IReadOnlyList<TransactionOffsets> offsets)
     {
         engine.ThrowIfClosed();
         // With a journal that has failed before, the outcome is known: nothing of this transaction will be there.
         engine.Journal.ThrowIfFailed();
         var reply = engine.Transactions.End(
             session.TransactionalId!, session.Identity, commit, ToRequests(offsets), Client(session.TransactionalId!), engine.NowMs, out var refusedOffsets);
+        return FinishEndAsync(session, reply, refusedOffsets);
+    }
+
+    public override ValueTask<bool> TryCommitAsync(ProducerSession session, IReadOnlyList<AppendOperation> batches, IReadOnlyList<TransactionOffsets> offsets)
+    {
+        engine.ThrowIfClosed();
+        engine.Journal.ThrowIfFailed();
+        return session.Fenced is null && _lastBatches.TryCommit(session, batches, ToRequests(offsets), out var reply)
+            ? FinishCommitAsync(session, reply)
+            : new ValueTask<bool>(false);
+    }
+
+    private async ValueTask<bool> FinishCommitAsync(ProducerSession session, CommitReply reply)
+    {
+        await WaitForEndAsync(reply.Lsn);
+        session.Identity = reply.Identity;
+        return true;
+    }
+
+    private async ValueTask WaitForEndAsync(long lsn)
+    {
         try
         {
-            await VisibilityWait.For(engine, reply.Lsn);
+            await VisibilityWait.For(engine, lsn);
         }
         catch (StorageException failure)
         {
@@ -176,6 +198,11 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
             throw ErrorTable.ToException(ErrorCode.OutcomeUnknown, $"The journal failed before the end of the transaction was known to be durable. {failure.Message}", failure);
         }
         engine.TransactionEnded.Pulse();
+    }
+
+    private async ValueTask FinishEndAsync(ProducerSession session, CoordinatorReply reply, GroupRefusal? refusedOffsets)
+    {
+        await WaitForEndAsync(reply.Lsn);
         ThrowIfRefused(session, reply, refusedOffsets);
         if (!reply.Decision.Identity.IsNone)
             session.Identity = reply.Decision.Identity;
@@ -346,6 +373,8 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
 
     private OffsetCommitRequest[] ToRequests(IReadOnlyList<TransactionOffsets> offsets)
     {
+        if (offsets.Count == 0)
+            return [];
         var requests = new OffsetCommitRequest[offsets.Count];
         for (var i = 0; i < requests.Length; i++)
             requests[i] = offsets[i].Member is EngineGroupSession member

@@ -33,6 +33,9 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
 
     public long NowMs { get; private set; }
 
+    /// <summary>The partitions whose locks the frame holds, in lock order.</summary>
+    public List<Partition> Entered => _entered;
+
     /// <summary>The frame that is open. Null in memory: what nobody replays is applied and leaves no bytes.</summary>
     public JournalFrame? Frame => _isOpen ? _frame : throw new InvalidOperationException("No frame is open.");
 
@@ -95,7 +98,7 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
         state.Apply(record);
     }
 
-    /// <summary>Takes the partition's lock until <see cref="Close"/>; the caller then stages at most one change in it.</summary>
+    /// <summary>Takes the partition's lock until <see cref="Close"/>; the caller then stages at most one change in it, and a marker behind that.</summary>
     public void Enter(Partition partition)
     {
         if (_entered.Count > 0 && _entered[^1].Key.CompareTo(partition.Key) >= 0)

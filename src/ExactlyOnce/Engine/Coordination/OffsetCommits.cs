@@ -38,9 +38,9 @@ internal sealed class OffsetCommits(CoordinationState state)
             composer.Add(record);
     }
 
-    public void EndPending(FrameComposer composer, TransactionMarkers markers)
+    public void EndPending(FrameComposer composer, long producerId, bool commit)
     {
-        foreach (var record in state.Groups.DecideTransactionEnd(markers.Identity.Id, markers.Commit).Records)
+        foreach (var record in state.Groups.DecideTransactionEnd(producerId, commit).Records)
             composer.Add(record);
     }
 }

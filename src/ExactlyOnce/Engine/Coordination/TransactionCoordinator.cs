@@ -17,7 +17,7 @@ internal readonly record struct CoordinatorReply(TransactionDecision Decision, l
 /// Carries out what <see cref="TransactionCoordinatorState"/> decides: every decision, its markers in every partition and its offsets go into one journal frame,
 /// so a transaction is never between two states. Stateless; everything is under the coordination lock.
 /// </summary>
-internal sealed class TransactionCoordinator(CoordinationState state, FrameComposer composer, PartitionTable partitions, OffsetCommits offsets)
+internal sealed partial class TransactionCoordinator(CoordinationState state, FrameComposer composer, PartitionTable partitions, OffsetCommits offsets)
 {
     private TransactionCoordinatorState Transactions => state.Transactions;
 
@@ -77,7 +77,7 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
     /// The batches of a named producer, in several partitions, and its sequence: one frame. Every receipt has the same LSN; when any batch is refused nothing is
     /// appended and that receipt says why.
     /// </summary>
-    public AppendReceipt[] AppendNamed(string name, IReadOnlyList<NamedBatch> batches, long lastSourceSequence, long nowMs, out TransactionDecision decision)
+    public AppendReceipt[] AppendNamed(string name, IReadOnlyList<PartitionBatch> batches, long lastSourceSequence, long nowMs, out TransactionDecision decision)
     {
         lock (state.Lock)
         {
@@ -294,7 +294,7 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
 
     private void Mark(TransactionMarkers markers, long nowMs)
     {
-        offsets.EndPending(composer, markers);
+        offsets.EndPending(composer, markers.Identity.Id, markers.Commit);
         foreach (var key in markers.Partitions)
         {
             if (partitions.Find(key) is not { } partition)
@@ -305,7 +305,7 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
     }
 
     // Checked before anything changes: a frame that turns out to be too large at its end would have to stop the broker.
-    private bool HasRoomFor(IReadOnlyList<NamedBatch> batches)
+    private bool HasRoomFor(IReadOnlyList<PartitionBatch> batches)
     {
         var bytes = 0L;
         foreach (var batch in batches)
@@ -313,7 +313,7 @@ internal sealed class TransactionCoordinator(CoordinationState state, FrameCompo
         return composer.HasRoomFor(bytes, batches.Count);
     }
 
-    private static int[] InLockOrder(IReadOnlyList<NamedBatch> batches)
+    private static int[] InLockOrder(IReadOnlyList<PartitionBatch> batches)
     {
         var order = new int[batches.Count];
         for (var i = 0; i < order.Length; i++)

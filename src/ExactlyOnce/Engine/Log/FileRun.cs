@@ -11,7 +11,7 @@ namespace ExactlyOnce.Engine.Log;
 internal sealed class FileRun
 {
     private const int ReadAheadMin = 64 * 1024;
-    private const int ReadAheadMax = 1024 * 1024;
+    private const int ReadAheadMax = 256 * 1024;
 
     private LogSegment? _segment;
     private byte[] _buffer = [];

@@ -31,6 +31,8 @@ internal sealed class Partition : IPartitionViewSource
     private PartitionView _view;
     private TopicOptions _options;
     private Staged _staged;
+    private Staged _stagedMarker;
+    private long _replayedLsn = -1;
     private readonly bool _isInternal;
     private bool _isRetired;
 
@@ -74,7 +76,7 @@ internal sealed class Partition : IPartitionViewSource
     public WakeUp Readers { get; }
 
     /// <summary>Something is staged and waits for its LSN. Only under <see cref="Lock"/>.</summary>
-    public bool HasStaged => _staged.Kind != StagedKind.Nothing;
+    public bool HasStaged => _staged.Kind != StagedKind.Nothing || _stagedMarker.Kind != StagedKind.Nothing;
 
     /// <summary>LSN of the last frame applied here. Only under <see cref="Lock"/>.</summary>
     public long AppliedLsn => Marks.Newest.Lsn;
@@ -168,13 +170,14 @@ internal sealed class Partition : IPartitionViewSource
         return baseOffset;
     }
 
-    /// <summary>Puts a transaction marker into the tail and the frame; in memory there is none. Under <see cref="Lock"/>.</summary>
+    /// <summary>Puts a transaction marker into the tail and the frame, behind a batch that was staged for the same frame; in memory there is none. Under <see cref="Lock"/>.</summary>
     public void StageMarker(JournalFrame? frame, ProducerIdentity producer, bool commit, int coordinatorEpoch, long nowMs)
     {
+        var baseOffset = HasStaged ? _staged.Header.BaseOffset + _staged.Header.LastOffsetDelta + 1 : State.LogEndOffset;
         Span<byte> batch = stackalloc byte[ControlBatch.MarkerSize];
-        var header = ControlBatch.WriteMarker(batch, new TransactionMarker(commit, producer, coordinatorEpoch, nowMs)) with { BaseOffset = State.LogEndOffset, LeaderEpoch = LeaderEpoch };
+        var header = ControlBatch.WriteMarker(batch, new TransactionMarker(commit, producer, coordinatorEpoch, nowMs)) with { BaseOffset = baseOffset, LeaderEpoch = LeaderEpoch };
         var placed = AppendToTail(batch, header.BaseOffset, LeaderEpoch, header, nowMs);
-        _staged = new Staged(StagedKind.Marker, header, producer, commit, coordinatorEpoch, nowMs);
+        _stagedMarker = new Staged(StagedKind.Marker, header, producer, commit, coordinatorEpoch, nowMs);
         frame?.AddReference((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Batch, placed);
     }
 
@@ -202,9 +205,12 @@ internal sealed class Partition : IPartitionViewSource
     /// <summary>Applies what was staged and adds the mark. Under <see cref="Lock"/> and the journal's queue lock, between taking the LSN and linking the frame.</summary>
     public void ApplyStaged(long lsn)
     {
-        var staged = _staged;
+        if (_staged.Kind != StagedKind.Nothing)
+            _staged.ApplyTo(State, lsn);
         _staged = default;
-        staged.ApplyTo(State, lsn);
+        if (_stagedMarker.Kind != StagedKind.Nothing)
+            _stagedMarker.ApplyTo(State, lsn);
+        _stagedMarker = default;
         Marks.Add(MarkAt(lsn), _journal?.VisibleLsn ?? lsn);
     }
 
@@ -214,6 +220,7 @@ internal sealed class Partition : IPartitionViewSource
     /// </summary>
     public IReadOnlyList<SegmentFile> Replay(PartitionPiece piece, ReadOnlySpan<byte> payload, long lsn, long frameTimeMs)
     {
+        _replayedLsn = lsn;
         var staged = PartitionPieces.Read(piece, payload, frameTimeMs);
         if (piece == PartitionPiece.Batch)
         {
@@ -227,6 +234,9 @@ internal sealed class Partition : IPartitionViewSource
         // Readers go by the view: a start that only the state knew would show them what was deleted.
         return piece == PartitionPiece.LogStart ? BeginViewAt(State.LogStartOffset) : [];
     }
+
+    /// <summary>True when the frame that ends at <paramref name="lsn"/> is here already: in the checkpoint, or replayed; not while its pieces are being replayed, of which there may be two.</summary>
+    public bool Contains(long lsn) => lsn <= AppliedLsn && lsn != _replayedLsn;
 
     /// <summary>Replaces where the bytes are. Under <see cref="Lock"/>.</summary>
     public void Publish(LogSegment[] segments, long tailBegin, long logStart, bool isRewrite = false) => Volatile.Write(

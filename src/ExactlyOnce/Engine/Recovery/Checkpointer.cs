@@ -166,7 +166,7 @@ internal sealed class Checkpointer(
     {
         var partition = capture.Partition;
         var kept = WithoutDeleted(capture.View);
-        if (capture.Unflushed.SizeInBytes < options.SmallTailBytes || partition.IsRetired)
+        if (capture.Unflushed.SizeInBytes < options.SmallTailBytes)
         {
             var tail = new ArrayBufferWriter<byte>();
             capture.Unflushed.CopyTo(tail);

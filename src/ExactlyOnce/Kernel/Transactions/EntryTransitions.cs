@@ -38,6 +38,18 @@ internal static class EntryTransitions
         return target with { Identity = new ProducerIdentity(current.NextId, 0), PreviousId = current.Identity.Id, NextId = ProducerIdentity.NoId };
     }
 
+    /// <summary>Enrolment, decision and completion of a commit of generation 2 in one step.</summary>
+    public static EntryRecord Commit(EntryRecord current, long nextId, long nowMs) => current with
+    {
+        State = TransactionState.CompleteCommit,
+        Generation = TransactionGeneration.V2,
+        Identity = nextId >= 0 ? new ProducerIdentity(nextId, 0) : Bumped(current.Identity),
+        LastEpoch = current.Identity.Epoch,
+        PreviousId = nextId >= 0 ? current.Identity.Id : current.PreviousId,
+        StartMs = current.State == TransactionState.Ongoing ? current.StartMs : nowMs,
+        UpdateMs = nowMs,
+    };
+
     /// <summary>First phase of a two-phase commit: undecided and durable. The epoch stays, because the batches carry it.</summary>
     public static EntryRecord Hold(EntryRecord current, long nowMs) => current with
     {
@@ -49,7 +61,7 @@ internal static class EntryTransitions
     };
 
     /// <summary>32767 is reached only inside an ending transaction and never left upwards.</summary>
-    private static ProducerIdentity Bumped(ProducerIdentity identity) =>
+    public static ProducerIdentity Bumped(ProducerIdentity identity) =>
         identity with { Epoch = (short)Math.Min(identity.Epoch + 1, short.MaxValue) };
 
     /// <summary>What must hold between an image and its successor (Kafka: completeTransitionTo's checks). A violation is broken code or a broken journal.</summary>

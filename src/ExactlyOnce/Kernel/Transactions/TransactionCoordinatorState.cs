@@ -8,7 +8,7 @@ namespace ExactlyOnce.Kernel.Transactions;
 /// state: an id that was decided on and not used is lost.) Owned by the engine's coordination, under the one coordination lock.
 /// Exceptions: expected refusals are verdicts; <see cref="InvalidOperationException"/> is broken code, <see cref="InvalidDataException"/> a broken snapshot.
 /// </summary>
-/// <remarks>Cut along its concerns: InitProducer, Enrolment, End, Aborts, TwoPhase, Expiry, Named, Refusals, Snapshot.</remarks>
+/// <remarks>Cut along its concerns: InitProducer, Enrolment, Commit, End, Aborts, TwoPhase, Expiry, Named, Refusals, Snapshot.</remarks>
 internal sealed partial class TransactionCoordinatorState
 {
     private readonly Dictionary<string, TransactionEntry> _entries = new(StringComparer.Ordinal);
@@ -63,6 +63,11 @@ internal sealed partial class TransactionCoordinatorState
                 var enrolling = Known(enrolment.TransactionalId);
                 enrolling.Apply(enrolment);
                 _ongoing.Add(enrolling);
+                break;
+            case CommitRecord commit:
+                var committing = Known(commit.TransactionalId);
+                committing.Apply(commit);
+                _ongoing.Remove(committing);
                 break;
             case EntryRecord target:
                 ApplyEntry(target);

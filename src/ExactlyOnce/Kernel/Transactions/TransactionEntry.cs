@@ -57,6 +57,16 @@ internal sealed class TransactionEntry
         _groups.Clear();
     }
 
+    public void Apply(CommitRecord commit)
+    {
+        if (!TransactionState.Ongoing.MayFollow(State) || commit.Identity != Identity)
+            throw new InvalidOperationException($"A commit of {commit.Identity} by '{TransactionalId}', which stands in {State} {Identity}.");
+        Current = EntryTransitions.Commit(Current, commit.NextId, commit.AtMs);
+        Outcomes.Add(new RememberedOutcome(commit.Identity, TransactionOutcome.Committed, commit.AtMs, commit.By, ""));
+        _partitions.Clear();
+        _groups.Clear();
+    }
+
     public void Apply(EnrolmentRecord enrolment)
     {
         if (!TransactionState.Ongoing.MayFollow(State) || enrolment.Identity != Identity)

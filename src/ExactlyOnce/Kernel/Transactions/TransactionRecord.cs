@@ -66,6 +66,17 @@ internal sealed record EntryRecord : TransactionRecord
 internal sealed record EnrolmentRecord(
     string TransactionalId, ProducerIdentity Identity, TransactionGeneration Generation, PartitionKey[] Partitions, string[] Groups, long AtMs) : TransactionRecord;
 
+/// <summary>
+/// A transaction that brought its last batches along with its commit: enrolment, decision, outcome and completion in one record, which leads to the same state as those of the steps
+/// one after the other.
+/// </summary>
+/// <param name="TransactionalId">Whose.</param>
+/// <param name="Identity">Under which it was written.</param>
+/// <param name="NextId">The producer id that takes over, because the epoch is used up; else −1.</param>
+/// <param name="By">Who committed, for people.</param>
+/// <param name="AtMs">When, broker time.</param>
+internal sealed record CommitRecord(string TransactionalId, ProducerIdentity Identity, long NextId, string By, long AtMs) : TransactionRecord;
+
 /// <summary>What became of a transaction; written with the decision.</summary>
 internal sealed record OutcomeRecord(string TransactionalId, RememberedOutcome Outcome) : TransactionRecord;
 

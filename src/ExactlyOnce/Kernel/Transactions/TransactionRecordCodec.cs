@@ -13,6 +13,7 @@ namespace ExactlyOnce.Kernel.Transactions;
 /// 4 removed     id text · identity (−1, −1: the tombstone goes too) · atMs i64
 /// 5 named       name text · identity · lastSourceSequence i64 · owner text · ownedSinceMs i64
 /// 6 block       first i64 · count i32
+/// 7 commit      id text · identity · nextId i64 · by text · atMs i64
 /// text = length i16 · UTF-8;  identity = producer id i64 · epoch i16;  −1 = none
 /// </code>
 /// </summary>
@@ -26,6 +27,7 @@ internal static class TransactionRecordCodec
     private const byte RemovedKind = 4;
     private const byte NamedKind = 5;
     private const byte BlockKind = 6;
+    private const byte CommitKind = 7;
 
     public static void Write(TransactionRecord record, IBufferWriter<byte> destination)
     {
@@ -61,6 +63,14 @@ internal static class TransactionRecordCodec
                 writer.Int64(block.First);
                 writer.Int32(block.Count);
                 break;
+            case CommitRecord commit:
+                writer.Byte(CommitKind);
+                writer.Text(commit.TransactionalId);
+                Write(writer, commit.Identity);
+                writer.Int64(commit.NextId);
+                writer.Text(commit.By);
+                writer.Int64(commit.AtMs);
+                break;
             default:
                 throw new InvalidOperationException($"No bytes are defined for {record.GetType().Name}.");
         }
@@ -82,6 +92,7 @@ internal static class TransactionRecordCodec
             RemovedKind => new EntryRemovedRecord(reader.Text(), ReadIdentity(ref reader), reader.Int64()),
             NamedKind => ReadNamed(ref reader),
             BlockKind => new ProducerIdBlockRecord(reader.Int64(), reader.Int32()),
+            CommitKind => new CommitRecord(reader.Text(), ReadIdentity(ref reader), reader.Int64(), reader.Text(), reader.Int64()),
             _ => throw new InvalidDataException($"A transaction record of kind {kind}."),
         };
         reader.AssertEnd();

@@ -33,11 +33,11 @@ public sealed class FrameLimitTests
     {
         await using var broker = await OpenAsync(Place.Folder, partitions: 20, configure: options => options.JournalFileBytes = 4 << 20);
         var identity = broker.Engine.Transactions.OpenNamed("import", "a test", broker.Engine.NowMs).Decision.Identity;
-        var batches = new List<NamedBatch>();
+        var batches = new List<PartitionBatch>();
         for (var i = 0; i < 20; i++)
         {
             var (header, bytes) = SignedProducer.Batch(identity, sequence: 0, broker.Engine.NowMs, BatchAttributes.None, new string('x', 60_000));
-            batches.Add(new NamedBatch(broker.Engine.Partitions.Find(new TopicPartition("orders", i))!, header, bytes));
+            batches.Add(new PartitionBatch(broker.Engine.Partitions.Find(new TopicPartition("orders", i))!, header, bytes));
         }
 
         var refused = broker.Engine.Transactions.AppendNamed("import", batches, lastSourceSequence: 19, broker.Engine.NowMs, out _);

@@ -39,6 +39,7 @@ public sealed class TransactionFormatTests
         { "removed", "01 04 0002 6162 0000000000000007 0003 0000000000000009" },
         { "named", "01 05 0001 6E 0000000000000007 0003 000000000000000A 0001 62 0000000000000009" },
         { "block", "01 06 00000000000003E8 000003E8" },
+        { "commit", "01 07 0002 6162 0000000000000007 0003 FFFFFFFFFFFFFFFF 0001 62 0000000000000009" },
     };
 
     private static TransactionRecord Record(string kind) => kind switch
@@ -47,6 +48,7 @@ public sealed class TransactionFormatTests
         "enrolment" => new EnrolmentRecord("ab", new ProducerIdentity(7, 3), TransactionGeneration.V1, [new(1, 0), new(2, 5)], ["g"], 9),
         "outcome" => new OutcomeRecord("ab", new RememberedOutcome(new ProducerIdentity(7, 3), TransactionOutcome.TimedOut, 9, "b", "üw")),
         "removed" => new EntryRemovedRecord("ab", new ProducerIdentity(7, 3), 9),
+        "commit" => new CommitRecord("ab", new ProducerIdentity(7, 3), ProducerIdentity.NoId, "b", 9),
         "named" => new NamedProducerRecord("n", new ProducerIdentity(7, 3), 10, "b", 9),
         _ => new ProducerIdBlockRecord(1000, 1000),
     };
@@ -76,7 +78,7 @@ public sealed class TransactionFormatTests
     [Theory]
     [InlineData(0, 2)] // version
     [InlineData(1, 0)] // kind
-    [InlineData(1, 7)]
+    [InlineData(1, 8)]
     [InlineData(2, 0x80)] // negative text length
     [InlineData(4, 0xFF)] // not UTF-8
     [InlineData(34, 6)] // Dead
