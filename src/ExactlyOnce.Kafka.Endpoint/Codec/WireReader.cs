@@ -12,10 +12,14 @@ internal sealed class WireReader : Wire
     /// <summary>Bits that the fifth byte of a number of 32 bits may have.</summary>
     private const int LastVarIntByteMax = 0x0F;
 
+    /// <summary>Elements of all arrays of a frame: twice the partitions that a topic may have. An element takes far more memory than bytes.</summary>
+    private const int ElementsMax = 200_000;
+
     private static readonly UTF8Encoding s_utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private ReadOnlyMemory<byte> _frame;
     private int _position;
+    private int _elements;
     private uint _tag;
 
     /// <summary>Bytes of the frame that have not been read.</summary>
@@ -26,6 +30,7 @@ internal sealed class WireReader : Wire
     {
         _frame = frame;
         _position = 0;
+        _elements = 0;
     }
 
     /// <summary>Lets go of the frame.</summary>
@@ -232,6 +237,8 @@ internal sealed class WireReader : Wire
             Int32Core(ref count);
         if (Refuse(count, isNullable) || count > Remaining / bytesEach)
             throw new ProtocolException($"An array of {count} elements in {Remaining} bytes.");
+        if (count > 0 && (_elements += count) > ElementsMax)
+            throw new ProtocolException($"More than {ElementsMax} elements.");
         return count;
     }
 

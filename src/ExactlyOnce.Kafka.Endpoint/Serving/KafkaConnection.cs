@@ -91,9 +91,9 @@ internal sealed class KafkaConnection : IAsyncDisposable
             await EndAnswersAsync().ConfigureAwait(false);
             EndpointLog.ProtocolViolated(_server.Logger, _transport.ConnectionId, $"{_transport.RemoteEndPoint}", exception.Message);
         }
-        catch (Exception exception) when (exception is OperationCanceledException or IOException or ConnectionAbortedException or ConnectionResetException)
+        catch (Exception exception) when (exception is OperationCanceledException or IOException or ConnectionAbortedException or BrokerClosedException)
         {
-            // The client is gone, or the endpoint stops.
+            // The client is gone, or the endpoint stops, or the broker was closed in front of it.
             await EndAnswersAsync().ConfigureAwait(false);
         }
         EndpointLog.ConnectionEnded(_server.Logger, _transport.ConnectionId, $"{_transport.RemoteEndPoint}");
@@ -166,7 +166,7 @@ internal sealed class KafkaConnection : IAsyncDisposable
                 await _output.FlushAsync().ConfigureAwait(false);
             return await answering.ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is not (ProtocolException or OperationCanceledException or IOException))
+        catch (Exception exception) when (exception is not (ProtocolException or OperationCanceledException or IOException or BrokerClosedException))
         {
             EndpointLog.RequestFailed(_server.Logger, exception, _transport.ConnectionId, $"{_transport.RemoteEndPoint}", api.Name, _call.Version);
             throw new ProtocolException($"{api.Name} failed.");

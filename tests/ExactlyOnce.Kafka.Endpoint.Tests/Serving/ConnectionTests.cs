@@ -83,6 +83,17 @@ public sealed class ConnectionTests : EndpointTest
     }
 
     [Fact]
+    public async Task A_request_of_more_elements_than_anybody_needs_closes_the_connection_before_it_takes_the_memory()
+    {
+        var client = Connect();
+        var request = new MetadataRequest { Topics = [.. Enumerable.Range(0, 200_001).Select(_ => new MetadataRequest.Topic { Name = "" })] };
+
+        await client.SendAsync(1, request);
+
+        await client.ShouldBeClosedAsync();
+    }
+
+    [Fact]
     public async Task What_was_asked_before_nonsense_is_answered()
     {
         var client = Connect();

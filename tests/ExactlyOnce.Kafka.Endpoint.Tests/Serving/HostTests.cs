@@ -43,7 +43,7 @@ public sealed class HostTests
         await plain.ShouldBeClosedAsync();
         using var tcp = new TcpClient();
         tcp.Connect(IPEndPoint.Parse(endpoint.BootstrapServers));
-        var stream = new SslStream(tcp.GetStream(), false, (_, _, _, _) => true);
+        var stream = new SslStream(tcp.GetStream(), false, (_, presented, _, _) => presented?.GetCertHashString() == certificate.GetCertHashString());
         await stream.AuthenticateAsClientAsync("localhost");
         using var client = new RawClient(tcp, stream);
 
