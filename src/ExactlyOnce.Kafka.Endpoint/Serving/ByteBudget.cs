@@ -66,16 +66,15 @@ internal sealed class ByteBudget(long bytes)
 
     private void GiveUp(LinkedListNode<Wish> node)
     {
+        bool isWaiting;
         lock (_lock)
         {
-            if (node.List is not null)
-            {
+            isWaiting = node.List is not null;
+            if (isWaiting)
                 _waiting.Remove(node);
-                return;
-            }
         }
-        // Granted in the same moment.
-        Return(node.Value.Count);
+        // Granted in the same moment: then it is given back. Not granted: then it no longer stands in front of smaller ones.
+        Return(isWaiting ? 0 : node.Value.Count);
     }
 
     private sealed class Wish(int count) : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)

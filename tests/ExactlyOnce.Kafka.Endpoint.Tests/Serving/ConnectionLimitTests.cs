@@ -60,4 +60,20 @@ public sealed class ConnectionLimitTests : EndpointTest
 
         (await Connect().CallAsync<FetchResponse>(12, TestBatch.Fetch("t", 0, maxWaitMs: 4000))).Only().ErrorCode.Should().Be(KafkaError.None);
     }
+
+    [Fact]
+    public async Task Whoever_does_not_read_what_he_asked_for_is_closed()
+    {
+        await Broker.Admin.CreateTopicAsync("t");
+        var client = Connect();
+        for (var i = 0; i < 150; i++)
+            await client.CallAsync<ProduceResponse>(9, TestBatch.Produce("t", TestBatch.Of(new string('x', 60_000))));
+        for (var i = 0; i < 10; i++)
+            await client.SendAsync(12, TestBatch.Fetch("t", 0, maxBytes: 9 << 20, partitionMaxBytes: 9 << 20));
+
+        for (var patience = 2000; patience > 0 && Endpoint.ConnectionCount > 0; patience--)
+            await Task.Delay(10);
+
+        Endpoint.ConnectionCount.Should().Be(0);
+    }
 }
