@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using ExactlyOnce.Clients.Consuming;
 using ExactlyOnce.Clients.Producing;
+using ExactlyOnce.Clients.Wire;
 using Microsoft.Extensions.Logging;
 
 namespace ExactlyOnce.Clients;
@@ -105,6 +106,9 @@ internal abstract class BrokerBackend : IAsyncDisposable
     public abstract ValueTask DeleteGroupAsync(string group, CancellationToken cancellationToken);
 
     public abstract IReadOnlyList<string> ListGroups();
+
+    /// <summary>What serving Kafka clients needs beside all this; only a broker in this process has it.</summary>
+    public virtual WireBackend OpenWire(WireSettings settings) => throw new NotSupportedException();
 
     public abstract ValueTask DisposeAsync();
 }

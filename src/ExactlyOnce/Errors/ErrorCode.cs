@@ -83,6 +83,8 @@ public enum ErrorCode
     GroupMaxSizeReached = 81,
     /// <summary>Another member took over this group instance id.</summary>
     FencedInstanceId = 82,
+    /// <summary>A member of the group still reads the topic.</summary>
+    GroupSubscribedToTopic = 86,
     /// <summary>A record of the batch is not valid.</summary>
     InvalidRecord = 87,
     /// <summary>An open transaction holds an offset for this partition.</summary>
@@ -101,6 +103,8 @@ public enum ErrorCode
     StaleMemberEpoch = 113,
     /// <summary>The transaction must be aborted; the producer can go on afterwards.</summary>
     TransactionAbortable = 120,
+    /// <summary>Not a regular expression that the broker understands.</summary>
+    InvalidRegularExpression = 128,
 
     /// <summary>The broker aborted the transaction because it was open for longer than its timeout.</summary>
     TransactionTimedOut = 10_001,

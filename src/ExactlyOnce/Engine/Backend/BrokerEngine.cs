@@ -42,7 +42,7 @@ internal sealed class BrokerEngine : IJournalListener
         var composer = new FrameComposer(State, Journal);
         Transactions = new TransactionCoordinator(State, composer, Partitions, new OffsetCommits(State));
         Topics = new TopicCoordinator(State, composer, Partitions, storage.Factory);
-        Groups = new GroupCoordinator(State, composer);
+        Groups = new GroupCoordinator(State, composer, new ClassicWaits());
         MessageIds = new MessageIdAppends(State, composer);
         Congestion = new Congestion(options, Journal, storage.Checkpointer, environment.Completions);
         Codecs = new Codecs(options.Codecs);
@@ -51,6 +51,7 @@ internal sealed class BrokerEngine : IJournalListener
         Deadlines = new Deadlines(this);
         Housekeeping = new Housekeeping(this, storage.Checkpointer);
         Meter = new EngineMeter(this);
+        Identity = new BrokerIdentity(storage.Manifests, environment);
         GroupSessions = new GroupSessions(environment.Time) { Rebalanced = Meter.RecordRebalance };
         Journal.Listener = this;
     }
@@ -86,6 +87,8 @@ internal sealed class BrokerEngine : IJournalListener
     public Housekeeping Housekeeping { get; }
 
     public EngineMeter Meter { get; }
+
+    public BrokerIdentity Identity { get; }
 
     /// <summary>Producers that are open in this process: holding one is activity.</summary>
     public LiveProducers LiveProducers { get; } = new();
@@ -372,6 +375,7 @@ internal sealed class BrokerEngine : IJournalListener
         Congestion.Release();
         TransactionEnded.Pulse();
         GroupSessions.WakeAll();
+        Groups.AbandonWaits();
     }
 
     private void Release(bool stopJournal)

@@ -2,6 +2,8 @@ using System.IO.Pipelines;
 using ExactlyOnce.Clients;
 using ExactlyOnce.Clients.Consuming;
 using ExactlyOnce.Clients.Producing;
+using ExactlyOnce.Clients.Wire;
+using ExactlyOnce.Engine.Backend.Wire;
 using ExactlyOnce.Engine.Coordination;
 using ExactlyOnce.Engine.Partitions;
 using ExactlyOnce.Kernel.Groups;
@@ -353,6 +355,8 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         engine.ThrowIfClosed();
         return engine.Groups.List();
     }
+
+    public override WireBackend OpenWire(WireSettings settings) => new EngineWireBackend(engine, settings);
 
     public override ValueTask DisposeAsync() => engine.CloseAsync();
 

@@ -13,7 +13,7 @@ internal readonly record struct GroupReply<TDecision>(TDecision Decision, long L
 /// Carries out what <see cref="GroupCoordinatorState"/> decides. Membership of in-process members changes memory only; epochs and offsets go through the journal.
 /// Stateless; everything is under the coordination lock.
 /// </summary>
-internal sealed class GroupCoordinator(CoordinationState state, FrameComposer composer)
+internal sealed partial class GroupCoordinator(CoordinationState state, FrameComposer composer, ClassicWaits waits)
 {
     private readonly CatalogCounts _counts = new(state.Topics);
 
@@ -79,8 +79,15 @@ internal sealed class GroupCoordinator(CoordinationState state, FrameComposer co
     /// <summary>Puts out members whose time is over.</summary>
     public void FenceTimedOut(long nowMs)
     {
+        EndedWait[] ended;
         lock (state.Lock)
-            CarryOutInParts(state.Groups.DecideTimeouts(_counts, nowMs), nowMs);
+        {
+            var decision = state.Groups.DecideTimeouts(_counts, nowMs);
+            CarryOutInParts(decision, nowMs);
+            ended = waits.Take(decision.Completed, state.AppliedLsn);
+        }
+        foreach (var wait in ended)
+            wait.Tell();
     }
 
     public void ExpireOffsets(long nowMs)
@@ -100,10 +107,10 @@ internal sealed class GroupCoordinator(CoordinationState state, FrameComposer co
     private void CarryOutInParts(GroupDecision decision, long nowMs)
     {
         foreach (var some in decision.Records.Chunk(FrameComposer.ManyRecords))
-            CarryOut(new GroupDecision { Records = some }, nowMs);
+            CarryOut(new GroupDecision { Records = some }, nowMs, isInParts: true);
     }
 
-    private GroupReply<TDecision> CarryOut<TDecision>(TDecision decision, long nowMs)
+    private GroupReply<TDecision> CarryOut<TDecision>(TDecision decision, long nowMs, bool isInParts = false)
         where TDecision : GroupDecision
     {
         if (!decision.HasDurableRecords)
@@ -115,7 +122,11 @@ internal sealed class GroupCoordinator(CoordinationState state, FrameComposer co
         using var guard = composer.Guard();
         composer.Open(nowMs);
         foreach (var record in decision.Records)
+        {
+            if (isInParts)
+                composer.BreakWhenLarge();
             composer.Add(record);
+        }
         return new GroupReply<TDecision>(decision, composer.Close());
     }
 }

@@ -12,7 +12,7 @@ namespace ExactlyOnce.Engine.Journal;
 /// whole by <see cref="ManifestStore"/>.
 /// <code>
 ///  0  u32     magic "EOMF"
-///  4  i32     format version, 1
+///  4  i32     format version, 1 or 2
 ///  8  i64     checkpoint LSN C
 /// 16  i64     next generation
 /// 24  i32     leader epoch
@@ -20,6 +20,7 @@ namespace ExactlyOnce.Engine.Journal;
 /// 32  string  checkpoint file name, or none
 ///     i32     number of journal files, then of each, in order:
 ///             i64 generation, i64 base LSN, u32 seed, string name
+///     16 bytes the directory's id, version 2 only
 /// end u32     CRC-32C of everything in front of it: the last four bytes, in every version there will be
 ///
 /// string: i32 length in bytes (-1: none), UTF-8
@@ -28,18 +29,26 @@ namespace ExactlyOnce.Engine.Journal;
 internal sealed record Manifest
 {
     public const string FileName = "manifest";
-    public const int Version = 1;
+
+    /// <summary>The newest version there is. A directory without an id stays at 1, so that an older build can go on with it.</summary>
+    public const int Version = 2;
+
+    private const int VersionWithoutId = 1;
 
     private const uint Magic = 0x464D_4F45;
     private const int CleanFlag = 1;
     private const int SizeMin = 44;
+    private const int IdBytes = 16;
     private const int JournalFileBytesMin = 24;
     private const int SizeMax = 16 << 20;
 
     private static readonly UTF8Encoding s_strictText = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <summary>Version of the directory's format. Newer ones are refused, older ones are read.</summary>
-    public int FormatVersion { get; init; } = Version;
+    public int FormatVersion => Id == Guid.Empty ? VersionWithoutId : Version;
+
+    /// <summary>Tells this directory from others wherever it is moved; empty until somebody asks for it.</summary>
+    public Guid Id { get; init; }
 
     /// <summary>C: replay starts behind it, and everything up to it is durable in the checkpoint.</summary>
     public long CheckpointLsn { get; init; }
@@ -110,6 +119,11 @@ internal sealed record Manifest
             WriteInt64(buffer, file.BaseLsn);
             WriteInt32(buffer, unchecked((int)file.Seed));
             WriteString(buffer, file.Name);
+        }
+        if (Id != Guid.Empty)
+        {
+            Id.TryWriteBytes(buffer.GetSpan(IdBytes), bigEndian: true, out _);
+            buffer.Advance(IdBytes);
         }
         WriteInt32(buffer, unchecked((int)Crc32C.Compute(buffer.WrittenSpan)));
         return buffer.WrittenSpan.ToArray();
@@ -187,14 +201,16 @@ internal sealed record Manifest
         {
             var manifest = new Manifest
             {
-                FormatVersion = version,
                 CheckpointLsn = ReadInt64(),
                 NextGeneration = ReadInt64(),
                 LeaderEpoch = ReadInt32(),
                 IsClean = (ReadInt32() & CleanFlag) != 0,
                 CheckpointFile = ReadString(),
                 JournalFiles = ReadFiles(),
+                Id = version == VersionWithoutId ? Guid.Empty : new Guid(Take(IdBytes), bigEndian: true),
             };
+            if (version != manifest.FormatVersion)
+                throw Damaged();
             if (_at != _body.Length)
                 throw Damaged();
             return manifest;

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
+using System.IO.Pipelines;
 using ExactlyOnce.Kernel.Records;
 
 namespace ExactlyOnce.Engine.Log;
@@ -8,11 +9,13 @@ namespace ExactlyOnce.Engine.Log;
 /// A cursor's place in a segment file: the lease, a buffer that is read ahead, and the checks that every batch from a file passes before anybody sees it.
 /// Belongs to one <see cref="LogCursor"/>.
 /// </summary>
-internal sealed class FileRun
+/// <param name="background">Where the next piece is read while this one is looked at; null where nothing happens in the background.</param>
+internal sealed class FileRun(PipeScheduler? background)
 {
     private const int ReadAheadMin = 64 * 1024;
     private const int ReadAheadMax = 256 * 1024;
 
+    private readonly ReadAhead? _ahead = background is null ? null : new ReadAhead(background);
     private LogSegment? _segment;
     private byte[] _buffer = [];
     private int _buffered;
@@ -54,6 +57,7 @@ internal sealed class FileRun
     {
         if (!IsOpen)
             return;
+        _ahead?.Close();
         _segment.File.Release();
         _segment = null;
         if (_buffer.Length > 0)
@@ -107,19 +111,34 @@ internal sealed class FileRun
         _bufferAt += _position;
         _position = 0;
         var left = Segment.LogLength - _bufferAt;
-        ReadAhead((int)Math.Min(left, _readAhead));
+        if (_ahead is null || !_ahead.TryTake(Segment.File, _bufferAt, ref _buffer, out _buffered))
+            ReadFile((int)Math.Min(left, _readAhead));
         if (!BatchHeader.TryRead(_buffer.AsSpan(0, _buffered), out var header))
             throw new DamagedStorageException(Segment.File.LogPath, _bufferAt, "not a record batch");
         if (header.SizeInBytes > left)
             throw new DamagedStorageException(Segment.File.LogPath, _bufferAt, $"a batch of {header.SizeInBytes} bytes does not fit into the {left} that follow");
         if (header.SizeInBytes > _buffered)
-            ReadAhead(header.SizeInBytes);
+            ReadFile(header.SizeInBytes);
         if (header.SizeInBytes > _buffered)
             throw new DamagedStorageException(Segment.File.LogPath, _bufferAt + _buffered, "the file ends in the middle of a batch");
+        // One that goes through the file; who looks at one batch and goes to sleep does not pay for the next.
+        if (_readAhead == ReadAheadMax)
+            OrderNext();
         _readAhead = Math.Min(_readAhead * 2, ReadAheadMax);
     }
 
-    private void ReadAhead(int bytes)
+    /// <summary>The next piece begins where the whole batches of this one end. A batch that is damaged is met by whoever reads it.</summary>
+    private void OrderNext()
+    {
+        var end = 0;
+        while (TryReadHeader(end, out var header))
+            end += header.SizeInBytes;
+        var next = _bufferAt + end;
+        if (end > 0 && next < Segment.LogLength)
+            _ahead?.Order(Segment.File, next, (int)Math.Min(Segment.LogLength - next, ReadAheadMax));
+    }
+
+    private void ReadFile(int bytes)
     {
         if (_buffer.Length < bytes)
         {

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.IO.Pipelines;
 using ExactlyOnce.Kernel.Records;
 
 namespace ExactlyOnce.Engine.Log;
@@ -31,7 +32,7 @@ internal enum LogRead
 internal sealed class LogCursor : IDisposable
 {
     private readonly IPartitionViewSource _source;
-    private readonly FileRun _file = new();
+    private readonly FileRun _file;
     private PartitionView _view;
 
     // Leased while _holdsChunk; afterwards only remembered, so that a consumer that wakes up need not look for its place. A chunk object is never used for
@@ -42,8 +43,10 @@ internal sealed class LogCursor : IDisposable
 
     /// <param name="source">The partition, or one view of it.</param>
     /// <param name="offset">Where to begin.</param>
-    public LogCursor(IPartitionViewSource source, long offset)
+    /// <param name="background">Where files are read ahead; null for not at all.</param>
+    public LogCursor(IPartitionViewSource source, long offset, PipeScheduler? background = null)
     {
+        _file = new FileRun(background);
         _source = source;
         _view = source.View;
         NextOffset = offset;

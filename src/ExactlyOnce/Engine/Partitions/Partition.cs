@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Runtime.InteropServices;
 using ExactlyOnce.Engine.Journal;
 using ExactlyOnce.Engine.Log;
@@ -55,6 +56,9 @@ internal sealed class Partition : IPartitionViewSource
     public JournalWriter Journal => _journal ?? throw new InvalidOperationException("The partition has not been attached to its journal.");
 
     public ShortLock Lock { get; } = new();
+
+    /// <summary>Where readers of files read ahead; null where nothing happens in the background.</summary>
+    public PipeScheduler? Background { get; init; }
 
     public PartitionKey Key { get; }
 
@@ -182,10 +186,10 @@ internal sealed class Partition : IPartitionViewSource
     }
 
     /// <summary>Records in the frame that a producer's transaction includes this partition before it wrote to it. Under <see cref="Lock"/>.</summary>
-    public void StageEnrolment(JournalFrame frame, ProducerIdentity producer, long nowMs)
+    public void StageEnrolment(JournalFrame? frame, ProducerIdentity producer, long nowMs)
     {
         _staged = new Staged(StagedKind.Enrolment, default, producer, false, 0, nowMs);
-        frame.Add((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Enrolment, PartitionPieces.Enrolment(producer));
+        frame?.Add((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Enrolment, PartitionPieces.Enrolment(producer));
     }
 
     /// <summary>Records in the frame that the log now begins at <paramref name="offset"/>. Under <see cref="Lock"/>.</summary>

@@ -37,7 +37,7 @@ internal sealed class PartitionCursor : IDisposable
     {
         _partition = partition;
         _isCommitted = isolation == IsolationLevel.ReadCommitted;
-        _log = new LogCursor(partition, offset);
+        _log = new LogCursor(partition, offset, partition.Background);
         _seen = partition.VisibleMark;
         NextOffset = offset;
     }

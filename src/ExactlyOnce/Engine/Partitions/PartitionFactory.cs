@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using ExactlyOnce.Engine.Journal;
 using ExactlyOnce.Engine.Log;
 using ExactlyOnce.Kernel.Partitions;
@@ -6,7 +7,7 @@ using ExactlyOnce.Kernel.Primitives;
 namespace ExactlyOnce.Engine.Partitions;
 
 /// <summary>Makes partitions, with everything that all of a broker's partitions share.</summary>
-internal sealed class PartitionFactory(ChunkPool chunks, long producerExpiryMs)
+internal sealed class PartitionFactory(ChunkPool chunks, long producerExpiryMs, PipeScheduler? background)
 {
     private JournalWriter? _journal;
 
@@ -31,7 +32,7 @@ internal sealed class PartitionFactory(ChunkPool chunks, long producerExpiryMs)
 
     private Partition Create(PartitionKey key, TopicPartition name, Guid topicId, TopicOptions options, PartitionSeed seed)
     {
-        var partition = new Partition(key, name, topicId, options, seed);
+        var partition = new Partition(key, name, topicId, options, seed) { Background = background };
         if (_journal is { } journal)
             partition.Attach(journal);
         return partition;

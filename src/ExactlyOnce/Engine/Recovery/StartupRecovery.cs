@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Globalization;
 using ExactlyOnce.Engine.Coordination;
 using ExactlyOnce.Engine.Disk;
@@ -47,7 +48,7 @@ internal sealed class StartupRecovery
         _disk = environment.Disk;
         _root = options.Directory!;
         _chunks = NewPool(environment);
-        _factory = NewFactory(options, _chunks);
+        _factory = NewFactory(environment, options, _chunks);
     }
 
     /// <summary>A broker without files.</summary>
@@ -55,7 +56,7 @@ internal sealed class StartupRecovery
     {
         var journal = JournalWriter.InMemory(environment);
         var chunks = NewPool(environment);
-        var factory = NewFactory(options, chunks);
+        var factory = NewFactory(environment, options, chunks);
         factory.Attach(journal);
         return new OpenedStorage(journal, NewState(options), new PartitionTable(), factory, chunks, null, null);
     }
@@ -127,7 +128,7 @@ internal sealed class StartupRecovery
         _factory.Attach(journal);
         foreach (var partition in _partitions.InOrder())
             partition.Attach(journal);
-        return new OpenedStorage(journal, state, _partitions, _factory, _chunks, checkpointer, directoryLock);
+        return new OpenedStorage(journal, state, _partitions, _factory, _chunks, checkpointer, directoryLock, manifests);
     }
 
     /// <summary>
@@ -337,9 +338,13 @@ internal sealed class StartupRecovery
             code: ErrorCode.DirectoryInUse);
     }
 
-    private static ChunkPool NewPool(BrokerEnvironment environment) => new(ChunkPoolBytesMax, environment.IsThreaded ? environment.Completions : null);
+    private static ChunkPool NewPool(BrokerEnvironment environment) => new(ChunkPoolBytesMax, Background(environment));
 
-    private static PartitionFactory NewFactory(EngineOptions options, ChunkPool chunks) => new(chunks, (long)options.ProducerExpiry.TotalMilliseconds);
+    private static PartitionFactory NewFactory(BrokerEnvironment environment, EngineOptions options, ChunkPool chunks) =>
+        new(chunks, (long)options.ProducerExpiry.TotalMilliseconds, Background(environment));
+
+    /// <summary>Where there is one thread nothing is done ahead: it would only be done twice.</summary>
+    private static PipeScheduler? Background(BrokerEnvironment environment) => environment.IsThreaded ? environment.Completions : null;
 
     private static CoordinationState NewState(EngineOptions options) => new(
         new TopicCatalog(), new TransactionCoordinatorState(RulesOf(options)), new GroupCoordinatorState(SettingsOf(options)), new MessageIdWindows(), 0);

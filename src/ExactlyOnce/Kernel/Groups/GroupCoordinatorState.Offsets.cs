@@ -1,3 +1,4 @@
+using ExactlyOnce.Kernel.Groups.Classic;
 using ExactlyOnce.Kernel.Groups.Offsets;
 using ExactlyOnce.Kernel.Primitives;
 
@@ -12,7 +13,12 @@ internal sealed partial class GroupCoordinatorState
         if (request.Offsets.Count > _settings.OffsetsPerCommitMax)
             return new OffsetCommitDecision { Verdict = GroupVerdict.PolicyViolation };
         var decision = CheckCommit(request, isTransactional: false, out var accepted);
-        return accepted.Count == 0 ? decision : decision with { Records = [new OffsetsCommitted(request.Group, nowMs, accepted)] };
+        if (accepted.Count == 0)
+            return decision;
+        var committed = new OffsetsCommitted(request.Group, nowMs, accepted);
+        return TryGetGroup(request.Group) is { Kind: GroupKind.Classic } group
+            ? decision with { Records = [committed, .. ClassicRules.DecideHeard(group.Id, group.Classic, request.MemberId, _settings, nowMs).Records] }
+            : decision with { Records = [committed] };
     }
 
     /// <summary>

@@ -13,11 +13,18 @@ namespace ExactlyOnce.Kernel.Groups;
 internal sealed partial class GroupCoordinatorState
 {
     private readonly Dictionary<string, GroupEntry> _groups = new(StringComparer.Ordinal);
-    private readonly GroupSettings _settings;
+    private GroupSettings _settings;
 
     public GroupCoordinatorState(GroupSettings settings) => _settings = settings;
 
     public OffsetTable Offsets { get; } = new();
+
+    /// <summary>What decisions go by from now on; nothing that was decided before changes with it.</summary>
+    public GroupSettings Settings
+    {
+        get => _settings;
+        set => _settings = value;
+    }
 
     /// <summary>The newest frame applied. "There is no such group" and "nothing is committed" rely on it.</summary>
     public long LastLsn { get; private set; }

@@ -49,6 +49,14 @@ internal sealed partial class TransactionCoordinatorState
         return verdict == TransactionVerdict.None ? TransactionDecision.Nothing : Refuse(verdict, entry, identity, client);
     }
 
+    /// <summary>The same for a group: whether the transaction may hold pending offsets of it (TxnOffsetCommit of V1, which asks for AddOffsetsToTxn first).</summary>
+    public TransactionDecision DecideVerifyGroup(string transactionalId, ProducerIdentity identity, string group, in TransactionClient client)
+    {
+        if (!IsHolder(transactionalId, identity, client, out var entry, out var refused))
+            return refused;
+        return entry.ContainsGroup(group) ? TransactionDecision.Nothing : Refuse(TransactionVerdict.TransactionAbortable, entry, identity, client);
+    }
+
     // The order of the checks is Kafka's. What V2 clients do here they do by producing, where an old epoch is told as INVALID_PRODUCER_EPOCH.
     private bool IsHolder(
         string transactionalId, ProducerIdentity identity, in TransactionClient client,

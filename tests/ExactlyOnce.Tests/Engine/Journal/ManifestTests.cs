@@ -31,16 +31,28 @@ public sealed class ManifestTests
     }
 
     [Fact]
+    public void An_id_is_kept_and_only_then_is_the_format_a_newer_one()
+    {
+        var id = Guid.NewGuid();
+
+        new ManifestStore(_disk, "/", Sample).Update(manifest => manifest with { Id = id });
+
+        Manifest.Read(_disk, "/").Should().BeEquivalentTo(Sample with { Id = id });
+        BinaryPrimitives.ReadInt32LittleEndian((Sample with { Id = id }).Encode().AsSpan(4)).Should().Be(2);
+        BinaryPrimitives.ReadInt32LittleEndian(Sample.Encode().AsSpan(4)).Should().Be(1);
+    }
+
+    [Fact]
     public void A_directory_without_a_manifest_has_none() => Manifest.Read(_disk, "/").Should().BeNull();
 
     [Fact]
     public void A_newer_version_is_refused_with_a_message_that_says_so()
     {
         var bytes = Sample.Encode();
-        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(4), 2);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(4), Manifest.Version + 1);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(bytes.Length - 4), Crc32C.Compute(bytes.AsSpan(0, bytes.Length - 4)));
         Put(bytes);
-        _disk.Invoking(disk => Manifest.Read(disk, "/")).Should().Throw<StorageException>().WithMessage("*version 2*newer*")
+        _disk.Invoking(disk => Manifest.Read(disk, "/")).Should().Throw<StorageException>().WithMessage($"*version {Manifest.Version + 1}*newer*")
             .Which.Code.Should().Be(ErrorCode.UnsupportedVersion);
     }
 

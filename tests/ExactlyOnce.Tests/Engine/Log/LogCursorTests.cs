@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using CsCheck;
 using ExactlyOnce.Engine.Disk;
 using ExactlyOnce.Engine.Log;
@@ -41,6 +42,74 @@ public class LogCursorTests
                 Check(log, model, log.View.LogStart, log.Limit, 1 << 20);
             },
             iter: 100);
+    }
+
+    public enum Background
+    {
+        ThreadPool,
+        Never,
+        AtOnce,
+        OneLate,
+    }
+
+    /// <summary>Also when nobody reads ahead in time, when a stale order finds the next one, and when the reader stops, seeks and goes on in the middle.</summary>
+    [Theory]
+    [InlineData(Background.ThreadPool)]
+    [InlineData(Background.Never)]
+    [InlineData(Background.AtOnce)]
+    [InlineData(Background.OneLate)]
+    public void Files_that_are_read_ahead_read_the_same(Background background)
+    {
+        using var log = new TestLog(new MemoryDisk(), new SegmentRules { SegmentBytes = 2 << 20 });
+        for (var i = 0; i < 500; i++)
+            log.Append(TestBatch.Sized(1 + (i % 3), 3_000 + (i * 7919 % 9_000)));
+        log.Checkpoint();
+        var expected = ReadWhole(log, null, pauses: false);
+
+        ReadWhole(log, new TestScheduler(background), pauses: false).Should().Equal(expected);
+        ReadWhole(log, new TestScheduler(background), pauses: true).Should().Equal(expected);
+    }
+
+    private static List<long> ReadWhole(TestLog log, PipeScheduler? scheduler, bool pauses)
+    {
+        var offsets = new List<long>();
+        using var cursor = new LogCursor(log, 0, scheduler);
+        for (var read = 0; cursor.TryRead(log.Limit, 20_000, out var batches) == LogRead.Batches; read++)
+        {
+            foreach (var header in TestBatch.HeadersIn(batches.Span))
+            {
+                BatchHeader.HasValidCrc(batches.Span[..header.SizeInBytes]).Should().BeTrue();
+                offsets.Add(header.BaseOffset);
+                batches = batches[header.SizeInBytes..];
+            }
+            if (pauses && read % 5 == 0)
+                cursor.ReleaseHeld();
+            else if (pauses && read % 7 == 0)
+                cursor.Seek(cursor.NextOffset);
+        }
+        return offsets;
+    }
+
+    private sealed class TestScheduler(Background background) : PipeScheduler
+    {
+        private Action? _late;
+
+        public override void Schedule(Action<object?> action, object? state)
+        {
+            switch (background)
+            {
+                case Background.ThreadPool:
+                    PipeScheduler.ThreadPool.Schedule(action, state);
+                    break;
+                case Background.AtOnce:
+                    action(state);
+                    break;
+                case Background.OneLate:
+                    _late?.Invoke();
+                    _late = () => action(state);
+                    break;
+            }
+        }
     }
 
     [Fact]

@@ -40,7 +40,7 @@ internal static class ClassicRules
         return request.Protocol is not null && request.Protocol != group.Protocol ? GroupVerdict.InconsistentGroupProtocol : GroupVerdict.None;
     }
 
-    private static ClassicDecision Refuse(ClassicSyncRequest request, GroupVerdict verdict) => new()
+    internal static ClassicDecision Refuse(ClassicSyncRequest request, GroupVerdict verdict) => new()
     {
         Verdict = verdict,
         Own = new ClassicAnswer { Group = request.Group, MemberId = request.MemberId, Wait = ClassicWait.Sync, Verdict = verdict },
@@ -58,6 +58,16 @@ internal static class ClassicRules
         draft.Touch(group.TryGetMember(memberId)!);
         var isRebalancing = group.State == GroupState.PreparingRebalance;
         return draft.Decide() with { Verdict = isRebalancing ? GroupVerdict.RebalanceInProgress : GroupVerdict.None };
+    }
+
+    /// <summary>Something was heard of a member, if it is one: its session begins anew. A member that waits has no session to renew.</summary>
+    public static GroupDecision DecideHeard(string groupId, ClassicGroup group, string memberId, GroupSettings settings, long nowMs)
+    {
+        if (group.TryGetMember(memberId) is not { IsWaiting: false } member)
+            return GroupDecision.Nothing;
+        var draft = new ClassicDraft(groupId, group, settings, nowMs);
+        draft.Touch(member);
+        return draft.Decide();
     }
 
     /// <summary>A static member may be removed by its instance id alone, as administrators do.</summary>

@@ -15,11 +15,11 @@ internal static class CommitRules
         if (!settings.IsValidGroupId(request.Group))
             return GroupVerdict.InvalidGroupId;
         if (group is null)
-            return request.Generation < 0 ? GroupVerdict.None : GroupVerdict.IllegalGeneration;
+            return request.Generation < 0 ? GroupVerdict.None : request.KnowsMissingGroups ? GroupVerdict.GroupIdNotFound : GroupVerdict.IllegalGeneration;
         if (request.Generation < 0 && !group.HasMembers && group.State == GroupState.Empty)
             return GroupVerdict.None;
         if (!request.HasMembership)
-            return isTransactional && settings.StrictKafka ? GroupVerdict.None : GroupVerdict.UnknownMemberId;
+            return isTransactional && (settings.StrictKafka || request.MayLackMembership) ? GroupVerdict.None : GroupVerdict.UnknownMemberId;
         return group.Kind switch
         {
             GroupKind.Classic => CheckClassic(group.Classic, request, isTransactional),
