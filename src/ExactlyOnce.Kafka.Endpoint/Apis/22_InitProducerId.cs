@@ -1,6 +1,7 @@
-using ExactlyOnce.Clients.Producing;
+using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
 using ExactlyOnce.Kafka.Endpoint.Serving;
+using ExactlyOnce.Kernel.Primitives;
 
 namespace ExactlyOnce.Kafka.Endpoint.Apis;
 
@@ -36,27 +37,25 @@ internal sealed class InitProducerIdResponse : IMessage
     }
 }
 
-/// <summary>Gives a producer its identity.</summary>
+/// <summary>Gives a producer its identity; to one with a transactional id a newer epoch than every older holder has.</summary>
 internal sealed class InitProducerIdApi() : Api<InitProducerIdRequest, InitProducerIdResponse>(22, "InitProducerId", 0, 5, flexibleFrom: 2)
 {
+    private const int FirstWithFenced = 4;
+
     protected override async ValueTask<InitProducerIdResponse?> HandleAsync(InitProducerIdRequest request, Call call)
     {
         try
         {
-            return request.TransactionalId is null
-                ? await AllocateAsync(call).ConfigureAwait(false)
-                : new InitProducerIdResponse { ErrorCode = KafkaError.TransactionalIdAuthorizationFailed };
+            var held = new ProducerIdentity(request.ProducerId, request.ProducerEpoch);
+            var answer = await call.Wire.InitProducerIdAsync(new InitProducerIdCall(request.TransactionalId, request.TransactionTimeoutMs, held, call.ClientName)).ConfigureAwait(false);
+            var error = call.Version < FirstWithFenced ? WireErrors.BeforeProducerFenced(answer.Error) : answer.Error;
+            return error == ErrorCode.None
+                ? new InitProducerIdResponse { ProducerId = answer.Identity.Id, ProducerEpoch = answer.Identity.Epoch }
+                : new InitProducerIdResponse { ErrorCode = error.ToKafka() };
         }
         catch (BrokerException exception)
         {
             return new InitProducerIdResponse { ErrorCode = exception.ToKafka() };
         }
-    }
-
-    /// <summary>An idempotent producer without a transactional id: a new identity, whatever it had before.</summary>
-    private static async ValueTask<InitProducerIdResponse> AllocateAsync(Call call)
-    {
-        var session = await call.Backend.InitProducerAsync(new ProducerRequest(), call.Cancelled).ConfigureAwait(false);
-        return new InitProducerIdResponse { ProducerId = session.Identity.Id, ProducerEpoch = session.Identity.Epoch };
     }
 }

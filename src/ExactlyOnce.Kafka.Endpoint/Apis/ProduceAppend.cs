@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using ExactlyOnce.Clients.Producing;
+using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using ExactlyOnce.Kernel.Records;
 
@@ -10,6 +11,9 @@ internal sealed class ProduceAppend : AppendOperation
 {
     private const int FirstWithZstd = 7;
     private const int FirstAbortable = 11;
+
+    /// <summary>From here on a transactional batch adds its partition to the transaction.</summary>
+    private const int FirstAdding = 12;
 
     private readonly ServedPartition _partition;
     private readonly ProduceResponse.Partition _answer;
@@ -34,7 +38,7 @@ internal sealed class ProduceAppend : AppendOperation
         var append = new ProduceAppend(partition, answer, wait, call.Version);
         append.Sign(header, data.Records.Single);
         wait.Begin();
-        if (partition.Partition.Append(append) == AppendStatus.Completed)
+        if (append.Begin(request.TransactionalId, call) == AppendStatus.Completed)
             append.OnCompleted();
         return answer;
     }
@@ -53,6 +57,14 @@ internal sealed class ProduceAppend : AppendOperation
             _answer.ErrorMessage = Outcome.Exception?.Message;
         }
         _wait.End();
+    }
+
+    private AppendStatus Begin(string? transactionalId, Call call)
+    {
+        if (!Header.IsTransactional)
+            return _partition.Partition.Append(this);
+        var generation = _version >= FirstAdding ? WireGeneration.V2 : WireGeneration.V1;
+        return call.Wire.AppendTransactional(_partition.Partition, this, new TransactionCaller(transactionalId!, Header.Producer, generation, call.ClientName));
     }
 
     private static bool IsAcceptable(ProduceRequest request, ProduceRequest.Partition data, ServedPartition partition, ProduceResponse.Partition answer, Call call, out BatchHeader header)
@@ -107,11 +119,7 @@ internal sealed class ProduceAppend : AppendOperation
 
     private static bool HasOtherMagic(ReadOnlySpan<byte> batch) => batch.Length > BatchHeader.MagicAt && batch[BatchHeader.MagicAt] != BatchHeader.Magic;
 
-    /// <summary>A zombie is told that its epoch is old, in every version; a batch outside of a transaction that a new client can abort, to abort it.</summary>
-    private KafkaError ToKafka(ErrorCode code) => code switch
-    {
-        ErrorCode.ProducerFenced => KafkaError.InvalidProducerEpoch,
-        ErrorCode.InvalidTransactionState when Header.IsTransactional && _version >= FirstAbortable => KafkaError.TransactionAbortable,
-        _ => code.ToKafka(),
-    };
+    /// <summary>A zombie is told that its epoch is old, in every version.</summary>
+    private KafkaError ToKafka(ErrorCode code) =>
+        (code == ErrorCode.ProducerFenced ? ErrorCode.InvalidProducerEpoch : _version < FirstAbortable ? WireErrors.BeforeTransactionAbortable(code) : code).ToKafka();
 }

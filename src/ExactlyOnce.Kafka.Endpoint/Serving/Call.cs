@@ -1,4 +1,5 @@
 using ExactlyOnce.Clients;
+using ExactlyOnce.Clients.Wire;
 
 namespace ExactlyOnce.Kafka.Endpoint.Serving;
 
@@ -11,10 +12,15 @@ internal sealed class Call(KafkaServer server, KafkaConnection connection)
 
     public BrokerBackend Backend => server.Backend;
 
+    public WireBackend Wire => server.Wire;
+
     public short Version { get; private set; }
 
     /// <summary>The client's name for itself, null and "" included; chosen by a stranger.</summary>
     public string? ClientId { get; private set; }
+
+    /// <summary>What a fenced producer or a group is told of who did it, for people: client id and address.</summary>
+    public string ClientName => $"{ClientId} ({connection.RemoteAddress})";
 
     /// <summary>Cancelled when the connection is closed or the endpoint stops.</summary>
     public CancellationToken Cancelled => connection.Stopping;

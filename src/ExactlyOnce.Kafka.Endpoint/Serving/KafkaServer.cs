@@ -1,8 +1,6 @@
-using System.Buffers.Text;
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
-using System.Text;
 using ExactlyOnce.Clients;
+using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kernel.Records;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
@@ -24,7 +22,7 @@ internal sealed class KafkaServer
         Backend = broker.Backend;
         Options = options.Clone();
         Logger = Backend.LoggerFactory.CreateLogger("ExactlyOnce.Kafka.Endpoint");
-        ClusterId = ClusterIdOf(broker.Options.Directory);
+        Wire = Backend.OpenWire(new WireSettings());
         LogDirectory = broker.Options.Directory is { } directory ? Path.GetFullPath(directory) : "memory";
         Connections = new ConnectionTable(Options, Backend.Time);
         RequestBytes = new ByteBudget(Options.MaxRequestBytesInFlight);
@@ -36,8 +34,11 @@ internal sealed class KafkaServer
 
     public ILogger Logger { get; }
 
+    /// <summary>What clients across a wire need beside the backend: transactions of both generations, groups.</summary>
+    public WireBackend Wire { get; }
+
     /// <summary>The same after a restart: clients compare it.</summary>
-    public string ClusterId { get; }
+    public string ClusterId => Wire.ClusterId;
 
     /// <summary>Where the logs are, for those who ask.</summary>
     public string LogDirectory { get; }
@@ -72,8 +73,4 @@ internal sealed class KafkaServer
             return null;
         }
     }
-
-    /// <summary>22 characters of base64, as Kafka's are. A broker in memory has one of its own for each process.</summary>
-    private static string ClusterIdOf(string? directory) =>
-        Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes(directory is null ? $"memory-{Environment.ProcessId}" : Path.GetFullPath(directory))).AsSpan(0, 16));
 }
