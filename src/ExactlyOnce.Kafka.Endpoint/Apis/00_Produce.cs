@@ -113,7 +113,9 @@ internal sealed class ProduceResponse : IMessage, IDeferredAnswer
     }
 }
 
-/// <summary>Appends batches, straight from where they were received. Versions below 3 are only told of: old librdkafkas look for version 0 before they compress (KAFKA-18659).</summary>
+/// <summary>
+/// Appends batches, straight from where they were received. Versions below 3 are only told of: old librdkafkas look for version 0 before they compress (KAFKA-18659).
+/// </summary>
 internal sealed class ProduceApi : Api<ProduceRequest, ProduceResponse>
 {
     private const short NoAnswer = 0;
@@ -151,7 +153,8 @@ internal sealed class ProduceApi : Api<ProduceRequest, ProduceResponse>
     {
         if (request.Acks is not (AllReplicas or 0 or 1))
             return new ProduceResponse.Partition { Index = data.Index, ErrorCode = KafkaError.InvalidRequiredAcks };
-        var partition = call.Version >= FirstByTopicId ? call.Connection.Partitions.Find(topic.TopicId, data.Index) : call.Connection.Partitions.Find(topic.Name, data.Index);
+        var known = call.Connection.Partitions;
+        var partition = call.Version >= FirstByTopicId ? known.Find(topic.TopicId, data.Index) : known.Find(topic.Name, data.Index);
         if (partition is null)
             return new ProduceResponse.Partition { Index = data.Index, ErrorCode = Unknown(topic, call) };
         if (partition.Partition.IsCongested)

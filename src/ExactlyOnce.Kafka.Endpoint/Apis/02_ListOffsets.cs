@@ -89,7 +89,10 @@ internal sealed class ListOffsetsResponse : IMessage
     }
 }
 
-/// <summary>Where a log begins and ends, and which record is the first at or behind a time. Nothing beyond the high watermark, or under read_committed the last stable offset, is told of.</summary>
+/// <summary>
+/// Where a log begins and ends, and which record is the first at or behind a time. Nothing beyond the high watermark, or under read_committed the last stable offset,
+/// is told of.
+/// </summary>
 internal sealed class ListOffsetsApi() : Api<ListOffsetsRequest, ListOffsetsResponse>(2, "ListOffsets", 1, 10, flexibleFrom: 6)
 {
     private const long Latest = -1;
@@ -156,5 +159,6 @@ internal sealed class ListOffsetsApi() : Api<ListOffsetsRequest, ListOffsetsResp
             : new() { PartitionIndex = asked.PartitionIndex };
     }
 
-    private static ListOffsetsResponse.Partition Refused(ListOffsetsRequest.Partition asked, KafkaError error) => new() { PartitionIndex = asked.PartitionIndex, ErrorCode = error };
+    private static ListOffsetsResponse.Partition Refused(ListOffsetsRequest.Partition asked, KafkaError error) =>
+        new() { PartitionIndex = asked.PartitionIndex, ErrorCode = error };
 }

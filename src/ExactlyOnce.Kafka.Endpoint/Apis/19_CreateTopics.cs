@@ -169,7 +169,9 @@ internal sealed class CreateTopicsApi() : Api<CreateTopicsRequest, CreateTopicsR
             return Refused(asked, KafkaError.InvalidReplicaAssignment, "Partitions are numbered from 0, and there is one broker to assign them to.");
         if (asked.ReplicationFactor is 0 or < ByDefault)
             return Refused(asked, KafkaError.InvalidReplicationFactor, "A replication factor is above zero.");
-        options.Partitions = isAssigned ? asked.Assignments.Length : asked.NumPartitions == ByDefault ? call.Server.Options.DefaultPartitions : asked.NumPartitions;
+        options.Partitions = isAssigned ? asked.Assignments.Length
+            : asked.NumPartitions == ByDefault ? call.Server.Options.DefaultPartitions
+            : asked.NumPartitions;
         if (options.Partitions < 1)
             return Refused(asked, KafkaError.InvalidPartitions, "A topic has at least one partition.");
         foreach (var config in asked.Configs)
@@ -196,5 +198,6 @@ internal sealed class CreateTopicsApi() : Api<CreateTopicsRequest, CreateTopicsR
         })],
     };
 
-    private static CreateTopicsResponse.Topic Refused(CreateTopicsRequest.Topic asked, KafkaError error, string message) => new() { Name = asked.Name, ErrorCode = error, ErrorMessage = message };
+    private static CreateTopicsResponse.Topic Refused(CreateTopicsRequest.Topic asked, KafkaError error, string message) =>
+        new() { Name = asked.Name, ErrorCode = error, ErrorMessage = message };
 }

@@ -72,7 +72,13 @@ internal sealed class DeleteTopicsApi() : Api<DeleteTopicsRequest, DeleteTopicsR
     private static async ValueTask<DeleteTopicsResponse.Topic> DeleteAsync(DeleteTopicsRequest.Topic asked, Call call)
     {
         if (asked.Name is not null && asked.TopicId != Guid.Empty)
-            return new DeleteTopicsResponse.Topic { Name = asked.Name, TopicId = asked.TopicId, ErrorCode = KafkaError.InvalidRequest, ErrorMessage = "A topic is named, or its id is given, not both." };
+            return new DeleteTopicsResponse.Topic
+            {
+                Name = asked.Name,
+                TopicId = asked.TopicId,
+                ErrorCode = KafkaError.InvalidRequest,
+                ErrorMessage = "A topic is named, or its id is given, not both.",
+            };
         var topic = asked.Name is { } name ? call.Backend.TryGetTopic(name) : call.Backend.TryGetTopic(asked.TopicId);
         var answer = new DeleteTopicsResponse.Topic { Name = asked.Name ?? topic?.Name, TopicId = topic?.Id ?? asked.TopicId };
         if (topic is null)

@@ -47,7 +47,8 @@ internal sealed class InitProducerIdApi() : Api<InitProducerIdRequest, InitProdu
         try
         {
             var held = new ProducerIdentity(request.ProducerId, request.ProducerEpoch);
-            var answer = await call.Wire.InitProducerIdAsync(new InitProducerIdCall(request.TransactionalId, request.TransactionTimeoutMs, held, call.ClientName)).ConfigureAwait(false);
+            var init = new InitProducerIdCall(request.TransactionalId, request.TransactionTimeoutMs, held, call.ClientName);
+            var answer = await call.Wire.InitProducerIdAsync(init).ConfigureAwait(false);
             var error = call.Version < FirstWithFenced ? WireErrors.BeforeProducerFenced(answer.Error) : answer.Error;
             return error == ErrorCode.None
                 ? new InitProducerIdResponse { ProducerId = answer.Identity.Id, ProducerEpoch = answer.Identity.Epoch }

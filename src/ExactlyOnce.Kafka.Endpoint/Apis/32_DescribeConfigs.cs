@@ -152,7 +152,8 @@ internal sealed class DescribeConfigsApi() : Api<DescribeConfigsRequest, Describ
         Synonyms = withSynonyms ? [ToSynonym(config.Name, config.Value, ConfigSource.StaticBroker)] : [],
     };
 
-    private static DescribeConfigsResponse.Synonym ToSynonym(string name, string value, ConfigSource source) => new() { Name = name, Value = value, Source = (sbyte)source };
+    private static DescribeConfigsResponse.Synonym ToSynonym(string name, string value, ConfigSource source) =>
+        new() { Name = name, Value = value, Source = (sbyte)source };
 
     private static DescribeConfigsResponse.Result Refused(DescribeConfigsRequest.Resource resource, KafkaError error, string message) =>
         new() { ErrorCode = error, ErrorMessage = message, ResourceType = resource.ResourceType, ResourceName = resource.ResourceName };

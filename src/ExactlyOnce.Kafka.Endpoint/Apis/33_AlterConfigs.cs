@@ -79,7 +79,9 @@ internal sealed class AlterConfigsApi() : Api<AlterConfigsRequest, AlterConfigsR
         for (var i = 0; i < responses.Length; i++)
         {
             var resource = request.Resources[i];
-            var outcome = await ConfigChange.RunAsync(resource.ResourceType, resource.ResourceName, options => Replace(options, resource), request.ValidateOnly, call).ConfigureAwait(false);
+            var outcome = await ConfigChange
+                .RunAsync(resource.ResourceType, resource.ResourceName, options => Replace(options, resource), request.ValidateOnly, call)
+                .ConfigureAwait(false);
             responses[i] = new AlterConfigsResponse.Resource
             {
                 ErrorCode = outcome.Error,

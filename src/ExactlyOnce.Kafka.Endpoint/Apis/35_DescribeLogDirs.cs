@@ -91,7 +91,11 @@ internal sealed class DescribeLogDirsApi() : Api<DescribeLogDirsRequest, Describ
     });
 
     private static IEnumerable<DescribeLogDirsRequest.Topic> Asked(DescribeLogDirsRequest request, Call call) =>
-        request.Topics ?? call.Backend.ListTopics().Select(topic => new DescribeLogDirsRequest.Topic { Name = topic.Name, Partitions = [.. Enumerable.Range(0, topic.Partitions)] });
+        request.Topics ?? call.Backend.ListTopics().Select(topic => new DescribeLogDirsRequest.Topic
+        {
+            Name = topic.Name,
+            Partitions = [.. Enumerable.Range(0, topic.Partitions)],
+        });
 
     // What does not exist has no size; Kafka leaves it out as well.
     private static DescribeLogDirsResponse.Topic Describe(DescribeLogDirsRequest.Topic asked, Call call) => new()
@@ -100,6 +104,10 @@ internal sealed class DescribeLogDirsApi() : Api<DescribeLogDirsRequest, Describ
         Partitions = [.. asked.Partitions
             .Select(index => (Index: index, Served: call.Connection.Partitions.Find(asked.Name, index)))
             .Where(partition => partition.Served is not null)
-            .Select(partition => new DescribeLogDirsResponse.Partition { PartitionIndex = partition.Index, PartitionSize = partition.Served!.Partition.SizeInBytes })],
+            .Select(partition => new DescribeLogDirsResponse.Partition
+            {
+                PartitionIndex = partition.Index,
+                PartitionSize = partition.Served!.Partition.SizeInBytes,
+            })],
     };
 }

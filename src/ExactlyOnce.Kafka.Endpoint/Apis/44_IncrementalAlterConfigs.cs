@@ -87,7 +87,9 @@ internal sealed class IncrementalAlterConfigsApi()
         for (var i = 0; i < responses.Length; i++)
         {
             var resource = request.Resources[i];
-            var outcome = await ConfigChange.RunAsync(resource.ResourceType, resource.ResourceName, options => Change(options, resource.Configs), request.ValidateOnly, call).ConfigureAwait(false);
+            var outcome = await ConfigChange
+                .RunAsync(resource.ResourceType, resource.ResourceName, options => Change(options, resource.Configs), request.ValidateOnly, call)
+                .ConfigureAwait(false);
             responses[i] = new IncrementalAlterConfigsResponse.Resource
             {
                 ErrorCode = outcome.Error,

@@ -67,7 +67,8 @@ internal sealed class ProduceAppend : AppendOperation
         return call.Wire.AppendTransactional(_partition.Partition, this, new TransactionCaller(transactionalId!, Header.Producer, generation, call.ClientName));
     }
 
-    private static bool IsAcceptable(ProduceRequest request, ProduceRequest.Partition data, ServedPartition partition, ProduceResponse.Partition answer, Call call, out BatchHeader header)
+    private static bool IsAcceptable(
+        ProduceRequest request, ProduceRequest.Partition data, ServedPartition partition, ProduceResponse.Partition answer, Call call, out BatchHeader header)
     {
         header = default;
         if (data.Records.IsNull || data.Records.Length == 0 || HasOtherMagic(data.Records.Single.Span))
@@ -120,6 +121,10 @@ internal sealed class ProduceAppend : AppendOperation
     private static bool HasOtherMagic(ReadOnlySpan<byte> batch) => batch.Length > BatchHeader.MagicAt && batch[BatchHeader.MagicAt] != BatchHeader.Magic;
 
     /// <summary>A zombie is told that its epoch is old, in every version.</summary>
-    private KafkaError ToKafka(ErrorCode code) =>
-        (code == ErrorCode.ProducerFenced ? ErrorCode.InvalidProducerEpoch : _version < FirstAbortable ? WireErrors.BeforeTransactionAbortable(code) : code).ToKafka();
+    private KafkaError ToKafka(ErrorCode code)
+    {
+        if (code == ErrorCode.ProducerFenced)
+            return KafkaError.InvalidProducerEpoch;
+        return (_version < FirstAbortable ? WireErrors.BeforeTransactionAbortable(code) : code).ToKafka();
+    }
 }
