@@ -1,0 +1,62 @@
+using ExactlyOnce.Clients.Wire;
+using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Serving;
+using ExactlyOnce.Kernel.Primitives;
+
+namespace ExactlyOnce.Kafka.Endpoint.Apis;
+
+internal sealed class InitProducerIdRequest : IMessage
+{
+    public string? TransactionalId;
+    public int TransactionTimeoutMs;
+    public long ProducerId = -1;
+    public short ProducerEpoch = -1;
+
+    public void Fields(Wire wire)
+    {
+        wire.NullableString(ref TransactionalId);
+        wire.Int32(ref TransactionTimeoutMs);
+        wire.Int64(ref ProducerId, from: 3);
+        wire.Int16(ref ProducerEpoch, from: 3);
+    }
+}
+
+internal sealed class InitProducerIdResponse : IMessage
+{
+    public int ThrottleTimeMs;
+    public KafkaError ErrorCode;
+    public long ProducerId = -1;
+    public short ProducerEpoch = -1;
+
+    public void Fields(Wire wire)
+    {
+        wire.Int32(ref ThrottleTimeMs);
+        wire.Error(ref ErrorCode);
+        wire.Int64(ref ProducerId);
+        wire.Int16(ref ProducerEpoch);
+    }
+}
+
+/// <summary>Gives a producer its identity; to one with a transactional id a newer epoch than every older holder has.</summary>
+internal sealed class InitProducerIdApi() : Api<InitProducerIdRequest, InitProducerIdResponse>(22, "InitProducerId", 0, 5, flexibleFrom: 2)
+{
+    private const int FirstWithFenced = 4;
+
+    protected override async ValueTask<InitProducerIdResponse?> HandleAsync(InitProducerIdRequest request, Call call)
+    {
+        try
+        {
+            var held = new ProducerIdentity(request.ProducerId, request.ProducerEpoch);
+            var init = new InitProducerIdCall(request.TransactionalId, request.TransactionTimeoutMs, held, call.ClientName);
+            var answer = await call.Wire.InitProducerIdAsync(init).ConfigureAwait(false);
+            var error = call.Version < FirstWithFenced ? WireErrors.BeforeProducerFenced(answer.Error) : answer.Error;
+            return error == ErrorCode.None
+                ? new InitProducerIdResponse { ProducerId = answer.Identity.Id, ProducerEpoch = answer.Identity.Epoch }
+                : new InitProducerIdResponse { ErrorCode = error.ToKafka() };
+        }
+        catch (BrokerException exception)
+        {
+            return new InitProducerIdResponse { ErrorCode = exception.ToKafka() };
+        }
+    }
+}
