@@ -40,8 +40,30 @@ internal abstract class BackendPartition
     /// <summary>The first offset whose record's timestamp is at or after <paramref name="timestampMs"/>; null when there is none below the isolation's limit. Skips aborted data under read_committed.</summary>
     public abstract long? FindOffset(long timestampMs, IsolationLevel isolation);
 
+    /// <summary>The same with the record's timestamp.</summary>
+    public virtual FoundOffset? FindRecord(long timestampMs, IsolationLevel isolation) => throw new NotSupportedException();
+
+    /// <summary>The first record with the largest timestamp; null when there is none below the isolation's limit.</summary>
+    public virtual FoundOffset? FindLargestTimestamp(IsolationLevel isolation) => throw new NotSupportedException();
+
     /// <summary>How many records a reader at <paramref name="fromOffset"/> would still be given.</summary>
     public abstract long CountDeliverable(long fromOffset, IsolationLevel isolation);
+
+    // For clients across a wire. A backend that serves none need not have them.
+
+    /// <summary>Tells the topic from an earlier one of the same name.</summary>
+    public virtual Guid TopicId => throw new NotSupportedException();
+
+    /// <summary>The topic was deleted; one of the same name is another one.</summary>
+    public virtual bool IsDeleted => throw new NotSupportedException();
+
+    /// <summary>The leader epoch that batches appended now carry.</summary>
+    public virtual int LeaderEpoch => throw new NotSupportedException();
+
+    /// <summary>About how much the partition's log takes.</summary>
+    public virtual long SizeInBytes => throw new NotSupportedException();
+
+    public virtual RawReader OpenRawReader() => throw new NotSupportedException();
 }
 
 /// <summary>The marks of a partition at one moment.</summary>

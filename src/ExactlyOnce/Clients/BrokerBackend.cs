@@ -26,6 +26,9 @@ internal abstract class BrokerBackend : IAsyncDisposable
 
     public abstract TopicDescription? TryGetTopic(string topic);
 
+    /// <summary>The topic with this id.</summary>
+    public virtual TopicDescription? TryGetTopic(Guid id) => ListTopics().FirstOrDefault(topic => topic.Id == id);
+
     public abstract IReadOnlyList<TopicDescription> ListTopics();
 
     /// <exception cref="BrokerException">TopicAlreadyExists, InvalidTopic, InvalidConfig.</exception>

@@ -42,6 +42,12 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         return engine.State.Topics.Find(topic) is { } found ? Describe(found) : null;
     }
 
+    public override TopicDescription? TryGetTopic(Guid id)
+    {
+        engine.ThrowIfClosed();
+        return engine.State.Topics.Find(id) is { } found ? Describe(found) : null;
+    }
+
     public override IReadOnlyList<TopicDescription> ListTopics()
     {
         engine.ThrowIfClosed();

@@ -52,6 +52,41 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
     public override PartitionReader OpenReader(long offset, IsolationLevel isolation) =>
         new EngineReader(this, new PartitionCursor(partition, offset, isolation), engine);
 
+    public override Guid TopicId => partition.TopicId;
+
+    public override bool IsDeleted => partition.IsRetired;
+
+    public override int LeaderEpoch => partition.LeaderEpoch;
+
+    public override long SizeInBytes
+    {
+        get
+        {
+            var view = partition.View;
+            var size = 0L;
+            foreach (var segment in view.Segments)
+                size += segment.Description.LogLength;
+            // Behind the files is what only the tail has; in front of that the two overlap.
+            for (var chunk = view.FindChunk(view.TailBegin); chunk is not null; chunk = chunk.Next)
+                size += chunk.Written;
+            return size;
+        }
+    }
+
+    public override RawReader OpenRawReader() => new EngineRawReader(engine, partition);
+
+    public override FoundOffset? FindRecord(long timestampMs, IsolationLevel isolation)
+    {
+        using var cursor = new PartitionCursor(partition, 0, isolation);
+        return ToFound(cursor.FindRecord(timestampMs, engine.Decompressor()));
+    }
+
+    public override FoundOffset? FindLargestTimestamp(IsolationLevel isolation)
+    {
+        using var cursor = new PartitionCursor(partition, 0, isolation);
+        return ToFound(cursor.FindLatest(engine.Decompressor()));
+    }
+
     public override long? FindOffset(long timestampMs, IsolationLevel isolation)
     {
         using var cursor = new PartitionCursor(partition, 0, isolation);
@@ -72,6 +107,8 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
             engine.Meter.RecordFenced();
         return engine.CompleteWhenVisible(operation, receipt.Lsn);
     }
+
+    private static FoundOffset? ToFound(Log.FoundRecord? found) => found is { } record ? new FoundOffset(record.Offset, record.TimestampMs) : null;
 
     private static AppendStatus Refuse(AppendOperation operation, BrokerException fenced)
     {

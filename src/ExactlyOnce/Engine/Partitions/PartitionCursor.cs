@@ -76,8 +76,15 @@ internal sealed class PartitionCursor : IDisposable
     public void StopWaiting(Action wake) => _partition.Readers.StopWaiting(wake);
 
     /// <summary>The offset of the first deliverable record at or after a time; null when there is none.</summary>
-    public long? FindOffset(long timestampMs, BatchDecompressor decompressor) => LogSearch.FindByTimestamp(
-        _partition, timestampMs, Math.Max(NextOffset, _partition.View.LogStart), Limit, IsDeliverable, decompressor)?.Offset;
+    public long? FindOffset(long timestampMs, BatchDecompressor decompressor) => FindRecord(timestampMs, decompressor)?.Offset;
+
+    /// <summary>The same with its timestamp.</summary>
+    public FoundRecord? FindRecord(long timestampMs, BatchDecompressor decompressor) => LogSearch.FindByTimestamp(
+        _partition, timestampMs, Math.Max(NextOffset, _partition.View.LogStart), Limit, IsDeliverable, decompressor);
+
+    /// <summary>The first deliverable record with the largest timestamp; null when there is none.</summary>
+    public FoundRecord? FindLatest(BatchDecompressor decompressor) =>
+        LatestSearch.Find(_partition, Math.Max(NextOffset, _partition.View.LogStart), Limit, IsDeliverable, decompressor);
 
     /// <summary>How many records are still to be delivered. Moves the cursor to the end.</summary>
     public long CountDeliverable(BatchDecompressor decompressor)

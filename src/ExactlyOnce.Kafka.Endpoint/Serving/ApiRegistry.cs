@@ -1,0 +1,42 @@
+using ExactlyOnce.Kafka.Endpoint.Apis;
+
+namespace ExactlyOnce.Kafka.Endpoint.Serving;
+
+/// <summary>The APIs that are served. What stands here is advertised, answered, round-tripped by the tests and listed in the README; there is no second list.</summary>
+internal static class ApiRegistry
+{
+    /// <summary>Ascending by key.</summary>
+    public static IReadOnlyList<Api> All { get; } =
+    [
+        new ProduceApi(),
+        new FetchApi(),
+        new ListOffsetsApi(),
+        new MetadataApi(),
+        new FindCoordinatorApi(),
+        new ApiVersionsApi(),
+        new CreateTopicsApi(),
+        new DeleteTopicsApi(),
+        new DeleteRecordsApi(),
+        new InitProducerIdApi(),
+        new OffsetForLeaderEpochApi(),
+        new DescribeConfigsApi(),
+        new AlterConfigsApi(),
+        new DescribeLogDirsApi(),
+        new CreatePartitionsApi(),
+        new IncrementalAlterConfigsApi(),
+        new DescribeClusterApi(),
+        new DescribeTopicPartitionsApi(),
+    ];
+
+    private static readonly Api?[] s_byKey = ByKey();
+
+    public static Api? Find(short key) => (uint)key < (uint)s_byKey.Length ? s_byKey[key] : null;
+
+    private static Api?[] ByKey()
+    {
+        var byKey = new Api?[All.Max(api => api.Key) + 1];
+        foreach (var api in All)
+            byKey[api.Key] = api;
+        return byKey;
+    }
+}

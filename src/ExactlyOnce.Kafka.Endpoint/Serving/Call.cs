@@ -1,0 +1,23 @@
+using ExactlyOnce.Clients;
+
+namespace ExactlyOnce.Kafka.Endpoint.Serving;
+
+/// <summary>A request while it is answered: who asks, in which version, and the broker to ask. One object for all requests of a connection, which come one after the other.</summary>
+internal sealed class Call(KafkaServer server, KafkaConnection connection)
+{
+    public KafkaServer Server => server;
+
+    public KafkaConnection Connection => connection;
+
+    public BrokerBackend Backend => server.Backend;
+
+    public short Version { get; private set; }
+
+    /// <summary>The client's name for itself, null and "" included; chosen by a stranger.</summary>
+    public string? ClientId { get; private set; }
+
+    /// <summary>Cancelled when the connection is closed or the endpoint stops.</summary>
+    public CancellationToken Cancelled => connection.Stopping;
+
+    public void Begin(short version, string? clientId) => (Version, ClientId) = (version, clientId);
+}

@@ -1,0 +1,140 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.IO.Pipelines;
+using ExactlyOnce.Kafka.Endpoint.Codec;
+
+namespace ExactlyOnce.Kafka.Endpoint.Serving;
+
+/// <summary>
+/// Cuts what a connection receives into frames. A frame that lies in one piece is handed out where it lies; another one is put together in a rented buffer once it is all there, so that
+/// nothing is allocated for bytes that were only announced. One frame at a time: <see cref="Release"/> it before taking the next.
+/// </summary>
+internal sealed class FrameInput(PipeReader pipe, KafkaServer server, KafkaConnection connection)
+{
+    private const int LengthBytes = sizeof(int);
+
+    /// <summary>Requests up to this size are received without asking how much the others hold.</summary>
+    private const int FreeBytes = 64 << 10;
+
+    private SequencePosition _end;
+    private bool _isTaken;
+    private byte[]? _joined;
+    private int _budgeted;
+    private int _announced;
+    private bool _isInsideFrame;
+    private bool _isTimed;
+
+    /// <summary>The next frame, without its length, when it has been received already.</summary>
+    public bool TryTake(out ReadOnlyMemory<byte> frame)
+    {
+        frame = default;
+        return pipe.TryRead(out var read) && Take(read, out frame);
+    }
+
+    /// <summary>Waits for the next frame; null when there will be none.</summary>
+    public async ValueTask<ReadOnlyMemory<byte>?> TakeAsync()
+    {
+        while (true)
+        {
+            SetDeadline();
+            var read = await pipe.ReadAsync(connection.Stopping).ConfigureAwait(false);
+            if (Take(read, out var frame))
+                return frame;
+            if (read.IsCompleted || read.IsCanceled)
+                return null;
+            await ReserveAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The frame taken last is no longer used.</summary>
+    public void Release()
+    {
+        if (_joined is not null)
+            ArrayPool<byte>.Shared.Return(_joined);
+        _joined = null;
+        if (_budgeted > 0)
+            server.RequestBytes.Return(_budgeted);
+        _budgeted = 0;
+        if (_isTaken)
+            pipe.AdvanceTo(_end);
+        _isTaken = false;
+    }
+
+    private bool Take(in ReadResult read, out ReadOnlyMemory<byte> frame)
+    {
+        var buffer = read.Buffer;
+        frame = default;
+        _isInsideFrame = !buffer.IsEmpty;
+        _announced = 0;
+        if (buffer.Length >= LengthBytes)
+        {
+            _announced = CheckedLength(buffer);
+            if (buffer.Length - LengthBytes >= _announced)
+            {
+                frame = Cut(buffer.Slice(LengthBytes, _announced));
+                _isInsideFrame = false;
+                return true;
+            }
+        }
+        pipe.AdvanceTo(buffer.Start, buffer.End);
+        return false;
+    }
+
+    private ReadOnlyMemory<byte> Cut(in ReadOnlySequence<byte> bytes)
+    {
+        _end = bytes.End;
+        _isTaken = true;
+        if (bytes.IsSingleSegment)
+            return bytes.First;
+        var length = (int)bytes.Length;
+        _joined = ArrayPool<byte>.Shared.Rent(length);
+        bytes.CopyTo(_joined);
+        return _joined.AsMemory(0, length);
+    }
+
+    private int CheckedLength(in ReadOnlySequence<byte> buffer)
+    {
+        Span<byte> bytes = stackalloc byte[LengthBytes];
+        buffer.Slice(0, LengthBytes).CopyTo(bytes);
+        var length = BinaryPrimitives.ReadInt32BigEndian(bytes);
+        var max = connection.IsLoggedIn ? server.Options.MaxRequestBytes : server.Options.MaxRequestBytesBeforeLogin;
+        return length >= 0 && length <= max ? length : throw new ProtocolException($"A request of {length} bytes; at most {max} are allowed.");
+    }
+
+    /// <summary>Does not read on in a large request before there is room for it.</summary>
+    private ValueTask ReserveAsync()
+    {
+        if (_announced <= FreeBytes || _budgeted > 0)
+            return default;
+        _budgeted = _announced;
+        return TakeBudgetAsync();
+    }
+
+    private async ValueTask TakeBudgetAsync()
+    {
+        try
+        {
+            await server.RequestBytes.TakeAsync(_budgeted, connection.Stopping).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            _budgeted = 0;
+            throw;
+        }
+    }
+
+    /// <summary>A frame's time runs from its first byte, silence's from the last frame.</summary>
+    private void SetDeadline()
+    {
+        if (_isInsideFrame)
+        {
+            if (!_isTimed)
+                connection.Receiving.Set(server.Options.TransferTimeout);
+            _isTimed = true;
+            return;
+        }
+        _isTimed = false;
+        if (connection.HasServed)
+            connection.Receiving.Set(server.Options.IdleTimeout);
+    }
+}

@@ -1,0 +1,79 @@
+using System.Buffers.Text;
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text;
+using ExactlyOnce.Clients;
+using ExactlyOnce.Kernel.Records;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
+
+namespace ExactlyOnce.Kafka.Endpoint.Serving;
+
+/// <summary>
+/// What the connections of one endpoint share: the broker, the options, the limits. Kestrel accepts and hands connections to <see cref="KafkaConnectionHandler"/>, which asks here.
+/// </summary>
+internal sealed class KafkaServer
+{
+    /// <summary>No batch may expand to more, whatever its bytes claim.</summary>
+    private const int ExpandedBatchBytesMax = 64 << 20;
+
+    private readonly ConcurrentBag<BatchDecompressor> _decompressors = [];
+
+    public KafkaServer(Broker broker, KafkaEndpointOptions options)
+    {
+        Backend = broker.Backend;
+        Options = options.Clone();
+        Logger = Backend.LoggerFactory.CreateLogger("ExactlyOnce.Kafka.Endpoint");
+        ClusterId = ClusterIdOf(broker.Options.Directory);
+        LogDirectory = broker.Options.Directory is { } directory ? Path.GetFullPath(directory) : "memory";
+        Connections = new ConnectionTable(Options, Backend.Time);
+        RequestBytes = new ByteBudget(Options.MaxRequestBytesInFlight);
+    }
+
+    public BrokerBackend Backend { get; }
+
+    public KafkaEndpointOptions Options { get; }
+
+    public ILogger Logger { get; }
+
+    /// <summary>The same after a restart: clients compare it.</summary>
+    public string ClusterId { get; }
+
+    /// <summary>Where the logs are, for those who ask.</summary>
+    public string LogDirectory { get; }
+
+    public ConnectionTable Connections { get; }
+
+    /// <summary>Bytes of large requests that are being received.</summary>
+    public ByteBudget RequestBytes { get; }
+
+    /// <summary>A connection has to say who it is before it may do anything.</summary>
+    public bool RequiresLogin { get; }
+
+    public long NowMs => Backend.Time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    /// <summary>Lends a decompressor, which has a buffer of its own, for one validation; <see cref="Return"/> takes it back.</summary>
+    public BatchDecompressor RentDecompressor() => _decompressors.TryTake(out var idle) ? idle : new BatchDecompressor(FindCodec, ExpandedBatchBytesMax);
+
+    public void Return(BatchDecompressor decompressor)
+    {
+        if (_decompressors.Count < Environment.ProcessorCount)
+            _decompressors.Add(decompressor);
+    }
+
+    private ICompressionCodec? FindCodec(CompressionType type)
+    {
+        try
+        {
+            return Backend.GetCodec(type);
+        }
+        catch (InvalidRequestException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>22 characters of base64, as Kafka's are. A broker in memory has one of its own for each process.</summary>
+    private static string ClusterIdOf(string? directory) =>
+        Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes(directory is null ? $"memory-{Environment.ProcessId}" : Path.GetFullPath(directory))).AsSpan(0, 16));
+}
