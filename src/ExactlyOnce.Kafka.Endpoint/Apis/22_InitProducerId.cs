@@ -1,6 +1,8 @@
-using ExactlyOnce.Clients.Producing;
+using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
 using ExactlyOnce.Kafka.Endpoint.Serving;
+using ExactlyOnce.Kernel.Primitives;
+using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
 namespace ExactlyOnce.Kafka.Endpoint.Apis;
 
@@ -39,24 +41,17 @@ internal sealed class InitProducerIdResponse : IMessage
 /// <summary>Gives a producer its identity.</summary>
 internal sealed class InitProducerIdApi() : Api<InitProducerIdRequest, InitProducerIdResponse>(22, "InitProducerId", 0, 5, flexibleFrom: 2)
 {
+    private const int FirstThatFences = 4;
+
     protected override async ValueTask<InitProducerIdResponse?> HandleAsync(InitProducerIdRequest request, Call call)
     {
-        try
+        var held = new ProducerIdentity(request.ProducerId, request.ProducerEpoch);
+        var answer = await call.Server.Port.InitProducerIdAsync(new InitProducerIdCall(request.TransactionalId, request.TransactionTimeoutMs, held, call.ClientName)).ConfigureAwait(false);
+        return new InitProducerIdResponse
         {
-            return request.TransactionalId is null
-                ? await AllocateAsync(call).ConfigureAwait(false)
-                : new InitProducerIdResponse { ErrorCode = KafkaError.TransactionalIdAuthorizationFailed };
-        }
-        catch (BrokerException exception)
-        {
-            return new InitProducerIdResponse { ErrorCode = exception.ToKafka() };
-        }
-    }
-
-    /// <summary>An idempotent producer without a transactional id: a new identity, whatever it had before.</summary>
-    private static async ValueTask<InitProducerIdResponse> AllocateAsync(Call call)
-    {
-        var session = await call.Backend.InitProducerAsync(new ProducerRequest(), call.Cancelled).ConfigureAwait(false);
-        return new InitProducerIdResponse { ProducerId = session.Identity.Id, ProducerEpoch = session.Identity.Epoch };
+            ErrorCode = (call.Version < FirstThatFences ? WireErrors.BeforeProducerFenced(answer.Error) : answer.Error).ToKafka(),
+            ProducerId = answer.Identity.Id,
+            ProducerEpoch = answer.Identity.Epoch,
+        };
     }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using ExactlyOnce.Clients.Producing;
+using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using ExactlyOnce.Kernel.Records;
 
@@ -10,6 +11,7 @@ internal sealed class ProduceAppend : AppendOperation
 {
     private const int FirstWithZstd = 7;
     private const int FirstAbortable = 11;
+    private const int FirstOfV2 = 12;
 
     private readonly ServedPartition _partition;
     private readonly ProduceResponse.Partition _answer;
@@ -34,9 +36,17 @@ internal sealed class ProduceAppend : AppendOperation
         var append = new ProduceAppend(partition, answer, wait, call.Version);
         append.Sign(header, data.Records.Single);
         wait.Begin();
-        if (partition.Partition.Append(append) == AppendStatus.Completed)
+        if (Append(append, request, partition, call) == AppendStatus.Completed)
             append.OnCompleted();
         return answer;
+    }
+
+    private static AppendStatus Append(ProduceAppend append, ProduceRequest request, ServedPartition partition, Call call)
+    {
+        if (!append.Header.IsTransactional)
+            return partition.Partition.Append(append);
+        var generation = call.Version < FirstOfV2 ? WireGeneration.V1 : WireGeneration.V2;
+        return call.Server.Port.AppendTransactional(partition.Partition, append, new TransactionCaller(request.TransactionalId!, append.Header.Producer, generation, call.ClientName));
     }
 
     public override void OnCompleted()
@@ -111,7 +121,7 @@ internal sealed class ProduceAppend : AppendOperation
     private KafkaError ToKafka(ErrorCode code) => code switch
     {
         ErrorCode.ProducerFenced => KafkaError.InvalidProducerEpoch,
-        ErrorCode.InvalidTransactionState when Header.IsTransactional && _version >= FirstAbortable => KafkaError.TransactionAbortable,
+        ErrorCode.TransactionAbortable when _version < FirstAbortable => KafkaError.InvalidTxnState,
         _ => code.ToKafka(),
     };
 }

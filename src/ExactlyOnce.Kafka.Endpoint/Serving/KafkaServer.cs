@@ -1,8 +1,6 @@
-using System.Buffers.Text;
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
-using System.Text;
 using ExactlyOnce.Clients;
+using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kernel.Records;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
@@ -22,15 +20,19 @@ internal sealed class KafkaServer
     public KafkaServer(Broker broker, KafkaEndpointOptions options)
     {
         Backend = broker.Backend;
+        Port = Backend.OpenWire(new WireSettings());
         Options = options.Clone();
         Logger = Backend.LoggerFactory.CreateLogger("ExactlyOnce.Kafka.Endpoint");
-        ClusterId = ClusterIdOf(broker.Options.Directory);
+        ClusterId = Port.ClusterId;
         LogDirectory = broker.Options.Directory is { } directory ? Path.GetFullPath(directory) : "memory";
         Connections = new ConnectionTable(Options, Backend.Time);
         RequestBytes = new ByteBudget(Options.MaxRequestBytesInFlight);
     }
 
     public BrokerBackend Backend { get; }
+
+    /// <summary>Transactions and groups.</summary>
+    public WireBackend Port { get; }
 
     public KafkaEndpointOptions Options { get; }
 
@@ -72,8 +74,4 @@ internal sealed class KafkaServer
             return null;
         }
     }
-
-    /// <summary>22 characters of base64, as Kafka's are. A broker in memory has one of its own for each process.</summary>
-    private static string ClusterIdOf(string? directory) =>
-        Base64Url.EncodeToString(SHA256.HashData(Encoding.UTF8.GetBytes(directory is null ? $"memory-{Environment.ProcessId}" : Path.GetFullPath(directory))).AsSpan(0, 16));
 }
