@@ -118,6 +118,69 @@ public sealed class ConfluentTransactionTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Members_share_the_partitions_by_the_new_protocol_too()
+    {
+        Fill("in", 100);
+        using var first = Subscribed("group", "in", ByHeartbeat);
+        var second = Subscribed("group", "in", ByHeartbeat);
+        var values = new HashSet<string>();
+        PollUntil(() => first.Assignment.Count == 2 && second.Assignment.Count == 2, values, first, second);
+        second.Close();
+        second.Dispose();
+        PollUntil(() => first.Assignment.Count == 4, values, first);
+
+        Fill("in", 200, from: 100);
+        PollUntil(() => values.Count == 200, values, first);
+        first.Commit();
+        first.Committed(Enumerable.Range(0, 4).Select(partition => new TopicPartition("in", partition)).ToList(), s_patience).Sum(offset => offset.Offset.Value).Should().BeGreaterThan(0);
+    }
+
+    [Fact]
+    public async Task Tools_see_groups_and_their_offsets_and_delete_them()
+    {
+        Fill("in", 40);
+        using var admin = new AdminClientBuilder(new AdminClientConfig { BootstrapServers = _endpoint.BootstrapServers }).Build();
+        using (var member = Subscribed("group", "in"))
+        {
+            Take(member, 40);
+            member.Commit();
+            (await admin.ListConsumerGroupsAsync()).Valid.Should().ContainSingle().Which.Should().Match<ConsumerGroupListing>(
+                group => group.GroupId == "group" && group.State == ConsumerGroupState.Stable);
+            var described = (await admin.DescribeConsumerGroupsAsync(["group"])).ConsumerGroupDescriptions.Single();
+            described.Members.Single().Assignment.TopicPartitions.Should().HaveCount(4);
+            described.PartitionAssignor.Should().Be("range");
+            await FluentActions.Awaiting(() => admin.DeleteGroupsAsync(["group"])).Should().ThrowAsync<DeleteGroupsException>();
+            member.Close();
+        }
+        (await admin.ListConsumerGroupOffsetsAsync([new ConsumerGroupTopicPartitions("group", null)])).Single().Partitions.Sum(offset => offset.Offset.Value).Should().BeGreaterThanOrEqualTo(40);
+        await admin.AlterConsumerGroupOffsetsAsync([new ConsumerGroupTopicPartitionOffsets("group", [new TopicPartitionOffset("in", 0, 3)])]);
+        (await admin.ListConsumerGroupOffsetsAsync([new ConsumerGroupTopicPartitions("group", [new TopicPartition("in", 0)])])).Single().Partitions.Single().Offset.Value.Should().Be(3);
+        await admin.DeleteConsumerGroupOffsetsAsync("group", [new TopicPartition("in", 0)]);
+        await admin.DeleteGroupsAsync(["group"]);
+        (await admin.ListConsumerGroupsAsync()).Valid.Should().BeEmpty();
+    }
+
+    [Fact]
+    public void A_transaction_that_is_too_slow_is_aborted_and_its_producer_fenced()
+    {
+        using var slow = Transactional("slow", timeoutMs: 2_000);
+        slow.InitTransactions(s_patience);
+        slow.BeginTransaction();
+        slow.Produce("out", new Message<string, string> { Key = "k", Value = "late" });
+        slow.Flush(s_patience);
+        using var reader = Subscribed("readers", "out");
+        using var other = Transactional("other");
+        other.InitTransactions(s_patience);
+        other.BeginTransaction();
+        other.Produce("out", new Message<string, string> { Key = "k", Value = "in time" });
+        other.CommitTransaction(s_patience);
+
+        // Behind the slow one's record in the same partition: it comes when that one has timed out.
+        Take(reader, 1).Single().Message.Value.Should().Be("in time");
+        FluentActions.Invoking(() => slow.CommitTransaction(s_patience)).Should().Throw<KafkaException>();
+    }
+
+    [Fact]
     public void A_static_member_comes_back_without_a_rebalance()
     {
         var rebalances = 0;
@@ -159,8 +222,15 @@ public sealed class ConfluentTransactionTests : IAsyncLifetime
         producer.Flush(s_patience);
     }
 
-    private IProducer<string, string> Transactional(string id) => new ProducerBuilder<string, string>(
-        new ProducerConfig { BootstrapServers = _endpoint.BootstrapServers, TransactionalId = id, TransactionTimeoutMs = 10_000 }).Build();
+    private static void ByHeartbeat(ConsumerConfig config)
+    {
+        config.GroupProtocol = GroupProtocol.Consumer;
+        config.SessionTimeoutMs = null;
+        config.HeartbeatIntervalMs = null;
+    }
+
+    private IProducer<string, string> Transactional(string id, int timeoutMs = 10_000) => new ProducerBuilder<string, string>(
+        new ProducerConfig { BootstrapServers = _endpoint.BootstrapServers, TransactionalId = id, TransactionTimeoutMs = timeoutMs }).Build();
 
     private IConsumer<string, string> Subscribed(string group, string topic, Action<ConsumerConfig>? configure = null, Action? rebalanced = null)
     {
