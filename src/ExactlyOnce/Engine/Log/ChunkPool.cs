@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Numerics;
 
 namespace ExactlyOnce.Engine.Log;
@@ -5,21 +6,36 @@ namespace ExactlyOnce.Engine.Log;
 /// <summary>
 /// The memory of all log tails of a broker: pinned buffers in powers of two from 4 KiB to 1 MiB, used again, because touching new pages costs several times
 /// the copy into warm ones. A larger batch gets a buffer of exactly its size that is not kept. Thread-safe; one per broker.
+/// <para>
+/// While a log grows, memory is made and its pages are touched ahead, in the background: who appends holds the partition's lock and should find it warm. That begins with the first buffer
+/// of the largest size, which small logs never want.
+/// </para>
 /// </summary>
 internal sealed class ChunkPool
 {
     public const int SmallestBytes = 4 * 1024;
     public const int LargestBytes = 1024 * 1024;
 
+    /// <summary>Buffers of the largest size that are kept ready while logs grow: what is filled while the next are made.</summary>
+    public const int AheadMax = 4;
+
+    private const int PageBytes = 4096;
+
+    private static readonly Action<object?> s_prepare = static state => ((ChunkPool)state!).Prepare();
+
     private readonly Lock _lock = new();
     private readonly Stack<byte[]>[] _free;
     private readonly long _retainedBytesMax;
+    private readonly PipeScheduler? _background;
     private long _retainedBytes;
     private long _rentedBytes;
+    private int _isPreparing;
 
     /// <param name="retainedBytesMax">The most bytes kept for later; what comes back beyond it is left to the garbage collector.</param>
-    public ChunkPool(long retainedBytesMax)
+    /// <param name="background">Where memory is made ahead; null where nothing happens in the background.</param>
+    public ChunkPool(long retainedBytesMax, PipeScheduler? background = null)
     {
+        _background = background;
         _retainedBytesMax = retainedBytesMax;
         _free = new Stack<byte[]>[ClassOf(LargestBytes) + 1];
         for (var i = 0; i < _free.Length; i++)
@@ -36,6 +52,8 @@ internal sealed class ChunkPool
     public byte[] Rent(int bytesMin)
     {
         var buffer = bytesMin <= LargestBytes ? TakeOrAllocate(Math.Max(bytesMin, SmallestBytes)) : Allocate(bytesMin);
+        if (buffer.Length == LargestBytes)
+            PrepareAhead();
         Interlocked.Add(ref _rentedBytes, buffer.Length);
         return buffer;
     }
@@ -67,6 +85,36 @@ internal sealed class ChunkPool
             }
         }
         return Allocate(size);
+    }
+
+    private void PrepareAhead()
+    {
+        if (_background is null || !WantsAhead() || Interlocked.Exchange(ref _isPreparing, 1) != 0)
+            return;
+        _background.Schedule(s_prepare, this);
+    }
+
+    private bool WantsAhead()
+    {
+        lock (_lock)
+            return _free[^1].Count < AheadMax && _retainedBytes + LargestBytes <= _retainedBytesMax;
+    }
+
+    private void Prepare()
+    {
+        while (WantsAhead())
+        {
+            var buffer = Allocate(LargestBytes);
+            for (var page = 0; page < buffer.Length; page += PageBytes)
+                buffer[page] = 0;
+            lock (_lock)
+            {
+                _retainedBytes += buffer.Length;
+                _free[^1].Push(buffer);
+            }
+        }
+        // Who rents the last one after that look, and before this, prepares with the next.
+        Volatile.Write(ref _isPreparing, 0);
     }
 
     private static byte[] Allocate(int size) => GC.AllocateUninitializedArray<byte>(size, pinned: true);

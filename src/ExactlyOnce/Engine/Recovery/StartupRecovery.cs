@@ -35,7 +35,7 @@ internal sealed class StartupRecovery
     /// <summary>Folders with segments that the old manifest needs.</summary>
     private readonly HashSet<string> _listedFolders = new(StringComparer.Ordinal);
 
-    private readonly ChunkPool _chunks = new(ChunkPoolBytesMax);
+    private readonly ChunkPool _chunks;
 
     /// <summary>Files that the replayed journal has let go of; the manifest of the last checkpoint names them still.</summary>
     private readonly List<SegmentFile> _dropped = [];
@@ -46,6 +46,7 @@ internal sealed class StartupRecovery
         _options = options;
         _disk = environment.Disk;
         _root = options.Directory!;
+        _chunks = NewPool(environment);
         _factory = NewFactory(options, _chunks);
     }
 
@@ -53,7 +54,7 @@ internal sealed class StartupRecovery
     public static OpenedStorage OpenInMemory(BrokerEnvironment environment, EngineOptions options)
     {
         var journal = JournalWriter.InMemory(environment);
-        var chunks = new ChunkPool(ChunkPoolBytesMax);
+        var chunks = NewPool(environment);
         var factory = NewFactory(options, chunks);
         factory.Attach(journal);
         return new OpenedStorage(journal, NewState(options), new PartitionTable(), factory, chunks, null, null);
@@ -335,6 +336,8 @@ internal sealed class StartupRecovery
             $"The directory '{root}' is in use by {holder}. A directory belongs to one broker at a time: stop the other one, or use another directory.",
             code: ErrorCode.DirectoryInUse);
     }
+
+    private static ChunkPool NewPool(BrokerEnvironment environment) => new(ChunkPoolBytesMax, environment.IsThreaded ? environment.Completions : null);
 
     private static PartitionFactory NewFactory(EngineOptions options, ChunkPool chunks) => new(chunks, (long)options.ProducerExpiry.TotalMilliseconds);
 

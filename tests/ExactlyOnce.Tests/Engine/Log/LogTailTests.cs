@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using ExactlyOnce.Engine.Log;
 using ExactlyOnce.Kernel.Records;
 
@@ -118,6 +119,34 @@ public class LogTailTests
         pool.Rent(100).Should().BeSameAs(second);
         pool.RetainedBytes.Should().Be(4096);
         pool.RentedBytes.Should().Be(4096);
+    }
+
+    [Fact]
+    public void While_a_log_grows_memory_is_made_ahead_in_the_background_and_small_logs_make_none()
+    {
+        var background = new Queue<Action>();
+        var pool = new ChunkPool(retainedBytesMax: 3 * ChunkPool.LargestBytes, new QueueScheduler(background));
+        pool.Rent(ChunkPool.LargestBytes / 2);
+        background.Should().BeEmpty();
+
+        var first = pool.Rent(ChunkPool.LargestBytes);
+        pool.Rent(ChunkPool.LargestBytes);
+        background.Should().ContainSingle("one at a time");
+        pool.RetainedBytes.Should().Be(0);
+        background.Dequeue()();
+
+        pool.RetainedBytes.Should().Be(3 * ChunkPool.LargestBytes, "no more than may be kept");
+        pool.Return(first);
+        pool.RetainedBytes.Should().Be(3 * ChunkPool.LargestBytes);
+        for (var i = 0; i < 3; i++)
+            pool.Rent(ChunkPool.LargestBytes).Should().NotBeSameAs(first);
+        pool.RetainedBytes.Should().Be(0);
+        background.Should().ContainSingle("what is taken is made again");
+    }
+
+    private sealed class QueueScheduler(Queue<Action> queue) : PipeScheduler
+    {
+        public override void Schedule(Action<object?> action, object? state) => queue.Enqueue(() => action(state));
     }
 
     private static ReadOnlyMemory<byte> Append(LogTail tail, byte[] batch, int leaderEpoch = 0) =>
