@@ -16,11 +16,19 @@ internal sealed class FrameInput(PipeReader pipe, KafkaServer server, KafkaConne
     /// <summary>Requests up to this size are received without asking how much the others hold.</summary>
     private const int FreeBytes = 64 << 10;
 
+    /// <summary>While a large request arrives, somebody wakes up for so many bytes at a time. Less than any transport keeps before it waits for its reader.</summary>
+    private const int WakeBytes = 64 << 10;
+
     private SequencePosition _end;
     private bool _isTaken;
     private byte[]? _joined;
     private int _budgeted;
+
+    /// <summary>Length of the frame that is on its way, 0 when that is not known or none is.</summary>
     private int _announced;
+
+    /// <summary>What has not arrived of it.</summary>
+    private int _missing;
     private bool _isInsideFrame;
     private bool _isTimed;
 
@@ -37,7 +45,7 @@ internal sealed class FrameInput(PipeReader pipe, KafkaServer server, KafkaConne
         while (true)
         {
             SetDeadline();
-            var read = await pipe.ReadAsync(connection.Stopping).ConfigureAwait(false);
+            var read = await pipe.ReadAtLeastAsync(Math.Min(_missing, WakeBytes), connection.Stopping).ConfigureAwait(false);
             if (Take(read, out var frame))
                 return frame;
             if (read.IsCompleted || read.IsCanceled)
@@ -65,11 +73,12 @@ internal sealed class FrameInput(PipeReader pipe, KafkaServer server, KafkaConne
         var buffer = read.Buffer;
         frame = default;
         _isInsideFrame = !buffer.IsEmpty;
-        _announced = 0;
+        _announced = _missing = 0;
         if (buffer.Length >= LengthBytes)
         {
             _announced = CheckedLength(buffer);
-            if (buffer.Length - LengthBytes >= _announced)
+            _missing = (int)Math.Max(0, LengthBytes + _announced - buffer.Length);
+            if (_missing == 0)
             {
                 frame = Cut(buffer.Slice(LengthBytes, _announced));
                 _isInsideFrame = false;

@@ -236,6 +236,19 @@ public sealed class FetchTests : EndpointTest
         }
     }
 
+    [Fact]
+    public async Task One_fetch_reads_over_many_pieces_of_the_log_without_a_gap()
+    {
+        await Broker.Admin.CreateTopicAsync("t");
+        var client = Connect();
+        for (var i = 0; i < 100; i++)
+            await client.CallAsync<ProduceResponse>(9, TestBatch.Produce("t", TestBatch.Of(new string('x', 90_000))));
+
+        var fetched = (await client.CallAsync<FetchResponse>(Version, TestBatch.Fetch("t", 0, maxBytes: 20 << 20, partitionMaxBytes: 20 << 20))).Only();
+
+        fetched.Batches().Select(header => header.BaseOffset).Should().Equal(Enumerable.Range(0, 100).Select(i => (long)i));
+    }
+
     /// <summary>Sends a fetch and returns when it has begun to wait: an answer to what was asked before it leaves then.</summary>
     private static async Task BeginAsync(RawClient client, FetchRequest request)
     {
