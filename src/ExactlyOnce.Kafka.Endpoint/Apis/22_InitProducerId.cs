@@ -2,6 +2,7 @@ using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using ExactlyOnce.Kernel.Primitives;
+using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
 namespace ExactlyOnce.Kafka.Endpoint.Apis;
 
@@ -37,26 +38,20 @@ internal sealed class InitProducerIdResponse : IMessage
     }
 }
 
-/// <summary>Gives a producer its identity; to one with a transactional id a newer epoch than every older holder has.</summary>
+/// <summary>Gives a producer its identity.</summary>
 internal sealed class InitProducerIdApi() : Api<InitProducerIdRequest, InitProducerIdResponse>(22, "InitProducerId", 0, 5, flexibleFrom: 2)
 {
-    private const int FirstWithFenced = 4;
+    private const int FirstThatFences = 4;
 
     protected override async ValueTask<InitProducerIdResponse?> HandleAsync(InitProducerIdRequest request, Call call)
     {
-        try
+        var held = new ProducerIdentity(request.ProducerId, request.ProducerEpoch);
+        var answer = await call.Wire.InitProducerIdAsync(new InitProducerIdCall(request.TransactionalId, request.TransactionTimeoutMs, held, call.ClientName)).ConfigureAwait(false);
+        return new InitProducerIdResponse
         {
-            var held = new ProducerIdentity(request.ProducerId, request.ProducerEpoch);
-            var init = new InitProducerIdCall(request.TransactionalId, request.TransactionTimeoutMs, held, call.ClientName);
-            var answer = await call.Wire.InitProducerIdAsync(init).ConfigureAwait(false);
-            var error = call.Version < FirstWithFenced ? WireErrors.BeforeProducerFenced(answer.Error) : answer.Error;
-            return error == ErrorCode.None
-                ? new InitProducerIdResponse { ProducerId = answer.Identity.Id, ProducerEpoch = answer.Identity.Epoch }
-                : new InitProducerIdResponse { ErrorCode = error.ToKafka() };
-        }
-        catch (BrokerException exception)
-        {
-            return new InitProducerIdResponse { ErrorCode = exception.ToKafka() };
-        }
+            ErrorCode = (call.Version < FirstThatFences ? WireErrors.BeforeProducerFenced(answer.Error) : answer.Error).ToKafka(),
+            ProducerId = answer.Identity.Id,
+            ProducerEpoch = answer.Identity.Epoch,
+        };
     }
 }

@@ -112,6 +112,12 @@ internal abstract class Wire
             Int32sCore(ref value, isNullable: true);
     }
 
+    public void Int64s(ref long[] value, int from = Always, int to = Newest)
+    {
+        if (Has(from, to))
+            Int64sCore(ref value);
+    }
+
     public void Strings(ref string[] value, int from = Always, int to = Newest)
     {
         if (!Has(from, to))
@@ -204,6 +210,8 @@ internal abstract class Wire
     protected abstract void RecordsCore(ref RecordBytes value);
 
     protected abstract void Int32sCore(ref int[]? value, bool isNullable);
+
+    protected abstract void Int64sCore(ref long[] value);
 
     protected abstract void StringsCore(ref string[]? value, bool isNullable);
 

@@ -132,6 +132,14 @@ internal sealed class WireReader : Wire
             Int32Core(ref value[i]);
     }
 
+    protected override void Int64sCore(ref long[] value)
+    {
+        var count = Count(isNullable: false, bytesEach: sizeof(long));
+        value = count == 0 ? [] : new long[count];
+        for (var i = 0; i < count; i++)
+            Int64Core(ref value[i]);
+    }
+
     protected override void StringsCore(ref string[]? value, bool isNullable)
     {
         var count = Count(isNullable, bytesEach: 1);

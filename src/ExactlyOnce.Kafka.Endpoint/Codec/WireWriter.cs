@@ -138,6 +138,13 @@ internal sealed class WireWriter : Wire
                 PutInt32(item);
     }
 
+    protected override void Int64sCore(ref long[] value)
+    {
+        PutCount(value.Length, isNullable: false);
+        for (var i = 0; i < value.Length; i++)
+            Int64Core(ref value[i]);
+    }
+
     protected override void StringsCore(ref string[]? value, bool isNullable)
     {
         if (PutCount(value?.Length, isNullable))

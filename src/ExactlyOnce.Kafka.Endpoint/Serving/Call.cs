@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients;
 using ExactlyOnce.Clients.Wire;
+using ExactlyOnce.Kernel.Primitives;
 
 namespace ExactlyOnce.Kafka.Endpoint.Serving;
 
@@ -26,4 +27,11 @@ internal sealed class Call(KafkaServer server, KafkaConnection connection)
     public CancellationToken Cancelled => connection.Stopping;
 
     public void Begin(short version, string? clientId) => (Version, ClientId) = (version, clientId);
+
+    /// <summary>As Kafka writes it.</summary>
+    public string ClientHost => $"/{connection.RemoteAddress}";
+
+    /// <summary>Who speaks inside a transaction.</summary>
+    public TransactionCaller In(string transactionalId, long producerId, short epoch, WireGeneration generation) =>
+        new(transactionalId, new ProducerIdentity(producerId, epoch), generation, ClientName);
 }

@@ -20,9 +20,9 @@ internal sealed class KafkaServer
     public KafkaServer(Broker broker, KafkaEndpointOptions options)
     {
         Backend = broker.Backend;
+        Wire = Backend.OpenWire(new WireSettings());
         Options = options.Clone();
         Logger = Backend.LoggerFactory.CreateLogger("ExactlyOnce.Kafka.Endpoint");
-        Wire = Backend.OpenWire(new WireSettings());
         LogDirectory = broker.Options.Directory is { } directory ? Path.GetFullPath(directory) : "memory";
         Connections = new ConnectionTable(Options, Backend.Time);
         RequestBytes = new ByteBudget(Options.MaxRequestBytesInFlight);

@@ -1,0 +1,139 @@
+using ExactlyOnce.Clients.Wire;
+using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Serving;
+using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
+
+namespace ExactlyOnce.Kafka.Endpoint.Apis;
+
+internal sealed class OffsetCommitRequest : IMessage
+{
+    public string GroupId = "";
+    public int GenerationIdOrMemberEpoch = -1;
+    public string MemberId = "";
+    public string? GroupInstanceId;
+    public long RetentionTimeMs = -1;
+    public Topic[] Topics = [];
+
+    public void Fields(Wire wire)
+    {
+        wire.String(ref GroupId);
+        wire.Int32(ref GenerationIdOrMemberEpoch);
+        wire.String(ref MemberId);
+        wire.NullableString(ref GroupInstanceId, from: 7);
+        wire.Int64(ref RetentionTimeMs, to: 4);
+        wire.Array(ref Topics);
+    }
+
+    internal sealed class Topic : IMessage
+    {
+        public string Name = "";
+        public Guid TopicId;
+        public Partition[] Partitions = [];
+
+        public void Fields(Wire wire)
+        {
+            wire.String(ref Name, to: 9);
+            wire.Uuid(ref TopicId, from: 10);
+            wire.Array(ref Partitions);
+        }
+    }
+
+    internal sealed class Partition : IMessage
+    {
+        public int PartitionIndex;
+        public long CommittedOffset;
+        public int CommittedLeaderEpoch = -1;
+        public string? CommittedMetadata;
+
+        public void Fields(Wire wire)
+        {
+            wire.Int32(ref PartitionIndex);
+            wire.Int64(ref CommittedOffset);
+            wire.Int32(ref CommittedLeaderEpoch, from: 6);
+            wire.NullableString(ref CommittedMetadata);
+        }
+    }
+}
+
+internal sealed class OffsetCommitResponse : IMessage
+{
+    public int ThrottleTimeMs;
+    public Topic[] Topics = [];
+
+    public void Fields(Wire wire)
+    {
+        wire.Int32(ref ThrottleTimeMs, from: 3);
+        wire.Array(ref Topics);
+    }
+
+    internal sealed class Topic : IMessage
+    {
+        public string Name = "";
+        public Guid TopicId;
+        public Partition[] Partitions = [];
+
+        public void Fields(Wire wire)
+        {
+            wire.String(ref Name, to: 9);
+            wire.Uuid(ref TopicId, from: 10);
+            wire.Array(ref Partitions);
+        }
+    }
+
+    internal sealed class Partition : IMessage
+    {
+        public int PartitionIndex;
+        public KafkaError ErrorCode;
+
+        public void Fields(Wire wire)
+        {
+            wire.Int32(ref PartitionIndex);
+            wire.Error(ref ErrorCode);
+        }
+    }
+}
+
+/// <summary>Commits positions of a group.</summary>
+internal sealed class OffsetCommitApi() : Api<OffsetCommitRequest, OffsetCommitResponse>(8, "OffsetCommit", 2, 10, flexibleFrom: 8)
+{
+    private const int FirstWithMemberEpochs = 9;
+    private const int FirstByTopicId = 10;
+
+    protected override async ValueTask<OffsetCommitResponse?> HandleAsync(OffsetCommitRequest request, Call call)
+    {
+        var names = Array.ConvertAll(request.Topics, topic => call.Version < FirstByTopicId ? topic.Name : call.Backend.TryGetTopic(topic.TopicId)?.Name);
+        var offsets = new List<OffsetToCommit>();
+        for (var i = 0; i < names.Length; i++)
+            if (names[i] is { } name)
+                foreach (var partition in request.Topics[i].Partitions)
+                    offsets.Add(new OffsetToCommit(
+                        new TopicPartition(name, partition.PartitionIndex), partition.CommittedOffset, partition.CommittedLeaderEpoch, partition.CommittedMetadata));
+        var errors = await call.Wire.CommitOffsetsAsync(new OffsetCommitCall
+        {
+            Group = request.GroupId,
+            Generation = request.GenerationIdOrMemberEpoch,
+            MemberId = request.MemberId,
+            InstanceId = request.GroupInstanceId,
+            KnowsMemberEpochs = call.Version >= FirstWithMemberEpochs,
+            Offsets = offsets,
+        }).ConfigureAwait(false);
+        var next = 0;
+        var response = new OffsetCommitResponse { Topics = new OffsetCommitResponse.Topic[names.Length] };
+        for (var i = 0; i < names.Length; i++)
+        {
+            var topic = request.Topics[i];
+            var isKnown = names[i] is not null;
+            response.Topics[i] = new OffsetCommitResponse.Topic
+            {
+                Name = topic.Name,
+                TopicId = topic.TopicId,
+                Partitions = Array.ConvertAll(topic.Partitions, partition => new OffsetCommitResponse.Partition
+                {
+                    PartitionIndex = partition.PartitionIndex,
+                    ErrorCode = isKnown ? errors[next++].ToKafka() : KafkaError.UnknownTopicId,
+                }),
+            };
+        }
+        return response;
+    }
+}
