@@ -91,6 +91,15 @@ internal sealed partial class ApiVersionsApi : Api<ApiVersionsRequest, ApiVersio
 {
     private const int FirstWithSoftwareNames = 3;
 
+    /// <summary>Older Java clients cannot read a supported feature whose minimum is 0 (KAFKA-17492).</summary>
+    private const int FirstWithFeaturesFromZero = 4;
+
+    /// <summary>Features count for clients from epoch 0 on; they never change here.</summary>
+    private const long FeaturesEpoch = 0;
+
+    // Level 2 of transactions promises Produce 12, TxnOffsetCommit 5 and EndTxn 5 together: clients then add nothing explicitly, whatever versions they negotiate.
+    private static readonly (string Name, short Level)[] s_features = [("group.version", 1), ("transaction.version", 2)];
+
     public ApiVersionsApi()
         : base(18, "ApiVersions", 0, 4, flexibleFrom: 3) => IsAllowedBeforeLogin = true;
 
@@ -101,6 +110,11 @@ internal sealed partial class ApiVersionsApi : Api<ApiVersionsRequest, ApiVersio
     {
         ErrorCode = HasValidSoftwareNames(request, call) ? KafkaError.None : KafkaError.InvalidRequest,
         ApiKeys = ServedVersions(),
+        SupportedFeatures = call.Version < FirstWithFeaturesFromZero ? []
+            : Array.ConvertAll(s_features, feature => new ApiVersionsResponse.SupportedFeature { Name = feature.Name, MaxVersion = feature.Level }),
+        FinalizedFeaturesEpoch = FeaturesEpoch,
+        FinalizedFeatures = Array.ConvertAll(
+            s_features, feature => new ApiVersionsResponse.FinalizedFeature { Name = feature.Name, MinVersionLevel = feature.Level, MaxVersionLevel = feature.Level }),
     });
 
     private static ApiVersionsResponse.ApiVersion[] ServedVersions() =>
