@@ -4,6 +4,7 @@ using ExactlyOnce.Torture.Fuzzing;
 using ExactlyOnce.Torture.Hammering;
 using ExactlyOnce.Torture.Kills;
 using ExactlyOnce.Torture.Planted;
+using ExactlyOnce.Torture.Wire;
 
 // What a torture starts in a process of its own is not for people.
 if (args is [FuzzChild.Command, ..])
@@ -12,6 +13,10 @@ if (args is [KillChild.Name, ..])
     return await KillChild.RunAsync(args);
 if (args is [CopyChild.Name, ..])
     return await CopyChild.RunAsync(args);
+if (args is [WireServerChild.Name, ..])
+    return await WireServerChild.RunAsync(args);
+if (args is [WireCopyChild.Name, ..])
+    return WireCopyChild.Run(args);
 
 // One line a torture: its name on the command line, and what makes it.
 (string Name, Func<ITorture> Create)[] tortures =
@@ -24,6 +29,8 @@ if (args is [CopyChild.Name, ..])
     ("bitflips", () => new BitFlipTorture()),
     ("kill", () => new KillTorture()),
     ("copy", () => new CopyTorture()),
+    ("wire-kill", () => new WireKillTorture()),
+    ("wire-fuzz", () => new WireFuzzTorture()),
     ("hammer", () => new HammerTorture()),
     ("planted", () => new PlantedTorture()),
 ];
