@@ -14,7 +14,7 @@ internal sealed class WireKillTorture : ITorture
     private const long RecordsByDefault = 100_000;
     private const int KillsByDefault = 100;
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
     public string Summary => "Kafka clients over the wire: --records N (100,000) copied in transactions under --kills K (100) of client and broker: no duplicate, no loss, order kept";
 
@@ -49,6 +49,7 @@ internal sealed class WireKillTorture : ITorture
             MessageTimeoutMs = 0,
             LingerMs = 1,
             ReconnectBackoffMaxMs = 300,
+            MetadataRecoveryStrategy = MetadataRecoveryStrategy.None,
         }).SetLogHandler(static (_, _) => { }).SetErrorHandler(static (_, error) => { }).Build();
         var (acknowledged, killed) = (0L, 0);
         for (var number = 0L; number < records; number++)
@@ -76,24 +77,28 @@ internal sealed class WireKillTorture : ITorture
 
     private static void Copy(WireLives lives, long records, int kills, Progress progress)
     {
-        var step = (int)Math.Clamp(records / (4 * (kills + 1)), 20, 250);
-        // Three of four kills wait for commits; those waits together are shorter than the work, so that no kill comes too late.
-        var commitsMax = Math.Max(2, (int)(records / step / (kills + 1) * 3 / 2));
+        var step = (int)Math.Clamp(records / (8 * (kills + 1)), 10, 250);
+        var commits = records / step;
         lives.StartClient(records, step);
         for (var kill = 0; kill < kills && !lives.HasFailed; kill++)
         {
-            if (lives.Random.Next(4) != 0 && !lives.WaitForCommits(1 + lives.Random.Next(commitsMax), s_patience))
+            // Kills are spread over the commits; one of four comes right behind another, while a process opens what it was killed at.
+            var isEarly = kill > 0 && lives.Random.Next(4) == 0;
+            if (!isEarly && !lives.WaitForCommits((long)((kill + lives.Random.NextDouble()) * commits / (kills + 1)), s_patience))
                 break;
-            Thread.Sleep(TimeSpan.FromMilliseconds(lives.Random.NextDouble() * (lives.Random.Next(3) == 0 ? 400 : 20)));
+            Thread.Sleep(TimeSpan.FromMilliseconds(lives.Random.NextDouble() * (isEarly ? 400 : 10)));
             if (lives.IsClientDone)
+            {
+                lives.Fail($"The client was done before kill {kill}; ask for fewer kills or more records.");
                 break;
+            }
             var victims = lives.Random.Next(5);
             if (victims is 0 or 1 or 4)
                 lives.KillServer();
             if (victims is 2 or 3 or 4)
                 lives.KillClient();
         }
-        lives.WaitForClient(s_patience * 3);
+        lives.WaitForClient(TimeSpan.FromMinutes(5));
         progress.Say("");
     }
 

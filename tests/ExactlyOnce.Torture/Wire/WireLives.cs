@@ -19,10 +19,10 @@ internal sealed class WireLives : IDisposable
     private readonly int _port;
     private readonly Progress _progress;
     private readonly List<string> _failures;
-    private readonly SemaphoreSlim _commits = new(0);
     private ChildProcess _server;
     private ChildProcess? _client;
     private string[] _clientArguments = [];
+    private long _commits;
 
     public WireLives(string folder, Random random, Progress progress, List<string> failures)
     {
@@ -74,24 +74,19 @@ internal sealed class WireLives : IDisposable
         _client = StartClient();
     }
 
-    /// <summary>False when the client is done, or does not get on.</summary>
-    public bool WaitForCommits(int count, TimeSpan patience)
+    /// <summary>Waits until there were so many commits in all; false when the client is done before, or does not get on.</summary>
+    public bool WaitForCommits(long count, TimeSpan patience)
     {
-        while (_commits.Wait(0))
+        while (Interlocked.Read(ref _commits) < count)
         {
-        }
-        for (; count > 0; count--)
-        {
-            var deadline = DateTime.UtcNow + patience;
-            while (!_commits.Wait(20))
+            var before = Interlocked.Read(ref _commits);
+            if (!SpinWait.SpinUntil(() => Interlocked.Read(ref _commits) > before || IsClientDone, patience))
             {
-                if (IsClientDone)
-                    return false;
-                if (DateTime.UtcNow < deadline)
-                    continue;
                 Fail($"The client did not get on. {Errors}");
                 return false;
             }
+            if (IsClientDone)
+                return Interlocked.Read(ref _commits) >= count;
         }
         return true;
     }
@@ -108,7 +103,6 @@ internal sealed class WireLives : IDisposable
     {
         _client?.Dispose();
         _server.Dispose();
-        _commits.Dispose();
     }
 
     private string Errors => $"client: {_client?.Errors} broker: {_server.Errors}";
@@ -126,7 +120,8 @@ internal sealed class WireLives : IDisposable
     {
         var word = line.Split(' ')[0];
         if (word == "copied")
-            _commits.Release();
+            Interlocked.Increment(ref _commits);
+        _progress.Say(line);
         _progress.Count(word switch { "copied" => "commits", "aborted" => "aborts", _ => "clients made again" });
     }
 
