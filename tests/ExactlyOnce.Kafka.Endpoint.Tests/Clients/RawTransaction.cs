@@ -11,6 +11,9 @@ internal sealed class RawTransaction(RawClient client, string transactionalId, b
 
     public ProducerIdentity Identity { get; private set; }
 
+    /// <summary>Speaks on in the name of another connection's producer.</summary>
+    public void Continue(ProducerIdentity identity) => Identity = identity;
+
     public async Task<ProducerIdentity> InitAsync(ProducerIdentity? held = null)
     {
         var answer = await client.CallAsync<InitProducerIdResponse>((short)(isFirstGeneration ? 4 : 5), new InitProducerIdRequest
