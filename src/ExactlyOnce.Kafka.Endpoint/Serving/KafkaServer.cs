@@ -58,6 +58,7 @@ internal sealed class KafkaServer
 
     public void Return(BatchDecompressor decompressor)
     {
+        decompressor.Release();
         if (_decompressors.Count < Environment.ProcessorCount)
             _decompressors.Add(decompressor);
     }

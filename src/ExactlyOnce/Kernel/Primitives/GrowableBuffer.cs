@@ -77,7 +77,9 @@ internal sealed class GrowableBuffer : IBufferWriter<byte>
         var needed = (long)_length + free;
         if (needed > Array.MaxLength)
             throw new InvalidOperationException($"A buffer cannot have {needed} bytes.");
-        var doubled = Math.Min(Math.Max(2L * _bytes.Length, FirstGrowthBytes), Array.MaxLength);
-        Array.Resize(ref _bytes, (int)Math.Max(needed, doubled));
+        var doubled = Math.Max(2L * _bytes.Length, FirstGrowthBytes);
+        // Not beyond the limit, but for the room that is asked for at it: whoever writes too much is found out there, and no array of twice the limit is made for him.
+        var enough = Math.Min(Math.Min(doubled, (long)_bytesMax + free), Array.MaxLength);
+        Array.Resize(ref _bytes, (int)Math.Max(needed, enough));
     }
 }

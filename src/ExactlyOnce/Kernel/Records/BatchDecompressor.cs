@@ -22,6 +22,9 @@ internal sealed class BatchDecompressor
 
     public bool Supports(CompressionType compression) => compression == CompressionType.None || _codecs(compression) is not null;
 
+    /// <summary>Gives up what an unusually large batch took. What was decompressed last is no longer used.</summary>
+    public void Release() => _buffer.Clear();
+
     /// <summary>A reader over the records of one whole batch.</summary>
     /// <exception cref="CorruptRecordException">The records do not decompress, or not within the limit.</exception>
     /// <exception cref="NotSupportedException">No codec for this compression was added.</exception>
