@@ -78,8 +78,8 @@ internal sealed class GrowableBuffer : IBufferWriter<byte>
         if (needed > Array.MaxLength)
             throw new InvalidOperationException($"A buffer cannot have {needed} bytes.");
         var doubled = Math.Max(2L * _bytes.Length, FirstGrowthBytes);
-        // Not beyond the limit, but for the room that is asked for at it: whoever writes too much is found out there, and no array of twice the limit is made for him.
-        var enough = Math.Min(Math.Min(doubled, (long)_bytesMax + free), Array.MaxLength);
-        Array.Resize(ref _bytes, (int)Math.Max(needed, enough));
+        // At the limit only the room that is asked for there comes to it: whoever writes too much is found out by that, and no further array is made for him.
+        var enough = doubled < _bytesMax ? doubled : (long)_bytesMax + free;
+        Array.Resize(ref _bytes, (int)Math.Max(needed, Math.Min(enough, Array.MaxLength)));
     }
 }

@@ -33,6 +33,24 @@ public class GrowableBufferTests
     }
 
     [Fact]
+    public void Growth_stops_at_the_limit_and_the_room_that_is_asked_for_there()
+    {
+        const int Limit = 10_000;
+        var buffer = new GrowableBuffer();
+        buffer.Clear(Limit);
+        while (buffer.Length < Limit)
+        {
+            buffer.GetSpan(100);
+            buffer.Advance(Math.Min(100, Limit - buffer.Length));
+            buffer.Capacity.Should().BeLessThanOrEqualTo(Limit + 100);
+        }
+        var before = buffer.Capacity;
+
+        buffer.GetSpan(100).Length.Should().BeGreaterThanOrEqualTo(100);
+        buffer.Capacity.Should().Be(before, "the last growth has left the room already");
+    }
+
+    [Fact]
     public void Advancing_beyond_the_span_handed_out_throws() =>
         new GrowableBuffer(8).Invoking(b => b.Advance(9)).Should().Throw<ArgumentOutOfRangeException>();
 
