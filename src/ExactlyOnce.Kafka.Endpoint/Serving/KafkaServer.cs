@@ -15,7 +15,8 @@ internal sealed class KafkaServer
     /// <summary>No batch may expand to more, whatever its bytes claim.</summary>
     private const int ExpandedBatchBytesMax = 64 << 20;
 
-    private readonly ConcurrentBag<BatchDecompressor> _decompressors = [];
+    // No bag: it keeps what was put into it with the threads of the pool, and through the codecs the whole broker for as long as those live.
+    private readonly ConcurrentQueue<BatchDecompressor> _decompressors = new();
 
     public KafkaServer(Broker broker, KafkaEndpointOptions options)
     {
@@ -54,13 +55,13 @@ internal sealed class KafkaServer
     public long NowMs => Backend.Time.GetUtcNow().ToUnixTimeMilliseconds();
 
     /// <summary>Lends a decompressor, which has a buffer of its own, for one validation; <see cref="Return"/> takes it back.</summary>
-    public BatchDecompressor RentDecompressor() => _decompressors.TryTake(out var idle) ? idle : new BatchDecompressor(FindCodec, ExpandedBatchBytesMax);
+    public BatchDecompressor RentDecompressor() => _decompressors.TryDequeue(out var idle) ? idle : new BatchDecompressor(FindCodec, ExpandedBatchBytesMax);
 
     public void Return(BatchDecompressor decompressor)
     {
         decompressor.Release();
         if (_decompressors.Count < Environment.ProcessorCount)
-            _decompressors.Add(decompressor);
+            _decompressors.Enqueue(decompressor);
     }
 
     private ICompressionCodec? FindCodec(CompressionType type)

@@ -54,7 +54,7 @@ internal sealed class FuzzRound(ulong seed, long frames, long[,] sent, Progress 
             _failures.Enqueue($"seed {seed}: the well-behaved client: {exception}");
         }
         await attack;
-        sane.Close();
+        await sane.CloseAsync();
         if (PeakBytes > PeakBytesMax)
             _failures.Enqueue($"seed {seed}: {PeakBytes:N0} bytes were in use.");
         progress.Count("records of the well-behaved client", sane.Written);

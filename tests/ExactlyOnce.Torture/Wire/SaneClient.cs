@@ -46,16 +46,18 @@ internal sealed class SaneClient(KafkaConnectionHandler handler)
                 Require(value == next++, $"found {value} at offset {next - 1}");
     }
 
-    public void Close()
+    public async Task CloseAsync()
     {
         _connection.EndSending();
+        await _connection.WaitForEndAsync(s_patience);
         _connection.Forget();
     }
 
     private ProduceRequest Produce()
     {
         var writer = new BatchWriter();
-        writer.TryAppend(1_700_000_000_000, default, false, Encoding.ASCII.GetBytes(Written.ToString(CultureInfo.InvariantCulture)), true, null, int.MaxValue);
+        // Now: retention goes by it.
+        writer.TryAppend(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(), default, false, Encoding.ASCII.GetBytes(Written.ToString(CultureInfo.InvariantCulture)), true, null, int.MaxValue);
         writer.Seal(_producer, Written, BatchAttributes.None, null);
         return new ProduceRequest
         {

@@ -14,8 +14,8 @@ internal sealed class WireFuzzTorture : ITorture
     private const int FramesARound = 50_000;
     private const int FailuresMax = 10;
 
-    /// <summary>What may be left over from one round to the next, when nobody is connected and its broker is gone.</summary>
-    private const long LeftOverBytesMax = 32 << 20;
+    /// <summary>What may be left over when nobody is connected and the round's broker is gone, after however many rounds: arrays of the shared pool, up to a large answer's.</summary>
+    private const long LeftOverBytesMax = 128 << 20;
 
     public string Summary => "--frames N (1,000,000) malformed frames against a live endpoint: no death, no failure, memory bounded, a well-behaved client beside it unharmed";
 
