@@ -97,7 +97,8 @@ internal sealed partial class ApiVersionsApi : Api<ApiVersionsRequest, ApiVersio
     /// <summary>Features count for clients from epoch 0 on; they never change here.</summary>
     private const long FeaturesEpoch = 0;
 
-    // Level 2 of transactions promises Produce 12, TxnOffsetCommit 5 and EndTxn 5 together: clients then add nothing explicitly, whatever versions they negotiate.
+    // Level 2 of transactions promises Produce 12, TxnOffsetCommit 5 and EndTxn 5 together: clients then add nothing explicitly, whatever versions
+    // they negotiate.
     private static readonly (string Name, short Level)[] s_features = [("group.version", 1), ("transaction.version", 2)];
 
     public ApiVersionsApi()
@@ -114,7 +115,8 @@ internal sealed partial class ApiVersionsApi : Api<ApiVersionsRequest, ApiVersio
             : Array.ConvertAll(s_features, feature => new ApiVersionsResponse.SupportedFeature { Name = feature.Name, MaxVersion = feature.Level }),
         FinalizedFeaturesEpoch = FeaturesEpoch,
         FinalizedFeatures = Array.ConvertAll(
-            s_features, feature => new ApiVersionsResponse.FinalizedFeature { Name = feature.Name, MinVersionLevel = feature.Level, MaxVersionLevel = feature.Level }),
+            s_features, feature =>
+                new ApiVersionsResponse.FinalizedFeature { Name = feature.Name, MinVersionLevel = feature.Level, MaxVersionLevel = feature.Level }),
     });
 
     private static ApiVersionsResponse.ApiVersion[] ServedVersions() =>

@@ -8,7 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace ExactlyOnce.Kafka.Endpoint.Serving;
 
 /// <summary>
-/// What the connections of one endpoint share: the broker, the options, the limits. Kestrel accepts and hands connections to <see cref="KafkaConnectionHandler"/>, which asks here.
+/// What the connections of one endpoint share: the broker, the options, the limits. Kestrel accepts and hands connections to
+/// <see cref="KafkaConnectionHandler"/>, which asks here.
 /// </summary>
 internal sealed class KafkaServer
 {

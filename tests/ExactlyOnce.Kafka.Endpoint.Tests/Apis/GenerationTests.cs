@@ -52,7 +52,8 @@ public sealed class GenerationTests : EndpointTest
 
         (await Producer.EndAsync(commit, first)).Should().BeEquivalentTo(ended);
         // A commit that meets an abort can only be one that the broker aborted before: fenced, from which a client recovers (KAFKA-20785), where Kafka says 48.
-        (await Producer.EndAsync(!commit, first)).ErrorCode.Should().Be(commit ? KafkaError.InvalidTxnState : KafkaError.ProducerFenced, "the other wish comes too late");
+        (await Producer.EndAsync(!commit, first)).ErrorCode.Should()
+            .Be(commit ? KafkaError.InvalidTxnState : KafkaError.ProducerFenced, "the other wish comes too late");
 
         (await Producer.ProduceAsync("t", "b")).Should().Be(KafkaError.None);
         (await Producer.EndAsync(commit, first)).ErrorCode.Should().NotBe(KafkaError.None, "the retry is older than the transaction that is open");
@@ -164,7 +165,7 @@ public sealed class GenerationTests : EndpointTest
         {
             if (batch.IsControl)
                 aborted.Remove(batch.Producer.Id);
-            else if (!aborted.Contains(batch.Producer.Id) || !(answer.AbortedTransactions ?? []).Any(transaction => transaction.FirstOffset <= batch.BaseOffset))
+            else if (!aborted.Contains(batch.Producer.Id) || !answer.AbortedTransactions!.Any(transaction => transaction.FirstOffset <= batch.BaseOffset))
                 visible++;
         }
         return visible;

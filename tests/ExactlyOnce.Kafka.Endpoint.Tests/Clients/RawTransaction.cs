@@ -62,7 +62,7 @@ internal sealed class RawTransaction(RawClient client, string transactionalId, b
             ProducerId = Identity.Id,
             ProducerEpoch = Identity.Epoch,
             GenerationId = -1,
-            Topics = [new TxnOffsetCommitRequest.Topic { Name = topic, Partitions = [new TxnOffsetCommitRequest.Partition { CommittedOffset = offset, CommittedLeaderEpoch = -1 }] }],
+            Topics = [new() { Name = topic, Partitions = [new() { CommittedOffset = offset }] }],
         });
         return answer.Topics.Single().Partitions.Single().ErrorCode;
     }

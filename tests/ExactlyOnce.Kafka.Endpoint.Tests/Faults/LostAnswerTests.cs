@@ -79,7 +79,12 @@ public sealed class LostAnswerTests : FaultTest
     public void A_request_that_arrives_twice_does_what_it_does_once(short apiKey)
     {
         using var producer = BuildProducer("x");
-        using var consumer = new ConsumerBuilder<Ignore, string>(new ConsumerConfig { BootstrapServers = Proxy.Address, GroupId = "g", IsolationLevel = Confluent.Kafka.IsolationLevel.ReadCommitted }).Build();
+        using var consumer = new ConsumerBuilder<Ignore, string>(new ConsumerConfig
+        {
+            BootstrapServers = Proxy.Address,
+            GroupId = "g",
+            IsolationLevel = Confluent.Kafka.IsolationLevel.ReadCommitted,
+        }).Build();
         producer.InitTransactions(Patience);
         Proxy.Rule = frame => Task.FromResult(frame.IsRequest(apiKey) ? FrameFate.Twice : FrameFate.Pass);
         for (var round = 0; round < 3; round++)

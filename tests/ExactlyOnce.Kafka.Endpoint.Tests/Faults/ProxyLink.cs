@@ -45,7 +45,8 @@ internal sealed class ProxyLink(FaultProxy proxy, int number, TcpClient client, 
             {
             }
         }
-        catch (Exception exception) when (exception is IOException or ObjectDisposedException or InvalidOperationException or OperationCanceledException or SocketException)
+        catch (Exception exception) when (exception
+            is IOException or ObjectDisposedException or InvalidOperationException or OperationCanceledException or SocketException)
         {
             // One of the two is gone.
         }
@@ -75,7 +76,8 @@ internal sealed class ProxyLink(FaultProxy proxy, int number, TcpClient client, 
         return true;
     }
 
-    private (short ApiKey, bool IsSecond) Asked() => _asked.TryDequeue(out var asked) ? asked : throw new InvalidOperationException("An answer without a question.");
+    private (short ApiKey, bool IsSecond) Asked() => _asked.TryDequeue(out var asked) ? asked
+        : throw new InvalidOperationException("An answer without a question.");
 
     private static async Task<byte[]?> ReadFrameAsync(NetworkStream stream)
     {

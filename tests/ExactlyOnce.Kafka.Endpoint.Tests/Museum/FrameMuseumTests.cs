@@ -19,7 +19,8 @@ public sealed class FrameMuseumTests : EndpointTest
 
     /// <summary>KAFKA-5062, CVE-2022-34917: four bytes announce gigabytes.</summary>
     [Theory]
-    [InlineData(0), InlineData(1), InlineData(-1), InlineData(int.MinValue), InlineData(int.MaxValue), InlineData(0x47455420), InlineData(0x16030100), InlineData((16 << 20) - 1), InlineData((16 << 20) + 1)]
+    [InlineData(0), InlineData(1), InlineData(-1), InlineData(int.MinValue), InlineData(int.MaxValue), InlineData(0x47455420), InlineData(0x16030100),
+        InlineData((16 << 20) - 1), InlineData((16 << 20) + 1)]
     public async Task Museum_W01_MalformedSize(int size)
     {
         var bytes = new byte[sizeof(int)];
@@ -51,12 +52,16 @@ public sealed class FrameMuseumTests : EndpointTest
             {
                 foreach (var count in new[] { 1, body.Length + 1, 1 << 20, int.MaxValue, -2, int.MinValue })
                     Read(api, version, Overwritten(body, at, count));
-                foreach (var count in new byte[][] { [0x80, 0x80, 0x40], [0xFF, 0xFF, 0xFF, 0xFF, 0x07], [0xFF, 0xFF, 0xFF, 0xFF, 0x0F], [0xFF, 0xFF, 0xFF, 0xFF, 0xFF] })
+                foreach (var count in new byte[][] { [0x80, 0x80, 0x40], [0xFF, 0xFF, 0xFF, 0xFF, 0x07], [0xFF, 0xFF, 0xFF, 0xFF, 0x0F],
+                    [0xFF, 0xFF, 0xFF, 0xFF, 0xFF] })
                     Read(api, version, [.. body[..at], .. count, .. body[(at + 1)..]]);
             }
     }
 
-    /// <summary>CVE-2026-111115: millions of tagged fields, before anybody has logged in. They are skipped, never stored; and a count of more than there can be is refused.</summary>
+    /// <summary>
+    /// CVE-2026-111115: millions of tagged fields, before anybody has logged in. They are skipped, never stored; and a count of more than there can
+    /// be is refused.
+    /// </summary>
     [Fact]
     public void Museum_W03_TaggedFieldAmplification()
     {
@@ -76,17 +81,23 @@ public sealed class FrameMuseumTests : EndpointTest
     /// <summary>Redpanda a46f0bafda, franz-go #1348: a negative length is null where null is legal, and nonsense elsewhere.</summary>
     [Theory]
     // A string that may not be null: FindCoordinator's key, classic and compact.
-    [InlineData(10, 0, "0001 67", true), InlineData(10, 0, "0000", true), InlineData(10, 0, "FFFF", false), InlineData(10, 0, "FFFE", false), InlineData(10, 0, "8000", false)]
+    [InlineData(10, 0, "0001 67", true), InlineData(10, 0, "0000", true), InlineData(10, 0, "FFFF", false), InlineData(10, 0, "FFFE", false),
+        InlineData(10, 0, "8000", false)]
     [InlineData(10, 3, "02 67 00 00", true), InlineData(10, 3, "00 00 00", false), InlineData(10, 3, "80 80 04 00 00", false)]
     // A string that may: InitProducerId's transactional id.
-    [InlineData(22, 0, "FFFF 00000001", true), InlineData(22, 0, "FFFE 00000001", false), InlineData(22, 0, "8000 00000001", false), InlineData(22, 2, "00 00000001 00", true)]
+    [InlineData(22, 0, "FFFF 00000001", true), InlineData(22, 0, "FFFE 00000001", false), InlineData(22, 0, "8000 00000001", false),
+        InlineData(22, 2, "00 00000001 00", true)]
     // An array that may be null from version 1 on: Metadata's topics.
-    [InlineData(3, 0, "FFFFFFFF", false), InlineData(3, 1, "FFFFFFFF", true), InlineData(3, 1, "FFFFFFFE", false), InlineData(3, 1, "80000000", false), InlineData(3, 9, "00 01 00 00 00", true)]
+    [InlineData(3, 0, "FFFFFFFF", false), InlineData(3, 1, "FFFFFFFF", true), InlineData(3, 1, "FFFFFFFE", false), InlineData(3, 1, "80000000", false),
+        InlineData(3, 9, "00 01 00 00 00", true)]
     // Bytes that may not be null: the assignment of SyncGroup.
-    [InlineData(14, 0, "0001 67 00000001 0001 6D 00000001 0001 6D 00000000", true), InlineData(14, 0, "0001 67 00000001 0001 6D 00000001 0001 6D FFFFFFFF", false)]
-    [InlineData(14, 0, "0001 67 00000001 0001 6D 00000001 0001 6D FFFFFFFE", false), InlineData(14, 0, "0001 67 00000001 0001 6D 00000001 0001 6D 80000000", false)]
+    [InlineData(14, 0, "0001 67 00000001 0001 6D 00000001 0001 6D 00000000", true),
+        InlineData(14, 0, "0001 67 00000001 0001 6D 00000001 0001 6D FFFFFFFF", false)]
+    [InlineData(14, 0, "0001 67 00000001 0001 6D 00000001 0001 6D FFFFFFFE", false),
+        InlineData(14, 0, "0001 67 00000001 0001 6D 00000001 0001 6D 80000000", false)]
     // Records that may: those of Produce.
-    [InlineData(0, 3, "FFFF FFFF 00000001 00000001 0001 74 00000001 00000000 FFFFFFFF", true), InlineData(0, 3, "FFFF FFFF 00000001 00000001 0001 74 00000001 00000000 FFFFFFFE", false)]
+    [InlineData(0, 3, "FFFF FFFF 00000001 00000001 0001 74 00000001 00000000 FFFFFFFF", true),
+        InlineData(0, 3, "FFFF FFFF 00000001 00000001 0001 74 00000001 00000000 FFFFFFFE", false)]
     public void Museum_W05_NegativeLength(short key, short version, string body, bool isLegal) =>
         Read(ApiRegistry.Find(key)!, version, Convert.FromHexString(body.Replace(" ", ""))).Should().Be(isLegal);
 

@@ -11,7 +11,8 @@ public sealed partial class NameMuseumTests : IAsyncLifetime
 {
     private const string Marker = "marker-of-a-test";
 
-    private static readonly string[] s_badTopics = ["..", ".", "/", "\\", "a/b", "../x", "a\\b", "a\0b", "a b", "%2e%2e", "ａ", "a\u202Eb", "ä", "", new string('x', 250)];
+    private static readonly string[] s_badTopics = ["..", ".", "/",
+        "\\", "a/b", "../x", "a\\b", "a\0b", "a b", "%2e%2e", "ａ", "a\u202Eb", "ä", "", new string('x', 250)];
     private static readonly string[] s_goodTopics = ["CON", "a.", "A", "a", "..a", "-", "_", new string('x', 249)];
 
     private readonly string _root = Directory.CreateTempSubdirectory("eo-museum-").FullName;
@@ -43,7 +44,8 @@ public sealed partial class NameMuseumTests : IAsyncLifetime
         foreach (var name in s_badTopics)
         {
             (await CreateAsync(name)).Should().Be(KafkaError.InvalidTopicException, "'{0}' is no topic's name", name);
-            var metadata = await _client.CallAsync<MetadataResponse>(4, new MetadataRequest { Topics = [new() { Name = name }], AllowAutoTopicCreation = true });
+            var metadata = await _client.CallAsync<MetadataResponse>(4,
+                new MetadataRequest { Topics = [new() { Name = name }], AllowAutoTopicCreation = true });
             metadata.Topics.Single().ErrorCode.Should().Be(KafkaError.InvalidTopicException, "'{0}' is not created on the way either", name);
         }
         foreach (var name in s_goodTopics)
@@ -52,7 +54,8 @@ public sealed partial class NameMuseumTests : IAsyncLifetime
             await UseAsync(group: name, transactionalId: name);
 
         Directory.EnumerateFileSystemEntries(_root).Should().Equal([Folder], "nothing is made beside the broker's folder");
-        Directory.EnumerateFileSystemEntries(Folder, "*", SearchOption.AllDirectories).Where(path => path.Contains(Marker)).Should().BeEmpty("groups and transactional ids never name a file");
+        Directory.EnumerateFileSystemEntries(Folder, "*", SearchOption.AllDirectories).Where(path => path.Contains(Marker)).Should()
+            .BeEmpty("groups and transactional ids never name a file");
         (await _client.CallAsync<DeleteTopicsResponse>(5, new DeleteTopicsRequest { TopicNames = ["../data", ".."] })).Responses
             .Should().OnlyContain(topic => topic.ErrorCode != KafkaError.None);
         Directory.Exists(Folder).Should().BeTrue();
@@ -73,7 +76,8 @@ public sealed partial class NameMuseumTests : IAsyncLifetime
         await transaction.ProduceAsync("t", "undecided");
         var asReplica = TestBatch.Fetch("t", 0, isolation: 1);
         asReplica.ReplicaId = 2;
-        (await _client.CallAsync<FetchResponse>(12, asReplica)).Only().Records.Length.Should().Be(0, "a replica's number shows nothing that a consumer may not see");
+        (await _client.CallAsync<FetchResponse>(12, asReplica)).Only().Records.Length.Should()
+            .Be(0, "a replica's number shows nothing that a consumer may not see");
 
         foreach (var name in new[] { "__consumer_offsets", "__transaction_state" })
         {

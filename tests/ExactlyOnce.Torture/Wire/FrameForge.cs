@@ -14,10 +14,12 @@ internal sealed class FrameForge
     private const int HeaderBytes = 8;
     private const int RandomBytesMax = 300;
 
-    private static readonly int[] s_hostileNumbers = [-1, -2, int.MinValue, int.MaxValue, int.MaxValue - 1, 1 << 20, 1 << 16, ushort.MaxValue, short.MaxValue, 200_001, 0];
+    private static readonly int[] s_hostileNumbers = [-1, -2, int.MinValue, int.MaxValue, int.MaxValue - 1, 1 << 20, 1 << 16, ushort.MaxValue,
+        short.MaxValue, 200_001, 0];
     private static readonly byte[][] s_hostileCounts =
     [
-        [0xFF, 0xFF, 0xFF, 0xFF, 0x0F], [0xFF, 0xFF, 0xFF, 0xFF, 0x07], [0xFF, 0xFF, 0xFF, 0xFF, 0xFF], [0x80, 0x80, 0x80, 0x80, 0x10], [0x80, 0x80, 0x40], [0x80, 0x00],
+        [0xFF, 0xFF, 0xFF, 0xFF, 0x0F], [0xFF, 0xFF, 0xFF, 0xFF, 0x07], [0xFF, 0xFF, 0xFF, 0xFF, 0xFF], [0x80, 0x80, 0x80, 0x80, 0x10],
+            [0x80, 0x80, 0x40], [0x80, 0x00],
     ];
 
     private readonly WireWriter _writer = new();
@@ -69,7 +71,8 @@ internal sealed class FrameForge
 
     private byte[] MakeGood(Api api, short version)
     {
-        _writer.WriteRequest(_plausible.Fill(api.NewRequest(), ref _random), new RequestHeader(api.Key, version, _random.Below(1000)), "fuzz", api.FlexibleFrom);
+        _writer.WriteRequest(_plausible.Fill(api.NewRequest(), ref _random), new RequestHeader(api.Key, version, _random.Below(1000)), "fuzz",
+            api.FlexibleFrom);
         var frame = _writer.ToArray();
         _writer.Clear();
         return frame;
@@ -86,7 +89,8 @@ internal sealed class FrameForge
             number[..Math.Min(number.Length, good.Length - at)].CopyTo(good.AsSpan(at));
             return good;
         }
-        return Framed([.. good.AsSpan(LengthBytes, at - LengthBytes), .. s_hostileCounts[_random.Below(s_hostileCounts.Length)], .. good.AsSpan(Math.Min(at + 1, good.Length))]);
+        return Framed([.. good.AsSpan(LengthBytes, at - LengthBytes), .. s_hostileCounts[_random.Below(s_hostileCounts.Length)],
+            .. good.AsSpan(Math.Min(at + 1, good.Length))]);
     }
 
     private byte[] RandomBytes()

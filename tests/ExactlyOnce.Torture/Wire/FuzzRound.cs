@@ -38,7 +38,8 @@ internal sealed class FuzzRound(ulong seed, long frames, long[,] sent, Progress 
         var server = new KafkaServer(broker, new KafkaEndpointOptions { MaxConnectionsPerAddress = Workers + 10, AutoCreateTopics = true });
         var handler = new KafkaConnectionHandler(server);
         var topicId = server.Backend.TryGetTopic(PlausibleRequest.Topic)!.Id;
-        var attack = Task.WhenAll(Enumerable.Range(0, Workers).Select(worker => Task.Run(() => AttackAsync(handler, new FrameForge((seed * Workers) + (ulong)worker, topicId)))));
+        var attack = Task.WhenAll(Enumerable.Range(0, Workers)
+            .Select(worker => Task.Run(() => AttackAsync(handler, new FrameForge((seed * Workers) + (ulong)worker, topicId)))));
         var sane = new SaneClient(handler);
         try
         {

@@ -13,9 +13,11 @@ internal sealed class PlausibleRequest(Guid topicId)
     /// <summary>The topics, groups and transactional ids that requests name.</summary>
     public const string Topic = "t";
 
-    private static readonly string[] s_names = [Topic, Topic, Topic, "u", "g", "x", "", "new", "__consumer_offsets", "retention.ms", "cleanup.policy", "1000", "range", "uniform"];
+    private static readonly string[] s_names = [Topic, Topic, Topic, "u", "g", "x", "", "new", "__consumer_offsets", "retention.ms", "cleanup.policy",
+        "1000", "range", "uniform"];
     private static readonly long[] s_numbers = [-1, -1, 0, 0, 0, 1, 1, 2, 3, 100, 1000, 10_000];
-    private static readonly byte[][] s_batches = [Batch(default, Sequence.None, 1), Batch(new ProducerIdentity(1, 0), 0, 3), Batch(new ProducerIdentity(2, 1), 5, 1)];
+    private static readonly byte[][] s_batches = [Batch(default, Sequence.None, 1), Batch(new ProducerIdentity(1, 0), 0, 3),
+        Batch(new ProducerIdentity(2, 1), 5, 1)];
     private static readonly NullabilityInfoContext s_nullability = new();
     private static readonly Dictionary<Type, (FieldInfo Field, bool IsNullable)[]> s_fields = [];
 
@@ -38,7 +40,8 @@ internal sealed class PlausibleRequest(Guid topicId)
             return (short)Number(ref random);
         if (type == typeof(int))
             // Waits are short, sessions long enough to be accepted.
-            return name.Contains("Wait", StringComparison.Ordinal) ? random.Below(5) : name.Contains("Timeout", StringComparison.Ordinal) ? 10_000 : (int)Number(ref random);
+            return name.Contains("Wait", StringComparison.Ordinal) ? random.Below(5) : name.Contains("Timeout", StringComparison.Ordinal) ? 10_000
+                : (int)Number(ref random);
         if (type == typeof(long))
             return Number(ref random);
         if (type == typeof(Guid))

@@ -33,7 +33,8 @@ internal sealed class SaneClient(KafkaConnectionHandler handler)
             _producer = new ProducerIdentity(init.ProducerId, init.ProducerEpoch);
         }
         var produced = (await CallAsync<ProduceResponse>(ProduceVersion, Produce())).Responses[0].PartitionResponses[0];
-        Require(produced.ErrorCode == KafkaError.None && produced.BaseOffset == Written, $"wrote record {Written} and was told {produced.ErrorCode}, offset {produced.BaseOffset}");
+        Require(produced.ErrorCode == KafkaError.None && produced.BaseOffset == Written,
+            $"wrote record {Written} and was told {produced.ErrorCode}, offset {produced.BaseOffset}");
         var read = await FetchAsync(Written);
         Require(read.Count == 1 && read[0] == Written, $"read [{string.Join(", ", read)}] where it wrote {Written}");
         Written++;
@@ -57,7 +58,8 @@ internal sealed class SaneClient(KafkaConnectionHandler handler)
     {
         var writer = new BatchWriter();
         // Now: retention goes by it.
-        writer.TryAppend(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(), default, false, Encoding.ASCII.GetBytes(Written.ToString(CultureInfo.InvariantCulture)), true, null, int.MaxValue);
+        writer.TryAppend(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(), default, false,
+            Encoding.ASCII.GetBytes(Written.ToString(CultureInfo.InvariantCulture)), true, null, int.MaxValue);
         writer.Seal(_producer, Written, BatchAttributes.None, null);
         return new ProduceRequest
         {

@@ -5,9 +5,10 @@ using System.Globalization;
 using Confluent.Kafka;
 
 /// <summary>
-/// One life of an unmodified client that consumes, transforms and produces in transactions: reads numbers, writes them to the same partition of another topic, and says after each
-/// commit how many it has copied. What is too broken to go on with, it makes anew, as an application would. It does not bootstrap again when all brokers are gone for a moment: librdkafka
-/// 2.16 then forgets to send a TxnOffsetCommit to the group's coordinator, whom it had found before.
+/// One life of an unmodified client that consumes, transforms and produces in transactions: reads numbers, writes them to the same partition of another
+/// topic, and says after each commit how many it has copied. What is too broken to go on with, it makes anew, as an application would. It does not bootstrap
+/// again when all brokers are gone for a moment: librdkafka 2.16 then forgets to send a TxnOffsetCommit to the group's coordinator, whom it had found
+/// before.
 /// </summary>
 internal static class WireCopyChild
 {
@@ -62,7 +63,8 @@ internal static class WireCopyChild
             FetchWaitMaxMs = 100,
             ReconnectBackoffMaxMs = 300,
             MetadataRecoveryStrategy = MetadataRecoveryStrategy.None,
-        }).SetLogHandler(static (_, line) => Console.Error.WriteLine($"{line.Name} {line.Facility} {line.Message}")).SetErrorHandler(static (_, _) => { }).Build();
+        }).SetLogHandler(static (_, line) => Console.Error.WriteLine($"{line.Name} {line.Facility} {line.Message}")).SetErrorHandler(static (_, _) => { })
+            .Build();
         consumer.Subscribe(WireServerChild.Input);
         Console.Out.WriteLine("working");
         while (true)
@@ -82,7 +84,8 @@ internal static class WireCopyChild
         {
             foreach (var record in batch)
                 producer.Produce(new TopicPartition(WireServerChild.Output, record.Partition), new Message<Null, long> { Value = record.Message.Value });
-            var next = batch.GroupBy(record => record.TopicPartition).Select(partition => new TopicPartitionOffset(partition.Key, partition.Last().Offset + 1)).ToList();
+            var next = batch.GroupBy(record => record.TopicPartition)
+                .Select(partition => new TopicPartitionOffset(partition.Key, partition.Last().Offset + 1)).ToList();
             Again(() => producer.SendOffsetsToTransaction(next, consumer.ConsumerGroupMetadata, s_patience));
             Again(() => producer.CommitTransaction(s_patience));
             Console.Out.WriteLine($"copied {batch.Count}");
@@ -105,7 +108,8 @@ internal static class WireCopyChild
     }
 
     private static long Committed(IConsumer<Ignore, long> consumer) =>
-        consumer.Committed(Enumerable.Range(0, WireServerChild.Partitions).Select(partition => new TopicPartition(WireServerChild.Input, partition)), s_patience)
+        consumer.Committed(Enumerable.Range(0, WireServerChild.Partitions).Select(partition => new TopicPartition(WireServerChild.Input, partition)),
+            s_patience)
             .Sum(offset => Math.Max(0, offset.Offset.Value));
 
     /// <summary>What may be tried again is.</summary>

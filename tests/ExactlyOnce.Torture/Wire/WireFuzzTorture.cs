@@ -4,9 +4,9 @@ using ExactlyOnce.Kafka.Endpoint.Serving;
 namespace ExactlyOnce.Torture.Wire;
 
 /// <summary>
-/// Malformed frames against an endpoint that is alive, over pipes in memory into its own connection code: damaged requests of every API and version, hostile lengths and counts, frames
-/// that are cut, noise; alone and behind requests that leave something open. The process lives, no request ends in a failure of ours, no connection outlives its peer, memory does not grow, and
-/// a well-behaved client beside it finds its own records, once each and in order.
+/// Malformed frames against an endpoint that is alive, over pipes in memory into its own connection code: damaged requests of every API and version, hostile
+/// lengths and counts, frames that are cut, noise; alone and behind requests that leave something open. The process lives, no request ends in a failure of
+/// ours, no connection outlives its peer, memory does not grow, and a well-behaved client beside it finds its own records, once each and in order.
 /// </summary>
 internal sealed class WireFuzzTorture : ITorture
 {
@@ -14,10 +14,14 @@ internal sealed class WireFuzzTorture : ITorture
     private const int FramesARound = 50_000;
     private const int FailuresMax = 10;
 
-    /// <summary>What may be left over when nobody is connected and the round's broker is gone, after however many rounds: arrays of the shared pool, up to a large answer's.</summary>
+    /// <summary>
+    /// What may be left over when nobody is connected and the round's broker is gone, after however many rounds: arrays of the shared pool, up to a
+    /// large answer's.
+    /// </summary>
     private const long LeftOverBytesMax = 128 << 20;
 
-    public string Summary => "--frames N (1,000,000) malformed frames against a live endpoint: no death, no failure, memory bounded, a well-behaved client beside it unharmed";
+    public string Summary =>
+        "--frames N (1,000,000) malformed frames against a live endpoint: no death, no failure, memory bounded, a well-behaved client beside it unharmed";
 
     public IReadOnlyList<string> Run(TortureOptions options, Progress progress)
     {

@@ -6,8 +6,9 @@ using Confluent.Kafka;
 using ExactlyOnce.Torture.Kills;
 
 /// <summary>
-/// Consume, transform, produce with an unmodified Kafka client, while the client's process and the broker's are killed again and again, the broker on a disk that loses what was not
-/// synced. Then each number is in the input once and in the output once, each partition in its order, and the group has committed all of it.
+/// Consume, transform, produce with an unmodified Kafka client, while the client's process and the broker's are killed again and again, the broker on a disk
+/// that loses what was not synced. Then each number is in the input once and in the output once, each partition in its order, and the group has committed
+/// all of it.
 /// </summary>
 internal sealed class WireKillTorture : ITorture
 {
@@ -16,7 +17,8 @@ internal sealed class WireKillTorture : ITorture
 
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
 
-    public string Summary => "Kafka clients over the wire: --records N (100,000) copied in transactions under --kills K (100) of client and broker: no duplicate, no loss, order kept";
+    public string Summary =>
+        "Kafka clients over the wire: --records N (100,000) copied in transactions under --kills K (100) of both processes: no duplicate, no loss";
 
     public IReadOnlyList<string> Run(TortureOptions options, Progress progress)
     {
@@ -50,7 +52,7 @@ internal sealed class WireKillTorture : ITorture
             LingerMs = 1,
             ReconnectBackoffMaxMs = 300,
             MetadataRecoveryStrategy = MetadataRecoveryStrategy.None,
-        }).SetLogHandler(static (_, _) => { }).SetErrorHandler(static (_, error) => { }).Build();
+        }).SetLogHandler(static (_, _) => { }).SetErrorHandler(static (_, _) => { }).Build();
         var (acknowledged, killed) = (0L, 0);
         for (var number = 0L; number < records; number++)
         {
@@ -140,7 +142,10 @@ internal sealed class WireKillTorture : ITorture
             }
             ref var next = ref expected[record.Partition.Value];
             if (record.Message.Value != next && failures.Count < 10)
-                failures.Add($"{record.TopicPartitionOffset} holds {record.Message.Value} where {next} follows: {(record.Message.Value < next ? "a duplicate" : "a loss")}, or out of order.");
+            {
+                var what = record.Message.Value < next ? "a duplicate" : "a loss";
+                failures.Add($"{record.TopicPartitionOffset} holds {record.Message.Value} where {next} follows: {what}, or out of order.");
+            }
             next = record.Message.Value + WireServerChild.Partitions;
             progress.Count("records checked");
         }

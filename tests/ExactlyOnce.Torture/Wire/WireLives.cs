@@ -111,7 +111,8 @@ internal sealed class WireLives : IDisposable
     {
         ChildFolders.EmptyLimbo(_folder);
         return new ChildProcess(
-            [WireServerChild.Name, _folder, _port.ToString(CultureInfo.InvariantCulture), Random.Next().ToString(CultureInfo.InvariantCulture)], static _ => { });
+            [WireServerChild.Name, _folder, _port.ToString(CultureInfo.InvariantCulture), Random.Next().ToString(CultureInfo.InvariantCulture)],
+                static _ => { });
     }
 
     private ChildProcess StartClient() => new(_clientArguments, OnLine);
