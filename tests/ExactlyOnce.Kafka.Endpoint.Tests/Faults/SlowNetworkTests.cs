@@ -6,6 +6,7 @@ using ExactlyOnce.Kafka.Endpoint.Apis;
 using ExactlyOnce.Kafka.Endpoint.Tests.Clients;
 
 /// <summary>What arrives late: a zombie's requests behind a slow network, and answers that nobody takes.</summary>
+[Collection(Alone.Name)]
 public sealed class SlowNetworkTests : FaultTest
 {
     [Fact]

@@ -9,6 +9,7 @@ using ExactlyOnce.Torture.Wire;
 namespace ExactlyOnce.Kafka.Endpoint.Tests.Museum;
 
 /// <summary>Bugs that parsers of the protocol really had: sizes, counts and numbers that a stranger declares.</summary>
+[Collection(Alone.Name)]
 public sealed class FrameMuseumTests : EndpointTest
 {
     private const int Connections = 50;
