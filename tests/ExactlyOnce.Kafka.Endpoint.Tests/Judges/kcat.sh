@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# kcat (librdkafka). Usage: kcat.sh SERVERS SCENARIO. Says on standard output what it did; the test looks into the broker.
+set -euo pipefail
+servers=$1
+
+write() {
+    for i in $(seq 0 99); do echo "k$i|order $i"; done | kcat -b "$servers" -P -t orders -K '|' -H from=judge
+    echo 'gone|' | kcat -b "$servers" -P -t orders -K '|' -Z -H from=judge
+}
+
+idempotent() {
+    seq 0 199 | kcat -b "$servers" -P -t numbers -p 0 -X enable.idempotence=true
+}
+
+compress() {
+    for i in $(seq 0 99); do echo "order $i order $i order $i order $i"; done | kcat -b "$servers" -P -t orders -p 0 -z gzip
+    kcat -b "$servers" -C -t orders -p 0 -o beginning -e -q -f 'read: %s\n'
+}
+
+isolation() {
+    kcat -b "$servers" -C -t ledger -o beginning -q -u -X isolation.level=read_committed -c 3 -f 'read_committed: %s\n'
+    kcat -b "$servers" -C -t ledger -o beginning -q -u -X isolation.level=read_uncommitted -c 5 -f 'read_uncommitted: %s\n'
+}
+
+join() {
+    kcat -b "$servers" -G readers -u -X auto.offset.reset=earliest -X session.timeout.ms=6000 -X heartbeat.interval.ms=300 -f 'read: %s\n' in 2>"$1"
+}
+
+# How many partitions a member has, by its own last word.
+assigned() { grep -o 'assigned: .*' "$1" | tail -n 1 | grep -o 'in \[' | wc -l; }
+
+group() {
+    logs=$(mktemp -d)
+    trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$logs"' EXIT
+    touch "$logs/first" "$logs/second"
+    join "$logs/first" & first=$!
+    join "$logs/second" & second=$!
+    until [ "$(assigned "$logs/first")" = 2 ] && [ "$(assigned "$logs/second")" = 2 ]; do sleep 0.1; done
+    echo shared
+    read -r
+    pkill -TERM -P "$second"
+    until [ "$(assigned "$logs/first")" = 4 ]; do sleep 0.1; done
+    echo alone
+    read -r
+    pkill -TERM -P "$first"
+    wait
+    trap 'rm -rf "$logs"' EXIT
+}
+
+look() {
+    kcat -b "$servers" -L -J
+    kcat -b "$servers" -Q -t numbers:0:-1
+    kcat -b "$servers" -Q -t numbers:0:-2
+}
+
+"$2"
