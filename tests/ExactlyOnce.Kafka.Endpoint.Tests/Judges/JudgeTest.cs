@@ -65,6 +65,17 @@ public abstract class JudgeTest(string client) : EndpointTest
         (await Broker.Admin.ListOpenTransactionsAsync()).Should().BeEmpty();
     }
 
+    private protected async Task FencesAsync()
+    {
+        await Broker.Admin.CreateTopicAsync("out");
+
+        using var run = await RunAsync("fence");
+
+        run.Said("refused: ").Should().ContainSingle().Which.Should().Match(refusal => refusal.Contains("FENCED") || refusal.Contains("INVALID_PRODUCER_EPOCH"));
+        (await ReadAsync("out")).Select(record => record.Value).Should().Equal("successor");
+        (await ReadAsync("out", IsolationLevel.ReadUncommitted)).Select(record => record.Value).Should().Equal("zombie", "successor");
+    }
+
     private protected async Task SeesWhatItsIsolationAllowsAsync(bool canReadCommitted = true)
     {
         await Broker.Admin.CreateTopicAsync("ledger");

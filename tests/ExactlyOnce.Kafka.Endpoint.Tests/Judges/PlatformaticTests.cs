@@ -16,6 +16,9 @@ public sealed class PlatformaticTests() : JudgeTest(Judge.Platformatic)
     public Task Consumed_transformed_and_produced_in_transactions_each_record_comes_out_once() => TransformsAsync();
 
     [JudgeFact(Judge.Platformatic)]
+    public Task A_zombie_producer_is_fenced_and_its_record_never_seen() => FencesAsync();
+
+    [JudgeFact(Judge.Platformatic)]
     public Task Each_isolation_level_shows_what_it_may() => SeesWhatItsIsolationAllowsAsync();
 
     [JudgeFact(Judge.Platformatic)]

@@ -1,7 +1,7 @@
 """confluent-kafka for Python (librdkafka). Usage: confluent_python.py SERVERS SCENARIO. Says on standard output what it did; the test looks into the broker."""
 import sys
 
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
 
 servers = sys.argv[1]
@@ -84,6 +84,25 @@ def transaction():
     consumer.close()
 
 
+def fence():
+    def producer_of():
+        producer = Producer({"bootstrap.servers": servers, "transactional.id": "one"})
+        producer.init_transactions(20)
+        producer.begin_transaction()
+        return producer
+
+    zombie = producer_of()
+    zombie.produce("out", value="zombie")
+    zombie.flush(20)
+    successor = producer_of()
+    successor.produce("out", value="successor")
+    successor.commit_transaction(20)
+    try:
+        zombie.commit_transaction(20)
+    except KafkaException as refusal:
+        say(f"refused: {refusal.args[0].name()}")
+
+
 def isolation():
     for level in ["read_committed", "read_uncommitted"]:
         consumer = consumer_of(f"unused-{level}", "ledger", **{"isolation.level": level, "enable.auto.commit": False})
@@ -129,8 +148,8 @@ def admin():
     wait(client.delete_topics(["doomed"]))
     try:
         wait(client.delete_topics(["doomed"]))
-    except Exception as refused:
-        say(f"refused: {refused.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART}")
+    except KafkaException as refusal:
+        say(f"refused: {refusal.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART}")
     say(f"topics: {sorted(client.list_topics(timeout=20).topics)}")
 
 

@@ -83,6 +83,17 @@ const scenarios = {
     })
   },
 
+  fence: () => produce({ transactionalId: 'one', idempotent: true, maxInFlightRequests: 1 }, async producer => {
+    const zombie = await producer.transaction()
+    await zombie.send({ topic: 'out', messages: [{ value: 'zombie' }] })
+    await produce({ transactionalId: 'one', idempotent: true, maxInFlightRequests: 1 }, async producer => {
+      const successor = await producer.transaction()
+      await successor.send({ topic: 'out', messages: [{ value: 'successor' }] })
+      await successor.commit()
+    })
+    await zombie.commit().catch(({ type }) => say(`refused: ${type}`))
+  }),
+
   async isolation() {
     for (const readUncommitted of [false, true])
       await readUntil('ledger', `unused-${readUncommitted}`, { readUncommitted }, ({ value }) => {
@@ -95,7 +106,8 @@ const scenarios = {
     const seen = new Set()
     const changed = []
     const member = async () => {
-      const consumer = kafka.consumer({ groupId: 'readers', sessionTimeout: 6000, heartbeatInterval: 300, rebalanceTimeout: 6000 })
+      // It sends heartbeats between fetches only.
+      const consumer = kafka.consumer({ groupId: 'readers', sessionTimeout: 6000, heartbeatInterval: 300, rebalanceTimeout: 6000, maxWaitTimeInMs: 300 })
       consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
         consumer.partitions = payload.memberAssignment.in ?? []
         changed.splice(0).forEach(resolve => resolve())

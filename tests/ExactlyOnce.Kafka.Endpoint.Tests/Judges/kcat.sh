@@ -22,35 +22,30 @@ isolation() {
     kcat -b "$servers" -C -t ledger -o beginning -q -u -X isolation.level=read_uncommitted -c 5 -f 'read_uncommitted: %s\n'
 }
 
+# For the background only: the process becomes kcat. Each member writes to a file of its own, as two would break each other's lines.
 join() {
-    kcat -b "$servers" -G readers -u -X auto.offset.reset=earliest -X session.timeout.ms=6000 -X heartbeat.interval.ms=300 -f 'read: %s\n' in 2>"$1"
+    exec kcat -b "$servers" -G readers -u -X auto.offset.reset=earliest -X session.timeout.ms=6000 -X heartbeat.interval.ms=300 -f 'read: %s\n' in \
+        >"$1.records" 2>"$1.log"
 }
 
 # How many partitions a member has, by its own last word.
-assigned() { grep -o 'assigned: .*' "$1" | tail -n 1 | grep -o 'in \[' | wc -l; }
+assigned() { grep -o 'assigned: .*' "$1.log" | tail -n 1 | grep -o 'in \[' | wc -l; }
 
 group() {
-    logs=$(mktemp -d)
-    trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$logs"' EXIT
-    touch "$logs/first" "$logs/second"
-    join "$logs/first" & first=$!
-    join "$logs/second" & second=$!
-    until [ "$(assigned "$logs/first")" = 2 ] && [ "$(assigned "$logs/second")" = 2 ]; do sleep 0.1; done
+    members=$(mktemp -d)
+    trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$members"' EXIT
+    join "$members/first" & first=$!
+    join "$members/second" & second=$!
+    until [ "$(assigned "$members/first")" = 2 ] && [ "$(assigned "$members/second")" = 2 ]; do sleep 0.1; done
     echo shared
     read -r
-    pkill -TERM -P "$second"
-    until [ "$(assigned "$logs/first")" = 4 ]; do sleep 0.1; done
+    kill -TERM "$second"
+    until [ "$(assigned "$members/first")" = 4 ] && [ "$(sort -u "$members"/*.records | wc -l)" = 100 ]; do sleep 0.1; done
     echo alone
     read -r
-    pkill -TERM -P "$first"
+    kill -TERM "$first"
     wait
-    trap 'rm -rf "$logs"' EXIT
-}
-
-look() {
-    kcat -b "$servers" -L -J
-    kcat -b "$servers" -Q -t numbers:0:-1
-    kcat -b "$servers" -Q -t numbers:0:-2
+    cat "$members"/*.records
 }
 
 "$2"

@@ -12,15 +12,19 @@ async function produce(options, work) {
   await producer.close()
 }
 
-const consumerOf = (groupId, options) => new Consumer({ ...base, groupId, deserializers: stringDeserializers, sessionTimeout: 6000, heartbeatInterval: 300, rebalanceTimeout: 6000, ...options })
+const classic = { sessionTimeout: 6000, heartbeatInterval: 300, rebalanceTimeout: 6000 }
+const consumerOf = (groupId, options = classic) => new Consumer({ ...base, groupId, deserializers: stringDeserializers, ...options })
 
 /** Gives each record to `seen` until that says enough. */
 async function readUntil(topic, groupId, options, seen) {
-  const consumer = consumerOf(groupId, options)
+  const consumer = consumerOf(groupId, { ...classic, ...options })
   const stream = await consumer.consume({ topics: [topic], mode: 'earliest', autocommit: false, maxWaitTime: 500 })
   for await (const message of stream) if (seen(message)) break
   await consumer.close(true)
 }
+
+/** The protocol's names of the errors in an error. */
+const namesIn = error => [error.apiId, ...(error.errors ?? []).map(namesIn)].filter(name => name).join(' ')
 
 const scenarios = {
   write: () => produce({}, async producer => {
@@ -47,7 +51,7 @@ const scenarios = {
   },
 
   async transaction() {
-    const consumer = consumerOf('transformers', {})
+    const consumer = consumerOf('transformers')
     const stream = await consumer.consume({ topics: ['in'], mode: 'earliest', autocommit: false, maxWaitTime: 500 })
     const records = []
     for await (const message of stream) if (records.push(message) === 60) break
@@ -72,6 +76,20 @@ const scenarios = {
     await consumer.close(true)
   },
 
+  async fence() {
+    const options = { ...base, serializers: stringSerializers, transactionalId: 'one', idempotent: true }
+    const producers = [new Producer(options), new Producer(options)]
+    const begin = async (producer, value) => {
+      const transaction = await producer.beginTransaction()
+      await transaction.send({ messages: [{ topic: 'out', value }] })
+      return transaction
+    }
+    const zombie = await begin(producers[0], 'zombie')
+    await (await begin(producers[1], 'successor')).commit()
+    await zombie.commit().catch(error => say(`refused: ${namesIn(error)}`))
+    await Promise.all(producers.map(producer => producer.close(true)))
+  },
+
   async isolation() {
     for (const [name, isolationLevel] of [['read_committed', 1], ['read_uncommitted', 0]])
       await readUntil('ledger', `unused-${name}`, { isolationLevel }, ({ value }) => {
@@ -80,15 +98,15 @@ const scenarios = {
       })
   },
 
-  group: () => share({}),
+  group: () => share(classic),
 
   // The same by the newer protocol, in which the broker assigns.
-  heartbeat: () => share({ groupProtocol: 'consumer', sessionTimeout: undefined, heartbeatInterval: undefined }),
+  heartbeat: () => share({ groupProtocol: 'consumer' }),
 
   async admin() {
     const admin = new Admin(base)
     await admin.createTopics({ topics: ['made'], partitions: 3, replicas: 1, configs: [{ name: 'retention.ms', value: '3600000' }, { name: 'cleanup.policy', value: 'delete' }] })
-    await admin.createPartitions({ topics: [{ name: 'made', count: 5, assignments: [] }] })
+    await admin.createPartitions({ topics: [{ name: 'made', count: 5, assignments: null }] })
     await admin.incrementalAlterConfigs({
       resources: [{ resourceType: 2, resourceName: 'made', configs: [{ name: 'retention.ms', configOperation: 0, value: '7200000' }] }]
     })
@@ -116,6 +134,8 @@ async function share(options) {
   const member = async () => {
     const consumer = consumerOf('readers', options)
     consumer.on('consumer:group:join', wake)
+    // By the newer protocol assignments change without another event.
+    consumer.on('consumer:heartbeat:end', wake)
     const stream = await consumer.consume({ topics: ['in'], mode: 'committed', fallbackMode: 'earliest', autocommit: 200, maxWaitTime: 500 })
     stream.on('data', ({ value }) => {
       say(`read: ${value}`)
