@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -67,7 +68,7 @@ internal sealed class ListTransactionsApi() : Api<ListTransactionsRequest, ListT
         {
             ErrorCode = listing.Error.ToKafka(),
             UnknownStateFilters = [.. listing.UnknownStates],
-            TransactionStates = [.. listing.Transactions.Select(transaction => new ListTransactionsResponse.State
+            TransactionStates = [.. listing.Transactions.Where(transaction => call.AllowsTransactionalId(AclOperation.Describe, transaction.TransactionalId)).Select(transaction => new ListTransactionsResponse.State
             {
                 TransactionalId = transaction.TransactionalId,
                 ProducerId = transaction.Identity.Id,
