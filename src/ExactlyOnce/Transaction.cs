@@ -19,14 +19,15 @@ public sealed class Transaction : TransactionWriter, IAsyncDisposable
     private TransactionPhase _phase = TransactionPhase.Open;
     private string? _token;
 
-    internal Transaction(TransactionalProducer producer, RecordSender sender, long beganAt)
+    internal Transaction(TransactionalProducer producer, RecordSender sender, long? beganAt)
         : base(sender)
     {
         _producer = producer;
         BeganAt = beganAt;
     }
 
-    internal long BeganAt { get; }
+    /// <summary>When it began, by <see cref="TimeProvider.GetTimestamp"/>; null when nobody wanted to know.</summary>
+    internal long? BeganAt { get; }
 
     /// <summary>One at a time, and so one lock for all of a producer's transactions.</summary>
     private Lock Lock => _producer.TransactionLock;

@@ -58,7 +58,7 @@ public sealed class TransactionalProducer : IAsyncDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         ObjectDisposedException.ThrowIf(_accumulator.IsClosed, this);
-        var transaction = new Transaction(this, _sender, _accumulator.Time.GetTimestamp());
+        var transaction = new Transaction(this, _sender, ClientMeter.MeasuresTransactions ? _accumulator.Time.GetTimestamp() : null);
         if (Interlocked.CompareExchange(ref _current, transaction, null) is not null)
             throw new InvalidOperationException(
                 $"The last transaction of '{TransactionalId}' is still open: commit, abort or dispose it first. For transactions side by side create a producer for each, with an id of its own.");

@@ -29,6 +29,9 @@ internal static class ClientMeter
     /// <summary>Whether it is worth a reading of the clock when a batch begins.</summary>
     public static bool MeasuresSends => OperationDuration.Enabled;
 
+    /// <summary>Whether it is worth a reading of the clock when a transaction begins.</summary>
+    public static bool MeasuresTransactions => TransactionDuration.Enabled;
+
     /// <summary>Counts a finished batch.</summary>
     public static void RecordSend(TimeProvider time, string topic, int recordCount, long? openedAt, bool isDuplicate, BrokerException? failure)
     {
@@ -50,10 +53,10 @@ internal static class ClientMeter
     }
 
     /// <summary>Counts a transaction that ended.</summary>
-    public static void RecordTransaction(TimeProvider time, long beganAt, string outcome)
+    public static void RecordTransaction(TimeProvider time, long? began, string outcome)
     {
         TransactionOpen.Add(-1, new KeyValuePair<string, object?>(TelemetryNames.SystemName, TelemetryNames.System));
-        if (TransactionDuration.Enabled)
+        if (began is { } beganAt)
             TransactionDuration.Record(
                 time.GetElapsedTime(beganAt).TotalSeconds,
                 new KeyValuePair<string, object?>(TelemetryNames.SystemName, TelemetryNames.System),

@@ -9,6 +9,7 @@ namespace ExactlyOnce.Tests.Clients;
 /// What a record costs the garbage collector on its whole way through a broker in memory, once everything is warm. In the stepped environment all of it happens on the test's thread,
 /// so that the thread's own count is exact whatever other tests do meanwhile.
 /// </summary>
+[Collection(nameof(ExactlyOnce.Tests.Diagnostics.Meters))]
 public sealed class AllocationTests
 {
     private const int WarmUpRounds = 300;

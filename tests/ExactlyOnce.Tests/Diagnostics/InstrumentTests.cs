@@ -9,6 +9,7 @@ using static ExactlyOnce.Tests.Engine.Semantics.TestBroker;
 namespace ExactlyOnce.Tests.Diagnostics;
 
 /// <summary>The instruments of the library: which there are, and what each of the engine's says.</summary>
+[Collection(nameof(Meters))]
 public sealed class InstrumentTests
 {
     /// <summary>Name, kind and unit as the conventions and our own list give them. The sinks' own counter belongs to their package.</summary>

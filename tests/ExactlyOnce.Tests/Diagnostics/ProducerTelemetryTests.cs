@@ -6,6 +6,7 @@ using ExactlyOnce.Tests.Clients.Producing;
 namespace ExactlyOnce.Tests.Diagnostics;
 
 /// <summary>Listeners are global to the process: these tests look only at topics of their own.</summary>
+[Collection(nameof(Meters))]
 public sealed class ProducerTelemetryTests
 {
     [Fact]

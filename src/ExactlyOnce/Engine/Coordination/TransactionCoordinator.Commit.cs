@@ -29,7 +29,7 @@ internal sealed partial class TransactionCoordinator
             using var guard = composer.Guard();
             if (Transactions.TryGet(transactionalId) is not { } entry || !HasRoomFor(entry, batches, commits) || offsets.Judge(identity, commits, nowMs) is not null)
                 return false;
-            var decision = DecideCommit(transactionalId, identity, batches, commits, client, nowMs);
+            var decision = DecideCommit(entry, identity, batches, commits, client, nowMs);
             if (!decision.IsAllowed)
                 return false;
             composer.Open(nowMs);
@@ -38,24 +38,24 @@ internal sealed partial class TransactionCoordinator
                 composer.Abandon();
                 return false;
             }
-            reply = new CommitReply(Commit(decision, batches, receipts, commits), decision.Next);
+            reply = new CommitReply(Commit(entry, decision, batches, receipts, commits), decision.Next);
             return true;
         }
     }
 
     private CommitDecision DecideCommit(
-        string transactionalId, ProducerIdentity identity, ReadOnlySpan<PartitionBatch> batches, IReadOnlyList<OffsetCommitRequest> commits, in TransactionClient client, long nowMs)
+        TransactionEntry entry, ProducerIdentity identity, ReadOnlySpan<PartitionBatch> batches, IReadOnlyList<OffsetCommitRequest> commits, in TransactionClient client, long nowMs)
     {
         const int OnStackMax = 64;
         Span<PartitionKey> keys = batches.Length <= OnStackMax ? stackalloc PartitionKey[batches.Length] : new PartitionKey[batches.Length];
         for (var i = 0; i < keys.Length; i++)
             keys[i] = batches[i].Partition.Key;
         if (commits.Count == 1)
-            return Transactions.DecideCommit(transactionalId, identity, keys, [commits[0].Group], client, nowMs);
+            return Transactions.DecideCommit(entry, identity, keys, [commits[0].Group], client, nowMs);
         var groups = commits.Count == 0 ? [] : new string[commits.Count];
         for (var i = 0; i < groups.Length; i++)
             groups[i] = commits[i].Group;
-        return Transactions.DecideCommit(transactionalId, identity, keys, groups, client, nowMs);
+        return Transactions.DecideCommit(entry, identity, keys, groups, client, nowMs);
     }
 
     /// <summary>Enters the partitions of the transaction, those that it has and those that the batches add, in lock order, and judges the batches.</summary>
@@ -86,12 +86,13 @@ internal sealed partial class TransactionCoordinator
             composer.Enter(partition);
     }
 
-    private long Commit(in CommitDecision decision, ReadOnlySpan<PartitionBatch> batches, Span<AppendReceipt> receipts, IReadOnlyList<OffsetCommitRequest> commits)
+    private long Commit(
+        TransactionEntry entry, in CommitDecision decision, ReadOnlySpan<PartitionBatch> batches, Span<AppendReceipt> receipts, IReadOnlyList<OffsetCommitRequest> commits)
     {
         try
         {
             var nowMs = composer.NowMs;
-            var hasOffsets = commits.Count > 0 || Transactions.TryGet(decision.Record!.TransactionalId)!.Groups.Count > 0;
+            var hasOffsets = commits.Count > 0 || entry.Groups.Count > 0;
             foreach (var commit in commits)
                 offsets.AddPending(composer, decision.Record!.Identity, commit, nowMs);
             if (decision.Block is { } block)

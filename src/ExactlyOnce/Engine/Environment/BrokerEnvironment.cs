@@ -39,6 +39,16 @@ internal abstract class BrokerEnvironment
     /// <summary>Waits until the thread that <see cref="StartThread"/> started under this name has ended, at most <paramref name="timeout"/>.</summary>
     public abstract bool JoinThread(string name, TimeSpan timeout);
 
+    /// <summary>
+    /// Carries out pieces of work that wait for the disk, 0 to <paramref name="count"/> − 1, each once, and returns when all are done: side by side where there are threads, one after the
+    /// other where there is one. The first failure ends it and is thrown when no piece is under way any more.
+    /// </summary>
+    public virtual void ForEach(int count, Action<int> work)
+    {
+        for (var piece = 0; piece < count; piece++)
+            work(piece);
+    }
+
     /// <summary>A 64-bit random number; seeded in the simulator.</summary>
     public abstract long NextRandom();
 

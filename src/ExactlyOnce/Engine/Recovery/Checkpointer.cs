@@ -101,7 +101,7 @@ internal sealed class Checkpointer(
             var coordination = Capture(captures);
             if (runningJournal() is { } journal)
                 WaitSynced(journal, captures.Aggregate(coordination.AppliedLsn, (newest, capture) => Math.Max(newest, capture.AppliedLsn)));
-            var flushes = captures.Select(capture => Flush(capture, isClean)).ToList();
+            var flushes = FlushAll(captures, isClean);
             var name = WriteFile(coordination, flushes);
             var before = manifests.Current.CheckpointFile;
             manifests.Update(manifest => manifest with
@@ -161,25 +161,45 @@ internal sealed class Checkpointer(
         }
     }
 
-    /// <summary>Writes a partition's tail to its segment files, when it is long enough to be worth their syncs.</summary>
-    private Flushed Flush(PartitionCapture capture, bool isClean)
+    /// <summary>Writes the tails that are long enough to be worth the syncs of their files, several at a time, because it is the syncs that take the time; the others are copied.</summary>
+    private List<Flushed> FlushAll(List<PartitionCapture> captures, bool isClean)
     {
-        var partition = capture.Partition;
-        var kept = WithoutDeleted(capture.View);
-        if (capture.Unflushed.SizeInBytes < options.SmallTailBytes)
+        var flushes = new Flushed[captures.Count];
+        List<int> filed = [];
+        for (var i = 0; i < flushes.Length; i++)
         {
-            var tail = new ArrayBufferWriter<byte>();
-            capture.Unflushed.CopyTo(tail);
-            return WithCompaction(new Flushed(capture, kept, capture.View.TailBegin, tail.WrittenMemory));
+            if (captures[i].Unflushed.SizeInBytes >= options.SmallTailBytes)
+                filed.Add(i);
+            else
+                flushes[i] = Copy(captures[i]);
         }
-        var directory = Directories.Of(_root, partition);
+        var appenders = filed.ConvertAll(i => AppenderOf(captures[i].Partition));
+        environment.ForEach(filed.Count, piece => flushes[filed[piece]] = Flush(captures[filed[piece]], appenders[piece], isClean));
+        return [.. flushes.Select(WithCompaction)];
+    }
+
+    private static Flushed Copy(PartitionCapture capture)
+    {
+        var tail = new ArrayBufferWriter<byte>();
+        capture.Unflushed.CopyTo(tail);
+        return new Flushed(capture, WithoutDeleted(capture.View), capture.View.TailBegin, tail.WrittenMemory);
+    }
+
+    private SegmentAppender AppenderOf(Partition partition)
+    {
         if (!_appenders.TryGetValue(partition.Key, out var appender))
-            _appenders.Add(partition.Key, appender = new SegmentAppender(_disk, directory, beginNewFile: !wasClean));
+            _appenders.Add(partition.Key, appender = new SegmentAppender(_disk, Directories.Of(_root, partition), beginNewFile: !wasClean));
+        return appender;
+    }
+
+    private Flushed Flush(PartitionCapture capture, SegmentAppender appender, bool isClean)
+    {
+        var (partition, kept) = (capture.Partition, WithoutDeleted(capture.View));
         var segments = appender.Append(kept, capture.Unflushed, capture.Aborted, SegmentRules.Of(partition.Options, options.IndexIntervalBytes));
         // With a new segment and at the end, as Kafka does; at every checkpoint of many partitions they would cost more syncs than the segments.
         if (isClean || segments.Length != kept.Count)
-            PartitionFolder.WriteTools(_disk, directory, partition, capture);
-        return WithCompaction(new Flushed(capture, segments, capture.Unflushed.To, default));
+            PartitionFolder.WriteTools(_disk, Directories.Of(_root, partition), partition, capture);
+        return new Flushed(capture, segments, capture.Unflushed.To, default);
     }
 
     /// <summary>Who moves the log's start leaves the open segment alone, because it may be written to. Only here it is known that it is not: when all of it is deleted it goes.</summary>

@@ -9,18 +9,18 @@ internal sealed partial class TransactionCoordinatorState
     /// <see cref="DecideEnd"/> and <see cref="DecideComplete"/> would decide one after the other for a client of generation 2, in one record. Not allowed where one of them would refuse.
     /// </summary>
     public CommitDecision DecideCommit(
-        string transactionalId, ProducerIdentity identity, ReadOnlySpan<PartitionKey> partitions, ReadOnlySpan<string> groups, in TransactionClient client, long nowMs)
+        TransactionEntry entry, ProducerIdentity identity, ReadOnlySpan<PartitionKey> partitions, ReadOnlySpan<string> groups, in TransactionClient client, long nowMs)
     {
         foreach (var group in groups)
             if (!TransactionText.IsName(group))
                 return default;
-        if (client.Generation != TransactionGeneration.V2 || !IsHolder(transactionalId, identity, client, out var entry, out _) || !HasRoomFor(entry, partitions, groups))
+        if (client.Generation != TransactionGeneration.V2 || entry.Identity != identity || !TransactionState.Ongoing.MayFollow(entry.State) || !HasRoomFor(entry, partitions, groups))
             return default;
         ProducerIdBlockRecord? block = null;
         var nextId = identity.IsExhausted ? _producerIds.Take(out block) : ProducerIdentity.NoId;
         var marked = EntryTransitions.Bumped(identity);
         return new CommitDecision(
-            new CommitRecord(transactionalId, identity, nextId, TransactionText.Owner(client.Name), nowMs), block, marked, nextId >= 0 ? new ProducerIdentity(nextId, 0) : marked);
+            new CommitRecord(entry.TransactionalId, identity, nextId, TransactionText.Owner(client.Name), nowMs), block, marked, nextId >= 0 ? new ProducerIdentity(nextId, 0) : marked);
     }
 
     private bool HasRoomFor(TransactionEntry entry, ReadOnlySpan<PartitionKey> partitions, ReadOnlySpan<string> groups)

@@ -6,6 +6,7 @@ using ExactlyOnce.Tests.Clients.Consuming;
 
 namespace ExactlyOnce.Tests.Clients.Pipelines;
 
+[Collection(nameof(ExactlyOnce.Tests.Diagnostics.Meters))]
 public sealed class PipelineTests
 {
     private static readonly Topic<string, string> s_orders = Topic.Create("orders", Serdes.Utf8, Serdes.Utf8);

@@ -1,5 +1,6 @@
 namespace ExactlyOnce.Tests.Clients.Producing;
 
+[Collection(nameof(ExactlyOnce.Tests.Diagnostics.Meters))]
 public sealed class AllocationTests
 {
     private const int Records = 10_000;

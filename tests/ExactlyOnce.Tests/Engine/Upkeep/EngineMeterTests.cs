@@ -3,6 +3,7 @@ using ExactlyOnce.Diagnostics;
 
 namespace ExactlyOnce.Tests.Engine.Upkeep;
 
+[Collection(nameof(ExactlyOnce.Tests.Diagnostics.Meters))]
 public sealed class EngineMeterTests
 {
     private static readonly Topic<string, string> s_topic = Topic.Create("metered", Serdes.Utf8, Serdes.Utf8);

@@ -32,7 +32,7 @@ public sealed class CommitTests
             PartitionKey[] partitions = [.. Enumerable.Range(command % 3, 1 + (command / 7 % 2)).Select(index => new PartitionKey(1, index))];
             string[] groups = command % 5 == 0 ? ["g"] : command % 11 == 0 ? [""] : [];
 
-            var commit = atOnce.State.DecideCommit(id, by, partitions, groups, Local, now);
+            var commit = atOnce.State.TryGet(id) is { } entry ? atOnce.State.DecideCommit(entry, by, partitions, groups, Local, now) : default;
             var steps = Step(stepped, id, by, partitions, groups, now, apply: commit.IsAllowed);
             (steps is not null).Should().Be(commit.IsAllowed);
             if (steps is null)
