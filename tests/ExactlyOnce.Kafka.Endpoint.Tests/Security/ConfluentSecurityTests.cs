@@ -13,6 +13,14 @@ public sealed class ConfluentSecurityTests : IAsyncLifetime
     /// <summary>librdkafka knows it; its enumeration for .NET does not.</summary>
     private const ResourceType TransactionalId = (ResourceType)5;
 
+    private static UserScramCredentialUpsertion Upsertion => new()
+    {
+        User = "carol",
+        ScramCredentialInfo = new ScramCredentialInfo { Mechanism = ScramMechanism.ScramSha256, Iterations = 5000 },
+        Password = "of carol"u8.ToArray(),
+        Salt = "a salt of hers"u8.ToArray(),
+    };
+
     private readonly Broker _broker = Broker.CreateInMemory();
     private readonly X509Certificate2 _server = TestCertificates.Create("localhost");
 
@@ -31,11 +39,11 @@ public sealed class ConfluentSecurityTests : IAsyncLifetime
     {
         await using var endpoint = await KafkaEndpoint.StartAsync(_broker, Options(isTls));
         await _broker.Admin.CreateTopicAsync("t");
-        var config = Config(endpoint, mechanism, "root", "secret", isTls);
-        using (var producer = new ProducerBuilder<Null, string>(new ProducerConfig(config) { MessageTimeoutMs = 20_000 }).Build())
+        ClientConfig OfRoot() => Config(endpoint, mechanism, "root", "secret", isTls);
+        using (var producer = new ProducerBuilder<Null, string>(new ProducerConfig(OfRoot()) { MessageTimeoutMs = 20_000 }).Build())
             await producer.ProduceAsync("t", new Message<Null, string> { Value = "hello" });
 
-        using var consumer = new ConsumerBuilder<Ignore, string>(new ConsumerConfig(config) { GroupId = "g", AutoOffsetReset = AutoOffsetReset.Earliest }).Build();
+        using var consumer = new ConsumerBuilder<Ignore, string>(new ConsumerConfig(OfRoot()) { GroupId = "g", AutoOffsetReset = AutoOffsetReset.Earliest }).Build();
         consumer.Subscribe("t");
 
         consumer.Consume(TimeSpan.FromSeconds(20)).Message.Value.Should().Be("hello");
@@ -67,38 +75,30 @@ public sealed class ConfluentSecurityTests : IAsyncLifetime
         await _broker.Admin.CreateTopicAsync("orders");
         await _broker.Admin.CreateTopicAsync("secrets");
         using var admin = new AdminClientBuilder(Config(endpoint, SaslMechanism.ScramSha512, "root", "secret", isTls: false)).Build();
-        await admin.AlterUserScramCredentialsAsync(
-        [
-            new UserScramCredentialUpsertion
-            {
-                User = "carol",
-                ScramCredentialInfo = new ScramCredentialInfo { Mechanism = ScramMechanism.ScramSha256, Iterations = 5000 },
-                Password = "of carol"u8.ToArray(),
-                Salt = "a salt of hers"u8.ToArray(),
-            },
-        ]);
+        await admin.AlterUserScramCredentialsAsync([Upsertion]);
         await admin.CreateAclsAsync(
         [
             Acl(ResourceType.Topic, "order", ResourcePatternType.Prefixed, AclOperation.Write), Acl(ResourceType.Topic, "orders", ResourcePatternType.Literal, AclOperation.Read),
             Acl(ResourceType.Group, "g", ResourcePatternType.Literal, AclOperation.Read), Acl(TransactionalId, "tx", ResourcePatternType.Literal, AclOperation.All),
         ]);
-        var config = Config(endpoint, SaslMechanism.ScramSha256, "carol", "of carol", isTls: false);
+        // A configuration made from another shares its properties.
+        ClientConfig OfCarol() => Config(endpoint, SaslMechanism.ScramSha256, "carol", "of carol", isTls: false);
 
-        using var producer = new ProducerBuilder<Null, string>(new ProducerConfig(config) { TransactionalId = "tx", TransactionTimeoutMs = 20_000 }).Build();
+        using var producer = new ProducerBuilder<Null, string>(new ProducerConfig(OfCarol()) { TransactionalId = "tx", TransactionTimeoutMs = 20_000 }).Build();
         producer.InitTransactions(TimeSpan.FromSeconds(20));
         producer.BeginTransaction();
         await producer.ProduceAsync("orders", new Message<Null, string> { Value = "allowed" });
         producer.CommitTransaction();
-        using var consumer = new ConsumerBuilder<Ignore, string>(new ConsumerConfig(config) { GroupId = "g", AutoOffsetReset = AutoOffsetReset.Earliest }).Build();
+        using var consumer = new ConsumerBuilder<Ignore, string>(new ConsumerConfig(OfCarol()) { GroupId = "g", AutoOffsetReset = AutoOffsetReset.Earliest }).Build();
         consumer.Subscribe("orders");
         consumer.Consume(TimeSpan.FromSeconds(20)).Message.Value.Should().Be("allowed");
         consumer.Close();
 
-        using var idempotent = new ProducerBuilder<Null, string>(new ProducerConfig(config) { EnableIdempotence = true, MessageTimeoutMs = 20_000 }).Build();
+        using var idempotent = new ProducerBuilder<Null, string>(new ProducerConfig(OfCarol()) { EnableIdempotence = true, MessageTimeoutMs = 20_000 }).Build();
         (await idempotent.ProduceAsync("orders", new Message<Null, string> { Value = "allowed" })).Status.Should().Be(PersistenceStatus.Persisted);
         (await idempotent.Awaiting(it => it.ProduceAsync("secrets", new Message<Null, string> { Value = "x" })).Should().ThrowAsync<ProduceException<Null, string>>())
             .Which.Error.Code.Should().Be(ErrorCode.TopicAuthorizationFailed);
-        using var other = new ConsumerBuilder<Ignore, string>(new ConsumerConfig(config) { GroupId = "other" }).Build();
+        using var other = new ConsumerBuilder<Ignore, string>(new ConsumerConfig(OfCarol()) { GroupId = "other" }).Build();
         other.Subscribe("orders");
         other.Invoking(it => it.Consume(TimeSpan.FromSeconds(20))).Should().Throw<ConsumeException>().Which.Error.Code.Should().Be(ErrorCode.GroupAuthorizationFailed);
     }
@@ -110,12 +110,13 @@ public sealed class ConfluentSecurityTests : IAsyncLifetime
         using var admin = new AdminClientBuilder(Config(endpoint, SaslMechanism.Plain, "root", "secret", isTls: false)).Build();
         var rule = Acl(ResourceType.Topic, "t", ResourcePatternType.Literal, AclOperation.Read);
         await admin.CreateAclsAsync([rule]);
+        await admin.AlterUserScramCredentialsAsync([Upsertion]);
         var filter = rule.ToFilter();
 
         (await admin.DescribeAclsAsync(filter)).AclBindings.Should().Equal(rule);
         (await admin.DeleteAclsAsync([filter])).Single().AclBindings.Should().Equal(rule);
         (await admin.DescribeAclsAsync(filter)).AclBindings.Should().BeEmpty();
-        (await admin.DescribeUserScramCredentialsAsync([])).UserScramCredentialsDescriptions.Should().BeEmpty();
+        (await admin.DescribeUserScramCredentialsAsync(["carol"])).UserScramCredentialsDescriptions.Single().ScramCredentialInfos.Single().Iterations.Should().Be(5000);
     }
 
     [Fact]
