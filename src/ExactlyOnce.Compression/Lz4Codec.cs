@@ -1,6 +1,6 @@
 using System.Buffers;
 using K4os.Compression.LZ4.Streams;
-using K4os.Compression.LZ4.Streams.Abstractions;
+using K4os.Compression.LZ4.Streams.Frames;
 
 namespace ExactlyOnce.Compression;
 
@@ -38,7 +38,7 @@ internal sealed class Lz4Codec : ICompressionCodec
         }
     }
 
-    private static void CopyBounded(ILZ4FrameReader frame, IBufferWriter<byte> destination, int maxBytes)
+    private static void CopyBounded(StreamLZ4FrameReader frame, IBufferWriter<byte> destination, int maxBytes)
     {
         var expanded = 0;
         while (true)

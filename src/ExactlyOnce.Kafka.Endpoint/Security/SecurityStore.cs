@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using ExactlyOnce.Clients;
 using ExactlyOnce.Clients.Consuming;
@@ -10,6 +11,7 @@ namespace ExactlyOnce.Kafka.Endpoint.Security;
 /// Where users and rules are kept that came over the wire: in a compacted topic of the broker, so that they are as durable as its records, and survive with them. Read once; written by
 /// nobody else, and closed to clients. All endpoints of a broker share one.
 /// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "A semaphore whose handle nobody asks for holds nothing; it goes with its broker.")]
 internal sealed class SecurityStore
 {
     public const string TopicName = InternalTopicNames.EndpointSecurity;
