@@ -55,9 +55,10 @@ internal sealed class ListGroupsApi() : Api<ListGroupsRequest, ListGroupsRespons
     {
         var groups = await call.Wire.ListGroupsAsync().ConfigureAwait(false);
         var all = call.AllowsCluster(AclOperation.Describe);
+        var shown = groups.Where(group => all || call.AllowsGroup(AclOperation.Describe, group.Group));
         return new ListGroupsResponse
         {
-            Groups = [.. groups.Where(group => all || call.AllowsGroup(AclOperation.Describe, group.Group)).Where(group => IsAmong(request.StatesFilter, group.State) && IsAmong(request.TypesFilter, group.Type)).Select(group => new ListGroupsResponse.Group
+            Groups = [.. shown.Where(group => IsAmong(request.StatesFilter, group.State) && IsAmong(request.TypesFilter, group.Type)).Select(group => new ListGroupsResponse.Group
             {
                 GroupId = group.Group,
                 ProtocolType = group.ProtocolType,

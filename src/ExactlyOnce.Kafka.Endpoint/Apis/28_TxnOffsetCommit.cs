@@ -106,6 +106,7 @@ internal sealed class TxnOffsetCommitApi() : Api<TxnOffsetCommitRequest, TxnOffs
             return Refused(request, KafkaError.TransactionalIdAuthorizationFailed);
         if (!call.AllowsGroup(AclOperation.Read, request.GroupId))
             return Refused(request, KafkaError.GroupAuthorizationFailed);
+        var allowed = request.Topics.Where(topic => call.AllowsTopic(AclOperation.Read, topic.Name));
         var generation = call.Version < FirstOfV2 ? WireGeneration.V1 : WireGeneration.V2;
         var errors = await call.Wire.CommitTransactionOffsetsAsync(
             call.In(request.TransactionalId, request.ProducerId, request.ProducerEpoch, generation),
@@ -115,7 +116,7 @@ internal sealed class TxnOffsetCommitApi() : Api<TxnOffsetCommitRequest, TxnOffs
                 Generation = request.GenerationId,
                 MemberId = request.MemberId,
                 InstanceId = request.GroupInstanceId,
-                Offsets = [.. request.Topics.Where(topic => call.AllowsTopic(AclOperation.Read, topic.Name)).SelectMany(topic => topic.Partitions.Select(partition => new OffsetToCommit(
+                Offsets = [.. allowed.SelectMany(topic => topic.Partitions.Select(partition => new OffsetToCommit(
                     new TopicPartition(topic.Name, partition.PartitionIndex), partition.CommittedOffset, partition.CommittedLeaderEpoch, partition.CommittedMetadata)))],
             }).ConfigureAwait(false);
         var next = 0;

@@ -82,7 +82,8 @@ internal sealed class OffsetDeleteApi() : Api<OffsetDeleteRequest, OffsetDeleteR
     {
         if (!call.AllowsGroup(AclOperation.Delete, request.GroupId))
             return new OffsetDeleteResponse { ErrorCode = KafkaError.GroupAuthorizationFailed };
-        TopicPartition[] partitions = [.. request.Topics.Where(topic => call.AllowsTopic(AclOperation.Read, topic.Name)).SelectMany(topic => topic.Partitions.Select(partition => new TopicPartition(topic.Name, partition.PartitionIndex)))];
+        var allowed = request.Topics.Where(topic => call.AllowsTopic(AclOperation.Read, topic.Name));
+        TopicPartition[] partitions = [.. allowed.SelectMany(topic => topic.Partitions.Select(partition => new TopicPartition(topic.Name, partition.PartitionIndex)))];
         var answer = await call.Wire.DeleteOffsetsAsync(request.GroupId, partitions).ConfigureAwait(false);
         if (answer.Error != ErrorCode.None)
             return new OffsetDeleteResponse { ErrorCode = answer.Error.ToKafka() };

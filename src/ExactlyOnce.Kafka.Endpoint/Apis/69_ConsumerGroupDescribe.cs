@@ -118,7 +118,9 @@ internal sealed class ConsumerGroupDescribeApi() : Api<ConsumerGroupDescribeRequ
         var groups = await call.Wire.DescribeConsumerGroupsAsync(allowed).ConfigureAwait(false);
         return new ConsumerGroupDescribeResponse
         {
-            Groups = [.. groups.Select(group => !MayKnowTopics(group, call) ? Refused(group.Group, KafkaError.TopicAuthorizationFailed) : new ConsumerGroupDescribeResponse.Group
+            Groups = [.. groups.Select(group => !MayKnowTopics(group, call)
+                ? Refused(group.Group, KafkaError.TopicAuthorizationFailed)
+                : new ConsumerGroupDescribeResponse.Group
             {
                 ErrorCode = group.Error.ToKafka(),
                 ErrorMessage = group.Error == ErrorCode.None ? null : $"There is no consumer group '{group.Group}'.",

@@ -126,7 +126,9 @@ internal sealed class DescribeTopicPartitionsApi() : Api<DescribeTopicPartitions
 
     private static IEnumerable<string> NamesFrom(DescribeTopicPartitionsRequest request, Call call)
     {
-        var names = request.Topics.Length > 0 ? request.Topics.Select(topic => topic.Name).Distinct() : call.Backend.ListTopics().Select(topic => topic.Name).Where(name => call.AllowsTopic(AclOperation.Describe, name));
+        var names = request.Topics.Length > 0
+            ? request.Topics.Select(topic => topic.Name).Distinct()
+            : call.Backend.ListTopics().Select(topic => topic.Name).Where(name => call.AllowsTopic(AclOperation.Describe, name));
         return names.Where(name => request.Cursor is null || string.CompareOrdinal(name, request.Cursor.TopicName) >= 0).Order(StringComparer.Ordinal);
     }
 
