@@ -58,9 +58,12 @@ public sealed class KafkaEndpoint : IAsyncDisposable
         {
             await kestrel.StartAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch
+        catch (Exception exception)
         {
             await kestrel.DisposeAsync().ConfigureAwait(false);
+            // Kestrel speaks of an http address, which nobody here has typed.
+            if (exception is IOException { InnerException: AddressInUseException })
+                throw new IOException($"Port {options.Port} of {options.Address} is taken by another program: stop that one, or choose another port (0 picks a free one).", exception);
             throw;
         }
         var port = PortOf(kestrel);
@@ -90,7 +93,11 @@ public sealed class KafkaEndpoint : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Listen(server.Options.Address, server.Options.Port, listen => listen.ServeKafka(server));
+            // Many clients resolve "localhost" to ::1 first, and some try nothing else. A port that is picked is told in the bootstrap servers, with its address.
+            if (server.Options.Address.Equals(IPAddress.Loopback) && server.Options.Port != 0)
+                kestrel.ListenLocalhost(server.Options.Port, listen => listen.ServeKafka(server));
+            else
+                kestrel.Listen(server.Options.Address, server.Options.Port, listen => listen.ServeKafka(server));
         });
         return builder.Build();
     }

@@ -6,7 +6,7 @@ namespace ExactlyOnce.Kafka.Endpoint;
 /// <summary>How an endpoint listens and what it lets strangers do. Read once, at the start; an invalid value is refused there with a message that says what to do.</summary>
 public sealed class KafkaEndpointOptions
 {
-    /// <summary>The address to listen on. Default 127.0.0.1: nobody from outside this machine can connect.</summary>
+    /// <summary>The address to listen on. Default 127.0.0.1, and with a given port ::1 beside it, as "localhost" may mean either: nobody from outside this machine can connect.</summary>
     public IPAddress Address { get; set; } = IPAddress.Loopback;
 
     /// <summary>The port; 0 picks a free one. Default 9092.</summary>

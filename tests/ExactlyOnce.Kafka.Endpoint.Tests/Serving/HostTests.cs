@@ -50,6 +50,40 @@ public sealed class HostTests
         (await client.CallAsync<ApiVersionsResponse>(0, new ApiVersionsRequest())).ErrorCode.Should().Be(KafkaError.None);
     }
 
+    [Fact]
+    public async Task On_a_given_port_localhost_is_served_by_either_of_its_addresses()
+    {
+        await using var broker = Broker.CreateInMemory();
+        await using var endpoint = await KafkaEndpoint.StartAsync(broker, new KafkaEndpointOptions { Port = FreePort() });
+        var port = IPEndPoint.Parse(endpoint.BootstrapServers).Port;
+
+        foreach (var address in Socket.OSSupportsIPv6 ? [IPAddress.Loopback, IPAddress.IPv6Loopback] : new[] { IPAddress.Loopback })
+        {
+            using var client = new RawClient(new IPEndPoint(address, port).ToString());
+            var metadata = await client.CallAsync<MetadataResponse>(9, new MetadataRequest());
+
+            metadata.Brokers.Single().Should().BeEquivalentTo(new { Host = address.ToString(), Port = port }, "a client goes on where it has come in");
+        }
+    }
+
+    [Fact]
+    public async Task A_port_that_is_taken_is_said_to_be_in_words_of_the_options()
+    {
+        await using var broker = Broker.CreateInMemory();
+        await using var first = await KafkaEndpoint.StartAsync(broker, new KafkaEndpointOptions { Port = 0 });
+        var port = IPEndPoint.Parse(first.BootstrapServers).Port;
+
+        (await FluentActions.Awaiting(() => KafkaEndpoint.StartAsync(broker, new KafkaEndpointOptions { Port = port })).Should().ThrowAsync<IOException>())
+            .Which.Message.Should().StartWith($"Port {port} of 127.0.0.1 is taken").And.NotContain("http");
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
     private static X509Certificate2 CreateCertificate()
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);

@@ -28,7 +28,7 @@ public sealed class TidyTests
     [Fact]
     public void The_top_level_holds_exactly_what_a_reader_expects_there()
     {
-        var ignored = File.ReadAllLines(Repository.PathOf(".gitignore")).Select(line => line.TrimEnd('/'));
+        var ignored = File.ReadAllLines(Repository.PathOf(".gitignore")).Select(line => line.Trim('/'));
 
         Directory.EnumerateFileSystemEntries(Repository.Root).Select(Path.GetFileName)
             .Where(name => !name!.StartsWith('.') && !ignored.Contains(name))

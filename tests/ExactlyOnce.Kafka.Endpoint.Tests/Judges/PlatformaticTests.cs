@@ -1,0 +1,32 @@
+namespace ExactlyOnce.Kafka.Endpoint.Tests.Judges;
+
+/// <summary>@platformatic/kafka: pure TypeScript, only recent versions of the protocol.</summary>
+public sealed class PlatformaticTests() : JudgeTest(Judge.Platformatic)
+{
+    [JudgeFact(Judge.Platformatic)]
+    public Task Keys_values_headers_timestamps_and_tombstones_arrive() => WritesAsync();
+
+    [JudgeFact(Judge.Platformatic)]
+    public Task An_idempotent_producers_records_are_in_order_and_signed() => IsIdempotentAsync();
+
+    [JudgeFact(Judge.Platformatic)]
+    public Task Gzip_is_stored_as_it_came_and_read_by_both_sides() => CompressesAsync();
+
+    [JudgeFact(Judge.Platformatic)]
+    public Task Consumed_transformed_and_produced_in_transactions_each_record_comes_out_once() => TransformsAsync();
+
+    [JudgeFact(Judge.Platformatic)]
+    public Task A_zombie_producer_is_fenced_and_its_record_never_seen() => FencesAsync();
+
+    [JudgeFact(Judge.Platformatic)]
+    public Task Each_isolation_level_shows_what_it_may() => SeesWhatItsIsolationAllowsAsync();
+
+    [JudgeFact(Judge.Platformatic)]
+    public Task Members_share_the_partitions_and_take_over_from_one_that_leaves() => SharesPartitionsAsync();
+
+    [JudgeFact(Judge.Platformatic)]
+    public Task Members_share_the_partitions_by_the_new_protocol_too() => SharesPartitionsAsync("heartbeat");
+
+    [JudgeFact(Judge.Platformatic)]
+    public Task Topics_configurations_and_groups_are_administrated() => AdministratesAsync();
+}
