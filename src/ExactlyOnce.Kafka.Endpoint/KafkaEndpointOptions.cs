@@ -31,6 +31,23 @@ public sealed class KafkaEndpointOptions
     public SslServerAuthenticationOptions? Tls { get; set; }
 
     /// <summary>
+    /// How clients prove who they are; None, the default, asks nobody. With any of these, or with client certificates required by <see cref="Tls"/>, access rules are in force: whoever
+    /// is no super user may do what a rule allows and nothing else.
+    /// </summary>
+    public SaslMechanisms Sasl { get; set; }
+
+    /// <summary>
+    /// Users with their passwords, for every mechanism of <see cref="Sasl"/>. Further users for SCRAM can be added over the wire; the broker keeps them.
+    /// </summary>
+    public IDictionary<string, string> Users { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    /// <summary>Who may do everything, whatever the rules say: <c>User:name</c>, after a client certificate <c>User:subject</c>; <c>User:*</c> is everybody who has logged in.</summary>
+    public ISet<string> SuperUsers { get; } = new HashSet<string>(StringComparer.Ordinal);
+
+    /// <summary>How long the answer to a wrong password takes, after which the connection is closed. Default 500 milliseconds.</summary>
+    public TimeSpan FailedLoginDelay { get; set; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>
     /// Listen on an address that others can reach although there is no TLS, or nobody has to prove who he is: everybody who can connect may then read and write everything. Default false.
     /// </summary>
     public bool AllowInsecureNetwork { get; set; }
@@ -53,6 +70,11 @@ public sealed class KafkaEndpointOptions
     /// <summary>Connections at a time from one address. Default 100.</summary>
     public int MaxConnectionsPerAddress { get; set; } = 100;
 
+    /// <summary>
+    /// New connections a second from other machines, after a burst of as many; more wait for their turn, or are closed when <see cref="MaxConnections"/> wait already. Default 100.
+    /// </summary>
+    public int MaxAcceptsPerSecond { get; set; } = 100;
+
     /// <summary>How long a new connection may take for its first request, and where one is asked for its login. Default 10 seconds.</summary>
     public TimeSpan LoginTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
@@ -62,7 +84,11 @@ public sealed class KafkaEndpointOptions
     /// <summary>How long a request may take from its first byte to its last, and a client to take what it was answered. Default 30 seconds.</summary>
     public TimeSpan TransferTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
-    internal bool RequiresAuthentication => Tls is { ClientCertificateRequired: true };
+    internal bool RequiresLogin => Sasl != SaslMechanisms.None;
+
+    internal bool RequiresCertificate => Tls is { ClientCertificateRequired: true };
+
+    internal bool RequiresAuthentication => RequiresLogin || RequiresCertificate;
 
     /// <exception cref="InvalidRequestException">A value is not valid, or the endpoint would be open to the network.</exception>
     internal void Validate()
@@ -77,15 +103,35 @@ public sealed class KafkaEndpointOptions
         Require(MaxFetchBytes >= 1024, nameof(MaxFetchBytes), MaxFetchBytes, "is at least 1 KiB");
         Require(MaxConnections > 0, nameof(MaxConnections), MaxConnections, "is above zero");
         Require(MaxConnectionsPerAddress > 0, nameof(MaxConnectionsPerAddress), MaxConnectionsPerAddress, "is above zero");
+        Require(MaxAcceptsPerSecond > 0, nameof(MaxAcceptsPerSecond), MaxAcceptsPerSecond, "is above zero");
+        ValidateLogin();
         Require(LoginTimeout > TimeSpan.Zero, nameof(LoginTimeout), LoginTimeout, "is above zero");
         Require(IdleTimeout > TimeSpan.Zero, nameof(IdleTimeout), IdleTimeout, "is above zero");
         Require(TransferTimeout > TimeSpan.Zero, nameof(TransferTimeout), TransferTimeout, "is above zero");
     }
 
+    /// <summary>Half of an authentication is none, and looks like one.</summary>
+    private void ValidateLogin()
+    {
+        Require(Sasl is >= 0 and <= (SaslMechanisms.Plain | SaslMechanisms.ScramSha256 | SaslMechanisms.ScramSha512), nameof(Sasl), Sasl, "is made of the mechanisms there are");
+        Require(RequiresLogin || Users.Count == 0, nameof(Sasl), Sasl, "says how the Users log in, and is not None when there are any");
+        Require(Sasl != SaslMechanisms.Plain || Users.Count > 0, nameof(Users), Users.Count, "has somebody who can log in by PLAIN");
+        Require(Users.All(user => user.Key.Length > 0 && !string.IsNullOrEmpty(user.Value)), nameof(Users), Users.Count, "has names and passwords that are not empty");
+        Require(SuperUsers.All(user => user.StartsWith("User:", StringComparison.Ordinal)), nameof(SuperUsers), string.Join(' ', SuperUsers), "are written 'User:name'");
+        Require(RequiresAuthentication || SuperUsers.Count == 0, nameof(SuperUsers), SuperUsers.Count, "take authentication: set Sasl, or require client certificates in Tls");
+        Require(FailedLoginDelay >= TimeSpan.Zero, nameof(FailedLoginDelay), FailedLoginDelay, "is not negative");
+    }
+
     /// <exception cref="InvalidRequestException">The address can be reached from outside, and nothing protects it.</exception>
-    internal void RequireSafe(IPAddress address) => Require(
-        IPAddress.IsLoopback(address) || AllowInsecureNetwork || (Tls is not null && RequiresAuthentication), nameof(Address), address,
-        "can be reached by others, which takes TLS and authentication; set both, or AllowInsecureNetwork when everybody in that network may do everything");
+    internal void RequireSafe(IPAddress address)
+    {
+        if (IPAddress.IsLoopback(address))
+            return;
+        Require(
+            AllowInsecureNetwork || (Tls is not null && RequiresAuthentication), nameof(Address), address,
+            "can be reached by others, which takes TLS and authentication; set both, or AllowInsecureNetwork when everybody in that network may do everything");
+        Require(Tls is not null || !Sasl.HasFlag(SaslMechanisms.Plain), nameof(Sasl), Sasl, "would send passwords over the network as they are; PLAIN takes TLS there");
+    }
 
     internal KafkaEndpointOptions Clone() => (KafkaEndpointOptions)MemberwiseClone();
 

@@ -45,6 +45,7 @@ public static class KafkaListenOptionsExtensions
     {
         // Nothing is negotiated in TLS: what is spoken here is known.
         listen.Protocols = HttpProtocols.None;
+        listen.Use(next => connection => server.AcceptAsync(connection, next));
         if (server.Options.Tls is { } tls)
             listen.UseHttps(new TlsHandshakeCallbackOptions { OnConnection = _ => new(tls), HandshakeTimeout = server.Options.LoginTimeout });
         listen.Run(new KafkaConnectionHandler(server).OnConnectedAsync);

@@ -1,4 +1,5 @@
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 
 namespace ExactlyOnce.Kafka.Endpoint.Apis;
@@ -127,6 +128,7 @@ internal sealed class ProduceApi : Api<ProduceRequest, ProduceResponse>
 
     protected override async ValueTask<ProduceResponse?> HandleAsync(ProduceRequest request, Call call)
     {
+        var isAllowed = request.TransactionalId is null || call.AllowsTransactionalId(AclOperation.Write, request.TransactionalId);
         var response = new ProduceResponse { Responses = new ProduceResponse.Topic[request.TopicData.Length] };
         for (var i = 0; i < request.TopicData.Length; i++)
         {
@@ -138,7 +140,9 @@ internal sealed class ProduceApi : Api<ProduceRequest, ProduceResponse>
                 PartitionResponses = new ProduceResponse.Partition[topic.PartitionData.Length],
             };
             for (var j = 0; j < topic.PartitionData.Length; j++)
-                answer.PartitionResponses[j] = await AppendAsync(request, topic, topic.PartitionData[j], response.Wait, call).ConfigureAwait(false);
+                answer.PartitionResponses[j] = isAllowed
+                    ? await AppendAsync(request, topic, topic.PartitionData[j], response.Wait, call).ConfigureAwait(false)
+                    : new ProduceResponse.Partition { Index = topic.PartitionData[j].Index, ErrorCode = KafkaError.TransactionalIdAuthorizationFailed };
         }
         if (request.Acks != NoAnswer)
             return response;
@@ -155,6 +159,9 @@ internal sealed class ProduceApi : Api<ProduceRequest, ProduceResponse>
             return new ProduceResponse.Partition { Index = data.Index, ErrorCode = KafkaError.InvalidRequiredAcks };
         var known = call.Connection.Partitions;
         var partition = call.Version >= FirstByTopicId ? known.Find(topic.TopicId, data.Index) : known.Find(topic.Name, data.Index);
+        var name = partition?.Partition.Id.Topic ?? (call.Version >= FirstByTopicId ? call.Backend.TryGetTopic(topic.TopicId)?.Name : topic.Name);
+        if (name is not null && !call.AllowsTopic(AclOperation.Write, name))
+            return new ProduceResponse.Partition { Index = data.Index, ErrorCode = KafkaError.TopicAuthorizationFailed };
         if (partition is null)
             return new ProduceResponse.Partition { Index = data.Index, ErrorCode = Unknown(topic, call) };
         if (partition.Partition.IsCongested)

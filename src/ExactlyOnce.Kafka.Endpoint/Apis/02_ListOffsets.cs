@@ -1,6 +1,7 @@
 using ExactlyOnce.Clients;
 using ExactlyOnce.Clients.Consuming;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 
 namespace ExactlyOnce.Kafka.Endpoint.Apis;
@@ -119,6 +120,8 @@ internal sealed class ListOffsetsApi() : Api<ListOffsetsRequest, ListOffsetsResp
 
     private static ListOffsetsResponse.Partition Find(string topic, ListOffsetsRequest.Partition asked, IsolationLevel isolation, Call call)
     {
+        if (!call.AllowsTopic(AclOperation.Describe, topic))
+            return Refused(asked, KafkaError.TopicAuthorizationFailed);
         if (call.Connection.Partitions.Find(topic, asked.PartitionIndex) is not { } served)
             return Refused(asked, KafkaError.UnknownTopicOrPartition);
         if (served.CheckLeaderEpoch(asked.CurrentLeaderEpoch) is var epoch and not KafkaError.None)

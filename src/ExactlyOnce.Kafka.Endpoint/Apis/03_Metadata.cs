@@ -1,4 +1,5 @@
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 
 namespace ExactlyOnce.Kafka.Endpoint.Apis;
@@ -125,14 +126,14 @@ internal sealed class MetadataApi() : Api<MetadataRequest, MetadataResponse>(3, 
             ClusterId = call.Server.ClusterId,
             ControllerId = node.Id,
             Topics = await DescribeAsync(request, call).ConfigureAwait(false),
-            ClusterAuthorizedOperations = request.IncludeClusterAuthorizedOperations ? AuthorizedOperations.Cluster : AuthorizedOperations.NotAsked,
+            ClusterAuthorizedOperations = AuthorizedOperations.OfCluster(call, request.IncludeClusterAuthorizedOperations),
         };
     }
 
     private static async ValueTask<MetadataResponse.Topic[]> DescribeAsync(MetadataRequest request, Call call)
     {
         if (request.Topics is not { } asked || (call.Version == 0 && asked.Length == 0))
-            return [.. call.Backend.ListTopics().Select(topic => Describe(topic, request, call))];
+            return [.. call.Backend.ListTopics().Where(topic => call.AllowsTopic(AclOperation.Describe, topic.Name)).Select(topic => Describe(topic, request, call))];
         var topics = new MetadataResponse.Topic[asked.Length];
         for (var i = 0; i < topics.Length; i++)
             topics[i] = await DescribeAsync(asked[i], request, call).ConfigureAwait(false);
@@ -145,7 +146,7 @@ internal sealed class MetadataApi() : Api<MetadataRequest, MetadataResponse>(3, 
             return DescribeAsync(name, request, call);
         if (call.Version < FirstByTopicId)
             throw new ProtocolException("A topic without a name, before topics could be asked for by id.");
-        return new(call.Backend.TryGetTopic(asked.TopicId) is { } topic
+        return new(call.Backend.TryGetTopic(asked.TopicId) is { } topic && call.AllowsTopic(AclOperation.Describe, topic.Name)
             ? Describe(topic, request, call)
             : new MetadataResponse.Topic { ErrorCode = KafkaError.UnknownTopicId, TopicId = asked.TopicId });
     }
@@ -154,10 +155,14 @@ internal sealed class MetadataApi() : Api<MetadataRequest, MetadataResponse>(3, 
     {
         if (!ExactlyOnce.Topic.IsValidName(name))
             return new MetadataResponse.Topic { ErrorCode = KafkaError.InvalidTopicException, Name = name };
+        if (!call.AllowsTopic(AclOperation.Describe, name))
+            return new MetadataResponse.Topic { ErrorCode = KafkaError.TopicAuthorizationFailed, Name = name };
         if (call.Backend.TryGetTopic(name) is { } topic)
             return Describe(topic, request, call);
         if (!request.AllowAutoTopicCreation || !call.Server.Options.AutoCreateTopics)
             return new MetadataResponse.Topic { ErrorCode = KafkaError.UnknownTopicOrPartition, Name = name };
+        if (!call.AllowsCluster(AclOperation.Create) && !call.AllowsTopic(AclOperation.Create, name))
+            return new MetadataResponse.Topic { ErrorCode = KafkaError.TopicAuthorizationFailed, Name = name };
         return await CreateAsync(name, request, call).ConfigureAwait(false);
     }
 
@@ -183,7 +188,7 @@ internal sealed class MetadataApi() : Api<MetadataRequest, MetadataResponse>(3, 
         TopicId = topic.Id,
         IsInternal = topic.IsInternal,
         Partitions = DescribePartitions(topic, call),
-        TopicAuthorizedOperations = request.IncludeTopicAuthorizedOperations ? AuthorizedOperations.Topic : AuthorizedOperations.NotAsked,
+        TopicAuthorizedOperations = AuthorizedOperations.OfTopic(call, topic.Name, request.IncludeTopicAuthorizedOperations),
     };
 
     private static MetadataResponse.Partition[] DescribePartitions(TopicDescription topic, Call call)

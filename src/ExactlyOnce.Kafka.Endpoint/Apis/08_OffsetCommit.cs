@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -101,10 +102,12 @@ internal sealed class OffsetCommitApi() : Api<OffsetCommitRequest, OffsetCommitR
 
     protected override async ValueTask<OffsetCommitResponse?> HandleAsync(OffsetCommitRequest request, Call call)
     {
+        if (!call.AllowsGroup(AclOperation.Read, request.GroupId))
+            return Refused(request, KafkaError.GroupAuthorizationFailed);
         var names = Array.ConvertAll(request.Topics, topic => call.Version < FirstByTopicId ? topic.Name : call.Backend.TryGetTopic(topic.TopicId)?.Name);
         var offsets = new List<OffsetToCommit>();
         for (var i = 0; i < names.Length; i++)
-            if (names[i] is { } name)
+            if (names[i] is { } name && call.AllowsTopic(AclOperation.Read, name))
                 foreach (var partition in request.Topics[i].Partitions)
                     offsets.Add(new OffsetToCommit(
                         new TopicPartition(name, partition.PartitionIndex), partition.CommittedOffset, partition.CommittedLeaderEpoch, partition.CommittedMetadata));
@@ -122,7 +125,7 @@ internal sealed class OffsetCommitApi() : Api<OffsetCommitRequest, OffsetCommitR
         for (var i = 0; i < names.Length; i++)
         {
             var topic = request.Topics[i];
-            var isKnown = names[i] is not null;
+            var refusal = names[i] is not { } name ? KafkaError.UnknownTopicId : call.AllowsTopic(AclOperation.Read, name) ? KafkaError.None : KafkaError.TopicAuthorizationFailed;
             response.Topics[i] = new OffsetCommitResponse.Topic
             {
                 Name = topic.Name,
@@ -130,10 +133,20 @@ internal sealed class OffsetCommitApi() : Api<OffsetCommitRequest, OffsetCommitR
                 Partitions = Array.ConvertAll(topic.Partitions, partition => new OffsetCommitResponse.Partition
                 {
                     PartitionIndex = partition.PartitionIndex,
-                    ErrorCode = isKnown ? errors[next++].ToKafka() : KafkaError.UnknownTopicId,
+                    ErrorCode = refusal == KafkaError.None ? errors[next++].ToKafka() : refusal,
                 }),
             };
         }
         return response;
     }
+
+    private static OffsetCommitResponse Refused(OffsetCommitRequest request, KafkaError error) => new()
+    {
+        Topics = Array.ConvertAll(request.Topics, topic => new OffsetCommitResponse.Topic
+        {
+            Name = topic.Name,
+            TopicId = topic.TopicId,
+            Partitions = Array.ConvertAll(topic.Partitions, partition => new OffsetCommitResponse.Partition { PartitionIndex = partition.PartitionIndex, ErrorCode = error }),
+        }),
+    };
 }

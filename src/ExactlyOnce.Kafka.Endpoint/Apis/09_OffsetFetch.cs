@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -134,6 +135,8 @@ internal sealed class OffsetFetchApi() : Api<OffsetFetchRequest, OffsetFetchResp
 
     private static async ValueTask<OffsetFetchResponse.Group> FetchAsync(OffsetFetchRequest.Group group, bool requireStable, Call call)
     {
+        if (!call.AllowsGroup(AclOperation.Describe, group.GroupId))
+            return new OffsetFetchResponse.Group { GroupId = group.GroupId, ErrorCode = KafkaError.GroupAuthorizationFailed };
         var answer = await call.Wire.FetchOffsetsAsync(new OffsetFetchCall
         {
             Group = group.GroupId,
@@ -162,14 +165,18 @@ internal sealed class OffsetFetchApi() : Api<OffsetFetchRequest, OffsetFetchResp
     }
 
     private static OffsetFetchResponse.Topic[] ByTopic(IReadOnlyList<FetchedPartitionOffset> offsets, Call call) =>
-        [.. offsets.GroupBy(offset => offset.Partition.Topic).Select(topic => new OffsetFetchResponse.Topic
+        [.. offsets.Where(offset => call.AllowsTopic(AclOperation.Describe, offset.Partition.Topic)).GroupBy(offset => offset.Partition.Topic).Select(topic => new OffsetFetchResponse.Topic
         {
             Name = topic.Key,
             TopicId = call.Backend.TryGetTopic(topic.Key)?.Id ?? default,
             Partitions = [.. topic.Select(offset => ToPartition(offset, call))],
         })];
 
-    private static OffsetFetchResponse.Partition ToPartition(in FetchedPartitionOffset offset, Call call) => new()
+    private static bool MayKnow(string topic, Call call) => topic.Length == 0 || call.AllowsTopic(AclOperation.Describe, topic);
+
+    private static OffsetFetchResponse.Partition ToPartition(in FetchedPartitionOffset offset, Call call) => !MayKnow(offset.Partition.Topic, call)
+        ? new() { PartitionIndex = offset.Partition.Partition, CommittedOffset = -1, Metadata = "", ErrorCode = KafkaError.TopicAuthorizationFailed }
+        : new()
     {
         PartitionIndex = offset.Partition.Partition,
         CommittedOffset = offset.Offset,

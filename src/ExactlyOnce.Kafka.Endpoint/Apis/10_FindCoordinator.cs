@@ -1,4 +1,5 @@
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 
 namespace ExactlyOnce.Kafka.Endpoint.Apis;
@@ -70,9 +71,10 @@ internal sealed class FindCoordinatorApi() : Api<FindCoordinatorRequest, FindCoo
         var node = Node.Of(call);
         var error = request.KeyType is Group or Transaction ? KafkaError.None : KafkaError.InvalidRequest;
         var message = error == KafkaError.None ? null : "Only groups and transactional ids have coordinators here.";
+        var own = error == KafkaError.None ? Refuse(request.Key, request, call) : error;
         return new(new FindCoordinatorResponse
         {
-            ErrorCode = error,
+            ErrorCode = own,
             ErrorMessage = message,
             NodeId = node.Id,
             Host = node.Host,
@@ -83,9 +85,16 @@ internal sealed class FindCoordinatorApi() : Api<FindCoordinatorRequest, FindCoo
                 NodeId = node.Id,
                 Host = node.Host,
                 Port = node.Port,
-                ErrorCode = error,
+                ErrorCode = error == KafkaError.None ? Refuse(key, request, call) : error,
                 ErrorMessage = message,
             })],
         });
     }
+
+    /// <summary>A request of several has no key of its own.</summary>
+    private static KafkaError Refuse(string key, FindCoordinatorRequest request, Call call) =>
+        key.Length == 0 && request.CoordinatorKeys.Length > 0 ? KafkaError.None
+        : request.KeyType == Group ? (call.AllowsGroup(AclOperation.Describe, key) ? KafkaError.None : KafkaError.GroupAuthorizationFailed)
+        : call.AllowsTransactionalId(AclOperation.Describe, key) ? KafkaError.None
+        : KafkaError.TransactionalIdAuthorizationFailed;
 }

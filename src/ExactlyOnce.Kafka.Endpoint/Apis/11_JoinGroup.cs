@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -89,6 +90,8 @@ internal sealed class JoinGroupApi() : Api<JoinGroupRequest, JoinGroupResponse>(
 
     protected override async ValueTask<JoinGroupResponse?> HandleAsync(JoinGroupRequest request, Call call)
     {
+        if (!call.AllowsGroup(AclOperation.Read, request.GroupId))
+            return new JoinGroupResponse { ErrorCode = KafkaError.GroupAuthorizationFailed, MemberId = request.MemberId };
         var answer = await call.Wire.JoinGroupAsync(
             new JoinGroupCall
             {

@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -38,6 +39,8 @@ internal sealed class HeartbeatApi() : Api<HeartbeatRequest, HeartbeatResponse>(
 {
     protected override async ValueTask<HeartbeatResponse?> HandleAsync(HeartbeatRequest request, Call call)
     {
+        if (!call.AllowsGroup(AclOperation.Read, request.GroupId))
+            return new HeartbeatResponse { ErrorCode = KafkaError.GroupAuthorizationFailed };
         var error = await call.Wire.HeartbeatAsync(new GroupMember(request.GroupId, request.MemberId, request.GroupInstanceId), request.GenerationId).ConfigureAwait(false);
         return new HeartbeatResponse { ErrorCode = error.ToKafka() };
     }

@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -68,6 +69,8 @@ internal sealed class LeaveGroupApi() : Api<LeaveGroupRequest, LeaveGroupRespons
 
     protected override async ValueTask<LeaveGroupResponse?> HandleAsync(LeaveGroupRequest request, Call call)
     {
+        if (!call.AllowsGroup(AclOperation.Read, request.GroupId))
+            return new LeaveGroupResponse { ErrorCode = KafkaError.GroupAuthorizationFailed };
         LeavingMember[] members = call.Version < FirstOfSeveralMembers
             ? [new LeavingMember(request.MemberId, null)]
             : Array.ConvertAll(request.Members, member => new LeavingMember(member.MemberId, member.GroupInstanceId));

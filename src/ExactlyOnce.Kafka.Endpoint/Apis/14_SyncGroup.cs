@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -62,6 +63,8 @@ internal sealed class SyncGroupApi() : Api<SyncGroupRequest, SyncGroupResponse>(
 {
     protected override async ValueTask<SyncGroupResponse?> HandleAsync(SyncGroupRequest request, Call call)
     {
+        if (!call.AllowsGroup(AclOperation.Read, request.GroupId))
+            return new SyncGroupResponse { ErrorCode = KafkaError.GroupAuthorizationFailed };
         var answer = await call.Wire.SyncGroupAsync(
             new SyncGroupCall
             {

@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -80,10 +81,11 @@ internal sealed class DescribeGroupsApi() : Api<DescribeGroupsRequest, DescribeG
 
     protected override async ValueTask<DescribeGroupsResponse?> HandleAsync(DescribeGroupsRequest request, Call call)
     {
-        var groups = await call.Wire.DescribeGroupsAsync(request.Groups).ConfigureAwait(false);
+        var allowed = Array.FindAll(request.Groups, group => call.AllowsGroup(AclOperation.Describe, group));
+        var groups = await call.Wire.DescribeGroupsAsync(allowed).ConfigureAwait(false);
         return new DescribeGroupsResponse
         {
-            Groups = Array.ConvertAll(groups, group => new DescribeGroupsResponse.Group
+            Groups = [.. groups.Select(group => new DescribeGroupsResponse.Group
             {
                 ErrorCode = call.Version < FirstThatMisses ? KafkaError.None : group.Error.ToKafka(),
                 ErrorMessage = group.Error == ErrorCode.None ? null : $"There is no classic group '{group.Group}'.",
@@ -92,8 +94,8 @@ internal sealed class DescribeGroupsApi() : Api<DescribeGroupsRequest, DescribeG
                 ProtocolType = group.ProtocolType,
                 ProtocolData = group.Protocol,
                 Members = [.. group.Members.Select(ToMember)],
-                AuthorizedOperations = request.IncludeAuthorizedOperations ? AuthorizedOperations.Group : AuthorizedOperations.NotAsked,
-            }),
+                AuthorizedOperations = AuthorizedOperations.OfGroup(call, group.Group, request.IncludeAuthorizedOperations),
+            }), .. request.Groups.Except(allowed).Select(group => new DescribeGroupsResponse.Group { GroupId = group, ErrorCode = KafkaError.GroupAuthorizationFailed })],
         };
     }
 

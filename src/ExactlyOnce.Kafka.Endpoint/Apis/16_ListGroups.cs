@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -53,9 +54,11 @@ internal sealed class ListGroupsApi() : Api<ListGroupsRequest, ListGroupsRespons
     protected override async ValueTask<ListGroupsResponse?> HandleAsync(ListGroupsRequest request, Call call)
     {
         var groups = await call.Wire.ListGroupsAsync().ConfigureAwait(false);
+        var all = call.AllowsCluster(AclOperation.Describe);
+        var shown = groups.Where(group => all || call.AllowsGroup(AclOperation.Describe, group.Group));
         return new ListGroupsResponse
         {
-            Groups = [.. groups.Where(group => IsAmong(request.StatesFilter, group.State) && IsAmong(request.TypesFilter, group.Type)).Select(group => new ListGroupsResponse.Group
+            Groups = [.. shown.Where(group => IsAmong(request.StatesFilter, group.State) && IsAmong(request.TypesFilter, group.Type)).Select(group => new ListGroupsResponse.Group
             {
                 GroupId = group.Group,
                 ProtocolType = group.ProtocolType,

@@ -1,5 +1,6 @@
 using ExactlyOnce.Kafka.Endpoint.Codec;
 using ExactlyOnce.Kafka.Endpoint.Configs;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 
 namespace ExactlyOnce.Kafka.Endpoint.Apis;
@@ -160,6 +161,8 @@ internal sealed class CreateTopicsApi() : Api<CreateTopicsRequest, CreateTopicsR
     {
         if (!Topic.IsValidName(asked.Name))
             return Refused(asked, KafkaError.InvalidTopicException, "A topic's name has 1 to 249 letters, digits, '.', '_' or '-'.");
+        if (asked.Name == SecurityStore.TopicName || (!call.AllowsCluster(AclOperation.Create) && !call.AllowsTopic(AclOperation.Create, asked.Name)))
+            return Refused(asked, KafkaError.TopicAuthorizationFailed, "No rule allows to create it.");
         if (call.Backend.TryGetTopic(asked.Name) is not null)
             return Refused(asked, KafkaError.TopicAlreadyExists, $"A topic '{asked.Name}' exists already.");
         var isAssigned = asked.Assignments.Length > 0;

@@ -1,4 +1,5 @@
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 
 namespace ExactlyOnce.Kafka.Endpoint.Apis;
@@ -81,6 +82,14 @@ internal sealed class DeleteTopicsApi() : Api<DeleteTopicsRequest, DeleteTopicsR
             };
         var topic = asked.Name is { } name ? call.Backend.TryGetTopic(name) : call.Backend.TryGetTopic(asked.TopicId);
         var answer = new DeleteTopicsResponse.Topic { Name = asked.Name ?? topic?.Name, TopicId = topic?.Id ?? asked.TopicId };
+        var mayKnow = (asked.Name ?? topic?.Name) is not { } named || call.AllowsTopic(AclOperation.Describe, named);
+        if (!mayKnow || (topic is not null && !call.AllowsTopic(AclOperation.Delete, topic.Name)))
+            return new DeleteTopicsResponse.Topic
+            {
+                Name = mayKnow ? answer.Name : asked.Name,
+                TopicId = asked.TopicId,
+                ErrorCode = KafkaError.TopicAuthorizationFailed,
+            };
         if (topic is null)
         {
             answer.ErrorCode = asked.Name is null ? KafkaError.UnknownTopicId : KafkaError.UnknownTopicOrPartition;

@@ -1,4 +1,5 @@
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 
 namespace ExactlyOnce.Kafka.Endpoint.Apis;
@@ -99,7 +100,9 @@ internal sealed class DeleteRecordsApi() : Api<DeleteRecordsRequest, DeleteRecor
     private static async ValueTask<DeleteRecordsResponse.Partition> DeleteAsync(string topic, DeleteRecordsRequest.Partition asked, Call call)
     {
         var answer = new DeleteRecordsResponse.Partition { PartitionIndex = asked.PartitionIndex };
-        if (call.Connection.Partitions.Find(topic, asked.PartitionIndex) is not { } served)
+        if (!call.AllowsTopic(AclOperation.Delete, topic))
+            answer.ErrorCode = KafkaError.TopicAuthorizationFailed;
+        else if (call.Connection.Partitions.Find(topic, asked.PartitionIndex) is not { } served)
             answer.ErrorCode = KafkaError.UnknownTopicOrPartition;
         else if (asked.Offset < ToHighWatermark)
             answer.ErrorCode = KafkaError.OffsetOutOfRange;

@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using ExactlyOnce.Kernel.Primitives;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
@@ -45,6 +46,8 @@ internal sealed class InitProducerIdApi() : Api<InitProducerIdRequest, InitProdu
 
     protected override async ValueTask<InitProducerIdResponse?> HandleAsync(InitProducerIdRequest request, Call call)
     {
+        if (Refuse(request.TransactionalId, call) is var refusal and not KafkaError.None)
+            return new InitProducerIdResponse { ErrorCode = refusal };
         var held = new ProducerIdentity(request.ProducerId, request.ProducerEpoch);
         var answer = await call.Wire.InitProducerIdAsync(new InitProducerIdCall(request.TransactionalId, request.TransactionTimeoutMs, held, call.ClientName)).ConfigureAwait(false);
         return new InitProducerIdResponse
@@ -54,4 +57,10 @@ internal sealed class InitProducerIdApi() : Api<InitProducerIdRequest, InitProdu
             ProducerEpoch = answer.Identity.Epoch,
         };
     }
+
+    /// <summary>An idempotent producer may be one that may write anywhere at all.</summary>
+    private static KafkaError Refuse(string? transactionalId, Call call) => transactionalId is not null
+        ? (call.AllowsTransactionalId(AclOperation.Write, transactionalId) ? KafkaError.None : KafkaError.TransactionalIdAuthorizationFailed)
+        : call.AllowsCluster(AclOperation.IdempotentWrite) || call.Connection.Identity.AllowsSome(AclOperation.Write, AclResource.Topic) ? KafkaError.None
+        : KafkaError.ClusterAuthorizationFailed;
 }

@@ -1,4 +1,5 @@
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 
 namespace ExactlyOnce.Kafka.Endpoint.Apis;
@@ -96,7 +97,9 @@ internal sealed class OffsetForLeaderEpochApi() : Api<OffsetForLeaderEpochReques
     private static OffsetForLeaderEpochResponse.Partition Find(string topic, OffsetForLeaderEpochRequest.Partition asked, Call call)
     {
         var answer = new OffsetForLeaderEpochResponse.Partition { Index = asked.Index };
-        if (call.Connection.Partitions.Find(topic, asked.Index) is not { } served)
+        if (!call.AllowsTopic(AclOperation.Describe, topic))
+            answer.ErrorCode = KafkaError.TopicAuthorizationFailed;
+        else if (call.Connection.Partitions.Find(topic, asked.Index) is not { } served)
             answer.ErrorCode = KafkaError.UnknownTopicOrPartition;
         else if (served.CheckLeaderEpoch(asked.CurrentLeaderEpoch) is var epoch and not KafkaError.None)
             answer.ErrorCode = epoch;

@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -76,6 +77,10 @@ internal sealed class AddPartitionsToTxnApi() : Api<AddPartitionsToTxnRequest, A
 
     protected override async ValueTask<AddPartitionsToTxnResponse?> HandleAsync(AddPartitionsToTxnRequest request, Call call)
     {
+        if (!call.AllowsTransactionalId(AclOperation.Write, request.TransactionalId))
+            return Refused(request, _ => KafkaError.TransactionalIdAuthorizationFailed);
+        if (Array.Exists(request.Topics, topic => !call.AllowsTopic(AclOperation.Write, topic.Name)))
+            return Refused(request, topic => call.AllowsTopic(AclOperation.Write, topic) ? KafkaError.OperationNotAttempted : KafkaError.TopicAuthorizationFailed);
         TopicPartition[] partitions = [.. request.Topics.SelectMany(topic => topic.Partitions.Select(index => new TopicPartition(topic.Name, index)))];
         var caller = call.In(request.TransactionalId, request.ProducerId, request.ProducerEpoch, WireGeneration.V1);
         var errors = await call.Wire.AddPartitionsToTransactionAsync(caller, partitions).ConfigureAwait(false);
@@ -93,6 +98,16 @@ internal sealed class AddPartitionsToTxnApi() : Api<AddPartitionsToTxnRequest, A
             }),
         };
     }
+
+    private static AddPartitionsToTxnResponse Refused(AddPartitionsToTxnRequest request, Func<string, KafkaError> errorOf) => new()
+    {
+        ResultsByTopic = Array.ConvertAll(request.Topics, topic => new AddPartitionsToTxnResponse.Topic
+        {
+            Name = topic.Name,
+            ResultsByPartition = Array.ConvertAll(
+                topic.Partitions, index => new AddPartitionsToTxnResponse.Partition { PartitionIndex = index, PartitionErrorCode = errorOf(topic.Name) }),
+        }),
+    };
 
     private static KafkaError ToKafka(ErrorCode error, short version) => (version < FirstThatFences ? WireErrors.BeforeProducerFenced(error) : error).ToKafka();
 }

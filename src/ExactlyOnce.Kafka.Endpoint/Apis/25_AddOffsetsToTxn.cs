@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -40,6 +41,10 @@ internal sealed class AddOffsetsToTxnApi() : Api<AddOffsetsToTxnRequest, AddOffs
 
     protected override async ValueTask<AddOffsetsToTxnResponse?> HandleAsync(AddOffsetsToTxnRequest request, Call call)
     {
+        if (!call.AllowsTransactionalId(AclOperation.Write, request.TransactionalId))
+            return new AddOffsetsToTxnResponse { ErrorCode = KafkaError.TransactionalIdAuthorizationFailed };
+        if (!call.AllowsGroup(AclOperation.Read, request.GroupId))
+            return new AddOffsetsToTxnResponse { ErrorCode = KafkaError.GroupAuthorizationFailed };
         var caller = call.In(request.TransactionalId, request.ProducerId, request.ProducerEpoch, WireGeneration.V1);
         var error = await call.Wire.AddOffsetsToTransactionAsync(caller, request.GroupId).ConfigureAwait(false);
         return new AddOffsetsToTxnResponse { ErrorCode = (call.Version < FirstThatFences ? WireErrors.BeforeProducerFenced(error) : error).ToKafka() };

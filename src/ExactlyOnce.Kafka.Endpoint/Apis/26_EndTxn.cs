@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -45,6 +46,8 @@ internal sealed class EndTxnApi() : Api<EndTxnRequest, EndTxnResponse>(26, "EndT
 
     protected override async ValueTask<EndTxnResponse?> HandleAsync(EndTxnRequest request, Call call)
     {
+        if (!call.AllowsTransactionalId(AclOperation.Write, request.TransactionalId))
+            return new EndTxnResponse { ErrorCode = KafkaError.TransactionalIdAuthorizationFailed };
         var generation = call.Version < FirstOfV2 ? WireGeneration.V1 : WireGeneration.V2;
         var caller = call.In(request.TransactionalId, request.ProducerId, request.ProducerEpoch, generation);
         var answer = await call.Wire.EndTransactionAsync(caller, request.Committed).ConfigureAwait(false);

@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -101,6 +102,11 @@ internal sealed class TxnOffsetCommitApi() : Api<TxnOffsetCommitRequest, TxnOffs
 
     protected override async ValueTask<TxnOffsetCommitResponse?> HandleAsync(TxnOffsetCommitRequest request, Call call)
     {
+        if (!call.AllowsTransactionalId(AclOperation.Write, request.TransactionalId))
+            return Refused(request, KafkaError.TransactionalIdAuthorizationFailed);
+        if (!call.AllowsGroup(AclOperation.Read, request.GroupId))
+            return Refused(request, KafkaError.GroupAuthorizationFailed);
+        var allowed = request.Topics.Where(topic => call.AllowsTopic(AclOperation.Read, topic.Name));
         var generation = call.Version < FirstOfV2 ? WireGeneration.V1 : WireGeneration.V2;
         var errors = await call.Wire.CommitTransactionOffsetsAsync(
             call.In(request.TransactionalId, request.ProducerId, request.ProducerEpoch, generation),
@@ -110,7 +116,7 @@ internal sealed class TxnOffsetCommitApi() : Api<TxnOffsetCommitRequest, TxnOffs
                 Generation = request.GenerationId,
                 MemberId = request.MemberId,
                 InstanceId = request.GroupInstanceId,
-                Offsets = [.. request.Topics.SelectMany(topic => topic.Partitions.Select(partition => new OffsetToCommit(
+                Offsets = [.. allowed.SelectMany(topic => topic.Partitions.Select(partition => new OffsetToCommit(
                     new TopicPartition(topic.Name, partition.PartitionIndex), partition.CommittedOffset, partition.CommittedLeaderEpoch, partition.CommittedMetadata)))],
             }).ConfigureAwait(false);
         var next = 0;
@@ -122,11 +128,21 @@ internal sealed class TxnOffsetCommitApi() : Api<TxnOffsetCommitRequest, TxnOffs
                 Partitions = Array.ConvertAll(topic.Partitions, partition => new TxnOffsetCommitResponse.Partition
                 {
                     PartitionIndex = partition.PartitionIndex,
-                    ErrorCode = ToKafka(errors[next++], call.Version),
+                    ErrorCode = call.AllowsTopic(AclOperation.Read, topic.Name) ? ToKafka(errors[next++], call.Version) : KafkaError.TopicAuthorizationFailed,
                 }),
             }),
         };
     }
+
+    private static TxnOffsetCommitResponse Refused(TxnOffsetCommitRequest request, KafkaError error) => new()
+    {
+        Topics = Array.ConvertAll(request.Topics, topic => new TxnOffsetCommitResponse.Topic
+        {
+            Name = topic.Name,
+            Partitions = Array.ConvertAll(
+                topic.Partitions, partition => new TxnOffsetCommitResponse.Partition { PartitionIndex = partition.PartitionIndex, ErrorCode = error }),
+        }),
+    };
 
     private static KafkaError ToKafka(ErrorCode error, short version) => (version < FirstAbortable ? WireErrors.BeforeTransactionAbortable(error) : error).ToKafka();
 }

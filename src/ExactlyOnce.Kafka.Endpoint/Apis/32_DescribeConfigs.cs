@@ -1,5 +1,6 @@
 using ExactlyOnce.Kafka.Endpoint.Codec;
 using ExactlyOnce.Kafka.Endpoint.Configs;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 
 namespace ExactlyOnce.Kafka.Endpoint.Apis;
@@ -111,6 +112,8 @@ internal sealed class DescribeConfigsApi() : Api<DescribeConfigsRequest, Describ
     private static DescribeConfigsResponse.Result Describe(DescribeConfigsRequest.Resource resource, bool withSynonyms, Call call) => (ResourceType)resource.ResourceType switch
     {
         ResourceType.Topic when !Topic.IsValidName(resource.ResourceName) => Refused(resource, KafkaError.InvalidTopicException, "Not the name of a topic."),
+        ResourceType.Topic when !call.AllowsTopic(AclOperation.DescribeConfigs, resource.ResourceName) => Refused(resource, KafkaError.TopicAuthorizationFailed, "No rule allows it."),
+        ResourceType.Broker when !call.AllowsCluster(AclOperation.DescribeConfigs) => Refused(resource, KafkaError.ClusterAuthorizationFailed, "No rule allows it."),
         ResourceType.Topic => call.Backend.TryGetTopic(resource.ResourceName) is { } topic
             ? Described(resource, TopicConfigs.All.Select(config => ToWire(config, topic.Options, withSynonyms)))
             : Refused(resource, KafkaError.UnknownTopicOrPartition, "There is no such topic."),

@@ -1,4 +1,5 @@
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 
 namespace ExactlyOnce.Kafka.Endpoint.Apis;
@@ -85,10 +86,12 @@ internal sealed class DescribeLogDirsResponse : IMessage
 /// <summary>How large partitions are. There is one directory, or memory, which is called by that name.</summary>
 internal sealed class DescribeLogDirsApi() : Api<DescribeLogDirsRequest, DescribeLogDirsResponse>(35, "DescribeLogDirs", 1, 4, flexibleFrom: 2)
 {
-    protected override ValueTask<DescribeLogDirsResponse?> HandleAsync(DescribeLogDirsRequest request, Call call) => new(new DescribeLogDirsResponse
-    {
-        Results = [new DescribeLogDirsResponse.Result { LogDir = call.Server.LogDirectory, Topics = [.. Asked(request, call).Select(topic => Describe(topic, call))] }],
-    });
+    protected override ValueTask<DescribeLogDirsResponse?> HandleAsync(DescribeLogDirsRequest request, Call call) => new(call.AllowsCluster(AclOperation.Describe)
+        ? new DescribeLogDirsResponse
+        {
+            Results = [new DescribeLogDirsResponse.Result { LogDir = call.Server.LogDirectory, Topics = [.. Asked(request, call).Select(topic => Describe(topic, call))] }],
+        }
+        : new DescribeLogDirsResponse { ErrorCode = KafkaError.ClusterAuthorizationFailed });
 
     private static IEnumerable<DescribeLogDirsRequest.Topic> Asked(DescribeLogDirsRequest request, Call call) =>
         request.Topics ?? call.Backend.ListTopics().Select(topic => new DescribeLogDirsRequest.Topic

@@ -1,4 +1,5 @@
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 
 namespace ExactlyOnce.Kafka.Endpoint.Apis;
@@ -83,6 +84,8 @@ internal sealed class CreatePartitionsApi() : Api<CreatePartitionsRequest, Creat
 
     private static async ValueTask<CreatePartitionsResponse.Topic> AddAsync(CreatePartitionsRequest.Topic asked, bool validateOnly, Call call)
     {
+        if (!call.AllowsTopic(AclOperation.Alter, asked.Name))
+            return Refused(asked, KafkaError.TopicAuthorizationFailed, "No rule allows it.");
         if (call.Backend.TryGetTopic(asked.Name) is not { } topic)
             return Refused(asked, KafkaError.UnknownTopicOrPartition, "There is no such topic.");
         if (asked.Count <= topic.Partitions)

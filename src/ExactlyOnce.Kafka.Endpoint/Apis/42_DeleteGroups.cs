@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -46,7 +47,9 @@ internal sealed class DeleteGroupsApi() : Api<DeleteGroupsRequest, DeleteGroupsR
             response.Results[i] = new DeleteGroupsResponse.Result
             {
                 GroupId = request.GroupsNames[i],
-                ErrorCode = (await call.Wire.DeleteGroupAsync(request.GroupsNames[i]).ConfigureAwait(false)).ToKafka(),
+                ErrorCode = call.AllowsGroup(AclOperation.Delete, request.GroupsNames[i])
+                    ? (await call.Wire.DeleteGroupAsync(request.GroupsNames[i]).ConfigureAwait(false)).ToKafka()
+                    : KafkaError.GroupAuthorizationFailed,
             };
         return response;
     }

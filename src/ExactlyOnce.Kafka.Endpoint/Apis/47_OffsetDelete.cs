@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -79,7 +80,10 @@ internal sealed class OffsetDeleteApi() : Api<OffsetDeleteRequest, OffsetDeleteR
 {
     protected override async ValueTask<OffsetDeleteResponse?> HandleAsync(OffsetDeleteRequest request, Call call)
     {
-        TopicPartition[] partitions = [.. request.Topics.SelectMany(topic => topic.Partitions.Select(partition => new TopicPartition(topic.Name, partition.PartitionIndex)))];
+        if (!call.AllowsGroup(AclOperation.Delete, request.GroupId))
+            return new OffsetDeleteResponse { ErrorCode = KafkaError.GroupAuthorizationFailed };
+        var allowed = request.Topics.Where(topic => call.AllowsTopic(AclOperation.Read, topic.Name));
+        TopicPartition[] partitions = [.. allowed.SelectMany(topic => topic.Partitions.Select(partition => new TopicPartition(topic.Name, partition.PartitionIndex)))];
         var answer = await call.Wire.DeleteOffsetsAsync(request.GroupId, partitions).ConfigureAwait(false);
         if (answer.Error != ErrorCode.None)
             return new OffsetDeleteResponse { ErrorCode = answer.Error.ToKafka() };
@@ -92,7 +96,7 @@ internal sealed class OffsetDeleteApi() : Api<OffsetDeleteRequest, OffsetDeleteR
                 Partitions = Array.ConvertAll(topic.Partitions, partition => new OffsetDeleteResponse.Partition
                 {
                     PartitionIndex = partition.PartitionIndex,
-                    ErrorCode = answer.Partitions[next++].ToKafka(),
+                    ErrorCode = call.AllowsTopic(AclOperation.Read, topic.Name) ? answer.Partitions[next++].ToKafka() : KafkaError.TopicAuthorizationFailed,
                 }),
             }),
         };

@@ -1,4 +1,5 @@
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 
 namespace ExactlyOnce.Kafka.Endpoint.Apis;
@@ -79,7 +80,7 @@ internal sealed class DescribeClusterApi() : Api<DescribeClusterRequest, Describ
             ClusterId = call.Server.ClusterId,
             ControllerId = node.Id,
             Brokers = [new DescribeClusterResponse.Broker { BrokerId = node.Id, Host = node.Host, Port = node.Port }],
-            ClusterAuthorizedOperations = request.IncludeClusterAuthorizedOperations ? AuthorizedOperations.Cluster : AuthorizedOperations.NotAsked,
+            ClusterAuthorizedOperations = AuthorizedOperations.OfCluster(call, request.IncludeClusterAuthorizedOperations),
         });
     }
 }

@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -102,6 +103,8 @@ internal sealed class DescribeProducersApi() : Api<DescribeProducersRequest, Des
 
     private static async ValueTask<DescribeProducersResponse.Partition> DescribeAsync(string topic, int index, Call call)
     {
+        if (!call.AllowsTopic(AclOperation.Read, topic))
+            return new DescribeProducersResponse.Partition { PartitionIndex = index, ErrorCode = KafkaError.TopicAuthorizationFailed };
         var producers = await call.Wire.DescribeProducersAsync(new TopicPartition(topic, index)).ConfigureAwait(false);
         return new DescribeProducersResponse.Partition
         {

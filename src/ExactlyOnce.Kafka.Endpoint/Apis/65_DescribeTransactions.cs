@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -65,11 +66,20 @@ internal sealed class DescribeTransactionsApi() : Api<DescribeTransactionsReques
 {
     protected override async ValueTask<DescribeTransactionsResponse?> HandleAsync(DescribeTransactionsRequest request, Call call)
     {
-        var found = await call.Wire.DescribeTransactionsAsync(request.TransactionalIds).ConfigureAwait(false);
-        return new DescribeTransactionsResponse { TransactionStates = [.. found.Select((transaction, i) => Describe(request.TransactionalIds[i], transaction))] };
+        var allowed = Array.FindAll(request.TransactionalIds, id => call.AllowsTransactionalId(AclOperation.Describe, id));
+        var found = await call.Wire.DescribeTransactionsAsync(allowed).ConfigureAwait(false);
+        return new DescribeTransactionsResponse
+        {
+            TransactionStates = [.. found.Select((transaction, i) => Describe(allowed[i], transaction, call)), .. request.TransactionalIds.Except(allowed).Select(Refused)],
+        };
     }
 
-    private static DescribeTransactionsResponse.State Describe(string id, WireTransaction? transaction) => transaction is null
+    private static DescribeTransactionsResponse.State Refused(string id) => new() { TransactionalId = id, ErrorCode = KafkaError.TransactionalIdAuthorizationFailed };
+
+    private static IEnumerable<TopicPartition> Shown(WireTransaction transaction, Call call) =>
+        transaction.Partitions.Where(partition => call.AllowsTopic(AclOperation.Describe, partition.Topic));
+
+    private static DescribeTransactionsResponse.State Describe(string id, WireTransaction? transaction, Call call) => transaction is null
         ? new DescribeTransactionsResponse.State { TransactionalId = id, ErrorCode = KafkaError.TransactionalIdNotFound }
         : new DescribeTransactionsResponse.State
         {
@@ -79,7 +89,7 @@ internal sealed class DescribeTransactionsApi() : Api<DescribeTransactionsReques
             TransactionStartTimeMs = transaction.StartMs,
             ProducerId = transaction.Identity.Id,
             ProducerEpoch = transaction.Identity.Epoch,
-            Topics = [.. transaction.Partitions.GroupBy(partition => partition.Topic).Select(topic => new DescribeTransactionsResponse.Topic
+            Topics = [.. Shown(transaction, call).GroupBy(partition => partition.Topic).Select(topic => new DescribeTransactionsResponse.Topic
             {
                 Name = topic.Key,
                 Partitions = [.. topic.Select(partition => partition.Partition)],

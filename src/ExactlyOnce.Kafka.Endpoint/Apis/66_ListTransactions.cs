@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -63,11 +64,12 @@ internal sealed class ListTransactionsApi() : Api<ListTransactionsRequest, ListT
             OpenForMs = request.DurationFilter,
             IdPattern = request.TransactionalIdPattern,
         }).ConfigureAwait(false);
+        var shown = listing.Transactions.Where(transaction => call.AllowsTransactionalId(AclOperation.Describe, transaction.TransactionalId));
         return new ListTransactionsResponse
         {
             ErrorCode = listing.Error.ToKafka(),
             UnknownStateFilters = [.. listing.UnknownStates],
-            TransactionStates = [.. listing.Transactions.Select(transaction => new ListTransactionsResponse.State
+            TransactionStates = [.. shown.Select(transaction => new ListTransactionsResponse.State
             {
                 TransactionalId = transaction.TransactionalId,
                 ProducerId = transaction.Identity.Id,

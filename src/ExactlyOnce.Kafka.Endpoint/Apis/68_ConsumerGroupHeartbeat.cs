@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -81,6 +82,10 @@ internal sealed class ConsumerGroupHeartbeatApi()
 {
     protected override async ValueTask<ConsumerGroupHeartbeatResponse?> HandleAsync(ConsumerGroupHeartbeatRequest request, Call call)
     {
+        if (!call.AllowsGroup(AclOperation.Read, request.GroupId))
+            return new ConsumerGroupHeartbeatResponse { ErrorCode = KafkaError.GroupAuthorizationFailed };
+        if (request.SubscribedTopicNames?.Any(topic => !call.AllowsTopic(AclOperation.Describe, topic)) == true)
+            return new ConsumerGroupHeartbeatResponse { ErrorCode = KafkaError.TopicAuthorizationFailed };
         var answer = await call.Wire.ConsumerGroupHeartbeatAsync(new ConsumerHeartbeatCall
         {
             Group = request.GroupId,

@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Wire = ExactlyOnce.Kafka.Endpoint.Codec.Wire;
 
@@ -113,10 +114,13 @@ internal sealed class ConsumerGroupDescribeApi() : Api<ConsumerGroupDescribeRequ
 {
     protected override async ValueTask<ConsumerGroupDescribeResponse?> HandleAsync(ConsumerGroupDescribeRequest request, Call call)
     {
-        var groups = await call.Wire.DescribeConsumerGroupsAsync(request.GroupIds).ConfigureAwait(false);
+        var allowed = Array.FindAll(request.GroupIds, group => call.AllowsGroup(AclOperation.Describe, group));
+        var groups = await call.Wire.DescribeConsumerGroupsAsync(allowed).ConfigureAwait(false);
         return new ConsumerGroupDescribeResponse
         {
-            Groups = Array.ConvertAll(groups, group => new ConsumerGroupDescribeResponse.Group
+            Groups = [.. groups.Select(group => !MayKnowTopics(group, call)
+                ? Refused(group.Group, KafkaError.TopicAuthorizationFailed)
+                : new ConsumerGroupDescribeResponse.Group
             {
                 ErrorCode = group.Error.ToKafka(),
                 ErrorMessage = group.Error == ErrorCode.None ? null : $"There is no consumer group '{group.Group}'.",
@@ -126,10 +130,18 @@ internal sealed class ConsumerGroupDescribeApi() : Api<ConsumerGroupDescribeRequ
                 AssignmentEpoch = group.AssignmentEpoch,
                 AssignorName = group.Assignor,
                 Members = [.. group.Members.Select(ToMember)],
-                AuthorizedOperations = request.IncludeAuthorizedOperations ? AuthorizedOperations.Group : AuthorizedOperations.NotAsked,
-            }),
+                AuthorizedOperations = AuthorizedOperations.OfGroup(call, group.Group, request.IncludeAuthorizedOperations),
+            }), .. request.GroupIds.Except(allowed).Select(group => Refused(group, KafkaError.GroupAuthorizationFailed))],
         };
     }
+
+    private static ConsumerGroupDescribeResponse.Group Refused(string group, KafkaError error) => new() { GroupId = group, ErrorCode = error };
+
+    /// <summary>What the members read is told to those only who may know of it.</summary>
+    private static bool MayKnowTopics(ConsumerGroupDescription group, Call call) => group.Members
+        .SelectMany(member => member.TopicNames.Concat(member.Assignment.Select(topic => topic.TopicName)).Concat(member.Target.Select(topic => topic.TopicName)))
+        .Where(topic => topic.Length > 0)
+        .All(topic => call.AllowsTopic(AclOperation.Describe, topic));
 
     private static ConsumerGroupDescribeResponse.Member ToMember(ConsumerMemberDescription member) => new()
     {

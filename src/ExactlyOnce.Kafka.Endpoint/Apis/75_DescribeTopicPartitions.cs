@@ -1,4 +1,5 @@
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 
 namespace ExactlyOnce.Kafka.Endpoint.Apis;
@@ -125,7 +126,9 @@ internal sealed class DescribeTopicPartitionsApi() : Api<DescribeTopicPartitions
 
     private static IEnumerable<string> NamesFrom(DescribeTopicPartitionsRequest request, Call call)
     {
-        var names = request.Topics.Length > 0 ? request.Topics.Select(topic => topic.Name).Distinct() : call.Backend.ListTopics().Select(topic => topic.Name);
+        var names = request.Topics.Length > 0
+            ? request.Topics.Select(topic => topic.Name).Distinct()
+            : call.Backend.ListTopics().Select(topic => topic.Name).Where(name => call.AllowsTopic(AclOperation.Describe, name));
         return names.Where(name => request.Cursor is null || string.CompareOrdinal(name, request.Cursor.TopicName) >= 0).Order(StringComparer.Ordinal);
     }
 
@@ -134,6 +137,8 @@ internal sealed class DescribeTopicPartitionsApi() : Api<DescribeTopicPartitions
         next = null;
         if (!Topic.IsValidName(name))
             return new DescribeTopicPartitionsResponse.Topic { Name = name, ErrorCode = KafkaError.InvalidTopicException };
+        if (!call.AllowsTopic(AclOperation.Describe, name))
+            return new DescribeTopicPartitionsResponse.Topic { Name = name, ErrorCode = KafkaError.TopicAuthorizationFailed };
         if (call.Backend.TryGetTopic(name) is not { } topic)
             return new DescribeTopicPartitionsResponse.Topic { Name = name, ErrorCode = KafkaError.UnknownTopicOrPartition };
         var end = Math.Min(topic.Partitions, first + (long)room);
@@ -144,7 +149,7 @@ internal sealed class DescribeTopicPartitionsApi() : Api<DescribeTopicPartitions
             Name = name,
             TopicId = topic.Id,
             IsInternal = topic.IsInternal,
-            TopicAuthorizedOperations = AuthorizedOperations.Topic,
+            TopicAuthorizedOperations = AuthorizedOperations.OfTopic(call, name, isAsked: true),
             Partitions = new DescribeTopicPartitionsResponse.Partition[Math.Max(0, end - first)],
         };
         for (var i = 0; i < described.Partitions.Length; i++)

@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Consuming;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using ExactlyOnce.Kernel.Records;
 
@@ -50,8 +51,11 @@ internal sealed class FetchPass(FetchRequest request, Call call, FetchReaders re
         _partitions++;
         var isById = call.Version >= FirstByTopicId;
         var partition = isById ? call.Connection.Partitions.Find(topic.TopicId, asked.Index) : call.Connection.Partitions.Find(topic.Name, asked.Index);
+        var name = partition?.Partition.Id.Topic ?? (isById ? call.Backend.TryGetTopic(topic.TopicId)?.Name : topic.Name);
+        if (name is not null && !call.AllowsTopic(AclOperation.Read, name))
+            return Refuse(asked, KafkaError.TopicAuthorizationFailed);
         if (partition is null)
-            return Refuse(asked, isById && call.Backend.TryGetTopic(topic.TopicId) is null ? KafkaError.UnknownTopicId : KafkaError.UnknownTopicOrPartition);
+            return Refuse(asked, isById && name is null ? KafkaError.UnknownTopicId : KafkaError.UnknownTopicOrPartition);
         if (partition.CheckLeaderEpoch(asked.CurrentLeaderEpoch) is var epoch and not KafkaError.None)
             return Refuse(asked, epoch);
         // A partition that is asked for twice.

@@ -86,7 +86,7 @@ internal sealed class ProduceAppend : AppendOperation
 
     private static bool IsValid(ReadOnlyMemory<byte> batch, BatchRules rules, ProduceResponse.Partition answer, Call call)
     {
-        var decompressor = call.Server.RentDecompressor();
+        var decompressor = call.Server.RentDecompressor(batch.Length, rules.MaxBatchBytes);
         try
         {
             var validity = BatchValidation.Decide(batch.Span, rules, call.Server.NowMs, decompressor);

@@ -74,7 +74,8 @@ internal sealed class WireReader : Wire
     {
         Begin(version, flexibleFrom);
         ReadStruct(body);
-        if (Remaining > 0)
+        // librdkafka ends AlterUserScramCredentials with an empty tag section too many.
+        if (Remaining > 0 && !(IsFlexible && Remaining == 1 && _frame.Span[_position] == 0))
             throw new ProtocolException($"{Remaining} bytes stand behind the body of {body.GetType().Name} v{version}.");
     }
 

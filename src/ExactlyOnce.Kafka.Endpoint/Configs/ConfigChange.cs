@@ -1,3 +1,4 @@
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 
 namespace ExactlyOnce.Kafka.Endpoint.Configs;
@@ -15,6 +16,10 @@ internal static class ConfigChange
     /// <param name="call">Who asks.</param>
     public static async ValueTask<ConfigChangeOutcome> RunAsync(sbyte type, string name, Func<TopicOptions, string?> change, bool validateOnly, Call call)
     {
+        if ((ResourceType)type == ResourceType.Broker && !call.AllowsCluster(AclOperation.AlterConfigs))
+            return new(KafkaError.ClusterAuthorizationFailed, "No rule allows it.");
+        if ((ResourceType)type == ResourceType.Topic && !call.AllowsTopic(AclOperation.AlterConfigs, name))
+            return new(KafkaError.TopicAuthorizationFailed, "No rule allows it.");
         if ((ResourceType)type != ResourceType.Topic)
             return new(KafkaError.InvalidRequest, "Only the configuration of topics can be changed here; the broker's is its host's.");
         if (!Topic.IsValidName(name))

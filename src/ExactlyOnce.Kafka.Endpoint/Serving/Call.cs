@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients;
 using ExactlyOnce.Clients.Wire;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kernel.Primitives;
 
 namespace ExactlyOnce.Kafka.Endpoint.Serving;
@@ -30,6 +31,14 @@ internal sealed class Call(KafkaServer server, KafkaConnection connection)
 
     /// <summary>As Kafka writes it.</summary>
     public string ClientHost => $"/{connection.RemoteAddress}";
+
+    public bool AllowsTopic(AclOperation operation, string topic) => connection.Identity.Allows(operation, AclResource.Topic, topic);
+
+    public bool AllowsGroup(AclOperation operation, string group) => connection.Identity.Allows(operation, AclResource.Group, group);
+
+    public bool AllowsTransactionalId(AclOperation operation, string id) => connection.Identity.Allows(operation, AclResource.TransactionalId, id);
+
+    public bool AllowsCluster(AclOperation operation) => connection.Identity.Allows(operation, AclResource.Cluster, AclBinding.ClusterName);
 
     /// <summary>Who speaks inside a transaction.</summary>
     public TransactionCaller In(string transactionalId, long producerId, short epoch, WireGeneration generation) =>

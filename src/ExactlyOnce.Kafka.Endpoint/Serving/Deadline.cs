@@ -9,6 +9,8 @@ internal sealed class Deadline(ConnectionTable table)
 
     public void Set(TimeSpan timeout) => Volatile.Write(ref _atMs, table.NowMs + (long)timeout.TotalMilliseconds);
 
+    public void SetAt(long atMs) => Volatile.Write(ref _atMs, atMs);
+
     public void Clear() => Volatile.Write(ref _atMs, Never);
 
     public bool IsOver(long nowMs) => nowMs >= Volatile.Read(ref _atMs);

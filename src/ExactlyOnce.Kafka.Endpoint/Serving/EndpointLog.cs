@@ -17,6 +17,9 @@ internal static partial class EndpointLog
     [LoggerMessage(4, LogLevel.Error, "Closed the connection {Connection} from {Remote}: a request of {Api} v{Version} failed.")]
     public static partial void RequestFailed(ILogger logger, Exception exception, string connection, string remote, string api, short version);
 
+    [LoggerMessage(6, LogLevel.Warning, "A login from {Remote} failed.")]
+    public static partial void LoginFailed(ILogger logger, string remote);
+
     [LoggerMessage(5, LogLevel.Debug, "The connection {Connection} from {Remote} ended.")]
     public static partial void ConnectionEnded(ILogger logger, string connection, string remote);
 }

@@ -137,13 +137,16 @@ internal sealed class FrameInput(PipeReader pipe, KafkaServer server, KafkaConne
     {
         if (_isInsideFrame)
         {
-            if (!_isTimed)
+            if (!_isTimed && connection.IsLoggedIn)
                 connection.Receiving.Set(server.Options.TransferTimeout);
             _isTimed = true;
             return;
         }
         _isTimed = false;
-        if (connection.HasServed)
+        // The time for a login does not begin anew with each of its requests.
+        if (!connection.IsLoggedIn)
+            connection.Receiving.SetAt(connection.LoginUntilMs);
+        else if (connection.HasServed)
             connection.Receiving.Set(server.Options.IdleTimeout);
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.IO.Pipelines;
 using ExactlyOnce.Kafka.Endpoint.Codec;
 
@@ -29,6 +30,15 @@ internal sealed class FrameOutput(PipeWriter pipe, TimeSpan transferTimeout, Dea
             _writer.Clear();
             (answer as IDisposable)?.Dispose();
         }
+    }
+
+    /// <summary>Bytes behind their length, and nothing else.</summary>
+    public async ValueTask WriteRawAsync(byte[] bytes)
+    {
+        var length = new byte[sizeof(int)];
+        BinaryPrimitives.WriteInt32BigEndian(length, bytes.Length);
+        await WriteAsync(length).ConfigureAwait(false);
+        await WriteAsync(bytes).ConfigureAwait(false);
     }
 
     public ValueTask FlushAsync()

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Net;
 using ExactlyOnce.Kafka.Endpoint.Codec;
+using ExactlyOnce.Kafka.Endpoint.Security;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 
@@ -30,6 +31,7 @@ internal sealed class KafkaConnection : IAsyncDisposable
     private readonly WireReader _reader = new();
     private readonly Call _call;
     private readonly Deadline _sending;
+    private int _knownGeneration;
     private Task _deferred = Task.CompletedTask;
     private int _deferredCount;
 
@@ -43,6 +45,8 @@ internal sealed class KafkaConnection : IAsyncDisposable
         _output = new FrameOutput(transport.Transport.Output, server.Options.TransferTimeout, _sending);
         _call = new Call(server, this);
         Partitions = new PartitionCache(server.Backend);
+        Identity = new Identity(server, transport);
+        LoginUntilMs = server.Connections.NowMs + (long)server.Options.LoginTimeout.TotalMilliseconds;
         Stopping = _stopping.Token;
         _whenClosed = transport.ConnectionClosed.UnsafeRegister(static state => ((KafkaConnection)state!).Stop(), this);
         if (transport.Features.Get<IConnectionLifetimeNotificationFeature>() is { } lifetime)
@@ -63,8 +67,17 @@ internal sealed class KafkaConnection : IAsyncDisposable
     /// <summary>Where the client has connected to.</summary>
     public IPEndPoint? LocalEndPoint => _transport.LocalEndPoint as IPEndPoint;
 
+    /// <summary>Who the client is, and how it proves it.</summary>
+    public Identity Identity { get; }
+
     /// <summary>The client has proved who it is, or need not.</summary>
-    public bool IsLoggedIn => !_server.RequiresLogin;
+    public bool IsLoggedIn => Identity.Principal is not null;
+
+    /// <summary>By when it must have.</summary>
+    public long LoginUntilMs { get; }
+
+    /// <summary>Nothing more is read once the request that is being answered has been.</summary>
+    public bool IsEnding { get; set; }
 
     /// <summary>The partitions that this connection has used.</summary>
     public PartitionCache Partitions { get; }
@@ -74,10 +87,12 @@ internal sealed class KafkaConnection : IAsyncDisposable
 
     public async Task RunAsync()
     {
-        Receiving.Set(_server.Options.LoginTimeout);
+        Receiving.SetAt(LoginUntilMs);
+        if (Identity.IsRefused)
+            return;
         try
         {
-            while (await NextFrameAsync().ConfigureAwait(false) is { } frame)
+            while (!IsEnding && await NextFrameAsync().ConfigureAwait(false) is { } frame)
             {
                 await HandleAsync(frame).ConfigureAwait(false);
                 _input.Release();
@@ -135,6 +150,12 @@ internal sealed class KafkaConnection : IAsyncDisposable
 
     private async ValueTask HandleAsync(ReadOnlyMemory<byte> frame)
     {
+        CheckStillKnown();
+        if (Identity.Login is { IsExchanging: true, IsRaw: true })
+        {
+            await TakeRawTokenAsync(frame).ConfigureAwait(false);
+            return;
+        }
         _reader.Open(frame);
         var header = _reader.ReadHeader();
         var api = ApiRegistry.Find(header.ApiKey);
@@ -143,7 +164,7 @@ internal sealed class KafkaConnection : IAsyncDisposable
             await AnswerUnknownAsync(api, header).ConfigureAwait(false);
             return;
         }
-        if (!IsLoggedIn && !api.IsAllowedBeforeLogin)
+        if (!IsLoggedIn && !(api.IsAllowedBeforeLogin && (Identity.Login is not { IsExchanging: true } || api is Apis.SaslAuthenticateApi)))
             throw new ProtocolException($"{api.Name} before the login.");
         var request = api.NewRequest();
         _call.Begin(header.Version, _reader.ReadClientId(api.IsFlexible(header.Version)));
@@ -153,6 +174,26 @@ internal sealed class KafkaConnection : IAsyncDisposable
             await _deferred.ConfigureAwait(false);
         if (await AnswerAsync(api, request).ConfigureAwait(false) is { } answer)
             await SendAsync(api, header, answer).ConfigureAwait(false);
+    }
+
+    /// <summary>A token without the protocol's headers, as old clients send them; its failure is told by closing.</summary>
+    private async ValueTask TakeRawTokenAsync(ReadOnlyMemory<byte> frame)
+    {
+        var step = await Identity.TakeTokenAsync(frame, Stopping).ConfigureAwait(false);
+        if (step.Outcome == SaslOutcome.Failed)
+            throw new ProtocolException("The login failed.");
+        await _output.WriteRawAsync(step.Token).ConfigureAwait(false);
+    }
+
+    /// <summary>A user who was removed is one no longer, wherever he has logged in.</summary>
+    private void CheckStillKnown()
+    {
+        var generation = _server.Authorizer.Generation;
+        if (generation == _knownGeneration)
+            return;
+        _knownGeneration = generation;
+        if (Identity.Login?.User is { } user && !_server.Credentials.Knows(user))
+            throw new ProtocolException("The user was removed.");
     }
 
     private async ValueTask<IMessage?> AnswerAsync(Api api, IMessage request)

@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
+using ExactlyOnce.Kafka.Endpoint.Apis;
 using ExactlyOnce.Kafka.Endpoint.Codec;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 
@@ -38,6 +40,14 @@ internal sealed class RawClient : IDisposable
         var api = ApiOf(request);
         await SendAsync(FrameOf(version, request));
         return (TResponse)await ReadAsync(api, version);
+    }
+
+    /// <summary>Logs in by PLAIN.</summary>
+    public async Task<KafkaError> LoginAsync(string user, string password)
+    {
+        (await CallAsync<SaslHandshakeResponse>(1, new SaslHandshakeRequest { Mechanism = "PLAIN" })).ErrorCode.Should().Be(KafkaError.None);
+        var token = new SaslAuthenticateRequest { AuthBytes = Encoding.UTF8.GetBytes($"\0{user}\0{password}") };
+        return (await CallAsync<SaslAuthenticateResponse>(2, token)).ErrorCode;
     }
 
     /// <summary>Sends a request without waiting for its answer.</summary>

@@ -9,7 +9,6 @@ namespace ExactlyOnce.Kernel.Records;
 internal sealed class BatchDecompressor
 {
     private readonly Func<CompressionType, ICompressionCodec?> _codecs;
-    private readonly int _expandedBytesMax;
     private readonly GrowableBuffer _buffer = new();
 
     /// <param name="codecs">Finds the codec of a compression; null when there is none.</param>
@@ -17,8 +16,11 @@ internal sealed class BatchDecompressor
     public BatchDecompressor(Func<CompressionType, ICompressionCodec?> codecs, int expandedBytesMax)
     {
         _codecs = codecs;
-        _expandedBytesMax = expandedBytesMax;
+        ExpandedBytesMax = expandedBytesMax;
     }
+
+    /// <summary>The most bytes the records of one batch may expand to.</summary>
+    public int ExpandedBytesMax { get; set; }
 
     public bool Supports(CompressionType compression) => compression == CompressionType.None || _codecs(compression) is not null;
 
@@ -40,10 +42,10 @@ internal sealed class BatchDecompressor
             return block;
         var codec = _codecs(header.Compression)
             ?? throw new NotSupportedException($"The batch at offset {header.BaseOffset} is compressed with {header.Compression}, for which no codec was added.");
-        _buffer.Clear(_expandedBytesMax);
+        _buffer.Clear(ExpandedBytesMax);
         try
         {
-            codec.Decompress(block, _buffer, _expandedBytesMax);
+            codec.Decompress(block, _buffer, ExpandedBytesMax);
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
         {

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using ExactlyOnce.Engine.Coordination;
+using ExactlyOnce.Engine.Partitions;
 
 namespace ExactlyOnce.Engine.Backend.Wire;
 
@@ -20,7 +21,7 @@ internal sealed record MemberSubscription(IReadOnlyList<string> Names, string? R
                 numbers.Add(topic.Number);
         if (Pattern is not null)
             foreach (var topic in topics.Topics)
-                if (!topic.IsInternal && Pattern.IsMatch(topic.Name))
+                if (!topic.IsInternal && topic.Name != InternalTopicNames.EndpointSecurity && Pattern.IsMatch(topic.Name))
                     numbers.Add(topic.Number);
         return [.. numbers];
     }

@@ -1,0 +1,42 @@
+namespace ExactlyOnce.Kafka.Endpoint.Security;
+
+/// <summary>The login of one connection: a mechanism is chosen, tokens go to and fro, and somebody is known or the connection ends.</summary>
+internal sealed class SaslLogin(SaslMechanisms offered, Credentials credentials)
+{
+    public const string PlainName = "PLAIN";
+
+    private ISaslExchange? _exchange;
+
+    /// <summary>The mechanisms this connection may choose from.</summary>
+    public string[] Offered { get; } =
+    [
+        .. offered.HasFlag(SaslMechanisms.Plain) ? [PlainName] : Array.Empty<string>(),
+        .. ScramMechanism.All.Where(mechanism => offered.HasFlag(mechanism.Flag)).Select(mechanism => mechanism.Name),
+    ];
+
+    /// <summary>Tokens are exchanged; nothing else may be said.</summary>
+    public bool IsExchanging => _exchange is not null && User is null;
+
+    /// <summary>Tokens come without the protocol's headers, as after the oldest handshake.</summary>
+    public bool IsRaw { get; private set; }
+
+    /// <summary>Who it is; null until that is known.</summary>
+    public string? User { get; private set; }
+
+    /// <summary>False when the mechanism is not on offer.</summary>
+    public bool TryBegin(string mechanism, bool isRaw)
+    {
+        if (!Offered.Contains(mechanism))
+            return false;
+        _exchange = mechanism == PlainName ? new PlainExchange(credentials) : new ScramExchange(ScramMechanism.All.Single(scram => scram.Name == mechanism), credentials);
+        IsRaw = isRaw;
+        return true;
+    }
+
+    public SaslStep Next(ReadOnlySpan<byte> token)
+    {
+        var step = _exchange!.Next(token);
+        User = step.User;
+        return step;
+    }
+}
