@@ -72,7 +72,7 @@ internal sealed class AlterUserScramCredentialsResponse : IMessage
     }
 }
 
-/// <summary>Adds, changes and removes the users whom the broker keeps, the changes of one user all or none. One who was removed is sent away wherever he is connected.</summary>
+/// <summary>Adds, changes and removes the users whom the broker keeps. When one change of a user is refused, so are the others of his; those that are accepted are written one after the other. One who was removed is sent away wherever he is connected.</summary>
 internal sealed class AlterUserScramCredentialsApi()
     : Api<AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse>(51, "AlterUserScramCredentials", 0, 0, flexibleFrom: 0)
 {
