@@ -31,7 +31,7 @@ public class HopBenchmarks
     }
 
     [Benchmark]
-    public object EncodeAndSealBatch() => EncodeAndSeal();
+    public int EncodeAndSealBatch() => EncodeAndSeal().SizeInBytes;
 
     [Benchmark]
     public uint Checksum() => BatchHeader.ComputeCrc(_sealed);

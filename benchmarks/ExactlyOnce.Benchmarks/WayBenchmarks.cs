@@ -19,6 +19,8 @@ namespace ExactlyOnce.Benchmarks;
 [InProcess]
 public class WayBenchmarks
 {
+    private const long NowMs = 1_700_000_000_000;
+
     private static readonly Topic<NoKey, int> s_topic = Topic.Create("way", Payload.Serde);
 
     private readonly AppendedBatch _batch = new();
@@ -49,7 +51,7 @@ public class WayBenchmarks
         _partition = engine.Partitions.Find(new TopicPartition("appended", 0))!;
         var filled = engine.Partitions.Find(new TopicPartition("filled", 0))!;
         for (var batch = 0; batch < 64; batch++)
-            filled.Append(_batch.Header with { Producer = ProducerIdentity.None, BaseSequence = Sequence.None }, _batch.Bytes, AppendOrigin.Coordinator, nowMs: 0);
+            Accepted(filled.Append(_batch.Header with { Producer = ProducerIdentity.None, BaseSequence = Sequence.None }, _batch.Bytes, AppendOrigin.Coordinator, NowMs));
         _cursor = new PartitionCursor(filled, 0, IsolationLevel.ReadCommitted);
         _consumer = _broker.CreateConsumer(Topic.Create("filled", Payload.Serde)).StartFrom(StartFrom.Earliest).WithBatch(maxRecords: Records).Build();
         _batches = _consumer.ReadBatchesAsync().GetAsyncEnumerator();
@@ -75,7 +77,7 @@ public class WayBenchmarks
 
     /// <summary>Hop 4: the partition's lock, decision, copy into the log, application, visibility.</summary>
     [Benchmark]
-    public long Append() => _partition.Append(_batch.Next(), _batch.Bytes, AppendOrigin.Client, nowMs: 0).Lsn;
+    public long Append() => Accepted(_partition.Append(_batch.Next(), _batch.Bytes, AppendOrigin.Client, NowMs));
 
     /// <summary>Hop 5 without the disk: a frame, its group, checksum and write, publication.</summary>
     [Benchmark]
@@ -128,6 +130,9 @@ public class WayBenchmarks
         await transaction.CommitAsync();
     }
 
+    private static long Accepted(in AppendReceipt receipt) =>
+        receipt.Error == ErrorCode.None && !receipt.IsDuplicate ? receipt.Lsn : throw new InvalidOperationException($"An append was refused: {receipt.Error}.");
+
     private void OpenJournal()
     {
         var environment = new StepEnvironment(new MemoryDisk());
@@ -161,7 +166,7 @@ public class WayBenchmarks
         {
             _writer.Reset();
             for (var i = 0; i < records; i++)
-                _writer.TryAppend(1_700_000_000_000, default, false, Payload.Value, true, null, int.MaxValue);
+                _writer.TryAppend(NowMs, default, false, Payload.Value, true, null, int.MaxValue);
             _header = _writer.Seal(new ProducerIdentity(1, 0), 0, BatchAttributes.None, null);
         }
 
