@@ -11,6 +11,7 @@ internal sealed class ProduceAppend : AppendOperation
 {
     private const int FirstWithZstd = 7;
     private const int FirstAbortable = 11;
+
     /// <summary>From here on a transactional batch adds its partition to the transaction.</summary>
     private const int FirstAdding = 12;
 

@@ -24,13 +24,13 @@ internal sealed class Call(KafkaServer server, KafkaConnection connection)
     /// <summary>What a fenced producer or a group is told of who did it, for people: client id and address.</summary>
     public string ClientName => $"{ClientId} ({connection.RemoteAddress})";
 
+    /// <summary>The client's address, as Kafka writes it.</summary>
+    public string ClientHost => $"/{connection.RemoteAddress}";
+
     /// <summary>Cancelled when the connection is closed or the endpoint stops.</summary>
     public CancellationToken Cancelled => connection.Stopping;
 
     public void Begin(short version, string? clientId) => (Version, ClientId) = (version, clientId);
-
-    /// <summary>As Kafka writes it.</summary>
-    public string ClientHost => $"/{connection.RemoteAddress}";
 
     public bool AllowsTopic(AclOperation operation, string topic) => connection.Identity.Allows(operation, AclResource.Topic, topic);
 

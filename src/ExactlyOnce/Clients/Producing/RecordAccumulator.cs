@@ -334,17 +334,10 @@ internal sealed class RecordAccumulator : IAsyncDisposable
         var closed = _opened.Close();
         if (closed.Count == 0)
             return false;
+        bool isCommitted;
         try
         {
-            var isCommitted = await Backend.TryCommitAsync(Session!, closed, offsets).ConfigureAwait(false);
-            foreach (var batch in closed)
-            {
-                if (isCommitted)
-                    Finish(batch, wasPending: false, own: null);
-                else
-                    FinishAll(batch.Member!.AppendClosed(batch), own: null);
-            }
-            return isCommitted;
+            isCommitted = await Backend.TryCommitAsync(Session!, closed, offsets).ConfigureAwait(false);
         }
         catch (BrokerException exception)
         {
@@ -353,12 +346,18 @@ internal sealed class RecordAccumulator : IAsyncDisposable
                 batch.Outcome = new AppendOutcome { Error = exception.Code, Exception = exception };
                 Finish(batch, wasPending: false, own: null);
             }
+            closed.Clear();
             throw;
         }
-        finally
+        foreach (var batch in closed)
         {
-            closed.Clear();
+            if (isCommitted)
+                Finish(batch, wasPending: false, own: null);
+            else
+                FinishAll(batch.Member!.AppendClosed(batch), own: null);
         }
+        closed.Clear();
+        return isCommitted;
     }
 
     /// <summary>Nothing is sent any more.</summary>

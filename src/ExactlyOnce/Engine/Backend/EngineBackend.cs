@@ -181,35 +181,6 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
             : new ValueTask<bool>(false);
     }
 
-    private async ValueTask<bool> FinishCommitAsync(ProducerSession session, CommitReply reply)
-    {
-        await WaitForEndAsync(reply.Lsn);
-        session.Identity = reply.Identity;
-        return true;
-    }
-
-    private async ValueTask WaitForEndAsync(long lsn)
-    {
-        try
-        {
-            await VisibilityWait.For(engine, lsn);
-        }
-        catch (StorageException failure)
-        {
-            // The frame that decides was on its way to the disk and may have arrived.
-            throw ErrorTable.ToException(ErrorCode.OutcomeUnknown, $"The journal failed before the end of the transaction was known to be durable. {failure.Message}", failure);
-        }
-        engine.TransactionEnded.Pulse();
-    }
-
-    private async ValueTask FinishEndAsync(ProducerSession session, CoordinatorReply reply, GroupRefusal? refusedOffsets)
-    {
-        await WaitForEndAsync(reply.Lsn);
-        ThrowIfRefused(session, reply, refusedOffsets);
-        if (!reply.Decision.Identity.IsNone)
-            session.Identity = reply.Decision.Identity;
-    }
-
     public override async ValueTask<string> PrepareTransactionAsync(ProducerSession session, IReadOnlyList<TransactionOffsets> offsets)
     {
         engine.ThrowIfClosed();
@@ -373,6 +344,35 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         return request.Name is { } name
             ? engine.Transactions.OpenNamed(name, by, engine.NowMs)
             : engine.Transactions.AllocateProducer(engine.NowMs);
+    }
+
+    private async ValueTask<bool> FinishCommitAsync(ProducerSession session, CommitReply reply)
+    {
+        await WaitForEndAsync(reply.Lsn);
+        session.Identity = reply.Identity;
+        return true;
+    }
+
+    private async ValueTask WaitForEndAsync(long lsn)
+    {
+        try
+        {
+            await VisibilityWait.For(engine, lsn);
+        }
+        catch (StorageException failure)
+        {
+            // The frame that decides was on its way to the disk and may have arrived.
+            throw ErrorTable.ToException(ErrorCode.OutcomeUnknown, $"The journal failed before the end of the transaction was known to be durable. {failure.Message}", failure);
+        }
+        engine.TransactionEnded.Pulse();
+    }
+
+    private async ValueTask FinishEndAsync(ProducerSession session, CoordinatorReply reply, GroupRefusal? refusedOffsets)
+    {
+        await WaitForEndAsync(reply.Lsn);
+        ThrowIfRefused(session, reply, refusedOffsets);
+        if (!reply.Decision.Identity.IsNone)
+            session.Identity = reply.Decision.Identity;
     }
 
     private OffsetCommitRequest[] ToRequests(IReadOnlyList<TransactionOffsets> offsets)
