@@ -33,6 +33,9 @@ public sealed class Broker : IAsyncDisposable
     /// <summary>Topics, transactions and groups: looking at them and changing them.</summary>
     public BrokerAdmin Admin { get; }
 
+    /// <summary>What stopped the broker from writing; null while it is well. A disk that failed once is not trusted again: reopen the broker to write again.</summary>
+    public StorageException? Failure => Backend.Failure;
+
     internal BrokerBackend Backend { get; }
 
     internal BrokerOptions Options { get; }

@@ -7,6 +7,7 @@ namespace ExactlyOnce.Clients.Pipelines;
 internal sealed class PipelineRun : IDisposable
 {
     private readonly CancellationTokenSource _ending;
+    private readonly CancellationTokenSource _draining;
     private readonly ConcurrentDictionary<TopicPartition, HandlerFailedException> _stopped = new();
     private Exception? _failure;
     private volatile bool _isCaughtUp;
@@ -15,11 +16,16 @@ internal sealed class PipelineRun : IDisposable
     {
         UntilCaughtUp = untilCaughtUp;
         _ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _draining = CancellationTokenSource.CreateLinkedTokenSource(_ending.Token);
         Ending = _ending.Token;
+        Draining = _draining.Token;
     }
 
     /// <summary>Cancelled when the run is to end, for whatever reason.</summary>
     public CancellationToken Ending { get; }
+
+    /// <summary>Cancelled when nothing more is to be read: the batch at hand is finished. Whatever ends the run cancels this as well.</summary>
+    public CancellationToken Draining { get; }
 
     public bool UntilCaughtUp { get; }
 
@@ -48,6 +54,8 @@ internal sealed class PipelineRun : IDisposable
 
     public void End() => _ending.Cancel();
 
+    public void Drain() => _draining.Cancel();
+
     /// <summary>Throws what the caller of the run must know; called when all workers have ended.</summary>
     public void ThrowIfFailed(CancellationToken cancellationToken)
     {
@@ -61,5 +69,9 @@ internal sealed class PipelineRun : IDisposable
             throw cause;
     }
 
-    public void Dispose() => _ending.Dispose();
+    public void Dispose()
+    {
+        _draining.Dispose();
+        _ending.Dispose();
+    }
 }

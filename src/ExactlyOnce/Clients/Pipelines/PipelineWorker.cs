@@ -26,7 +26,7 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
         {
             await RunUntilEndingAsync().ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (run.Ending.IsCancellationRequested)
+        catch (OperationCanceledException) when (run.Draining.IsCancellationRequested)
         {
             // The batch at hand was finished or aborted: nothing is in doubt.
         }
@@ -53,7 +53,7 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
                 failures = _batchesDone == batchesDone ? failures + 1 : 1;
                 var delay = _options.DelayAfter(failures);
                 PipelineLog.WorkerRecreated(plan.Logger, exception, plan.Name, worker, exception.Code, delay);
-                await Task.Delay(delay, plan.Backend.Time, run.Ending).ConfigureAwait(false);
+                await Task.Delay(delay, plan.Backend.Time, run.Draining).ConfigureAwait(false);
             }
         }
     }
@@ -67,7 +67,7 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
         await using var session = plan.OpenSession(output, run);
         try
         {
-            while (await ReadAsync(session, output).ConfigureAwait(false))
+            while (!run.Draining.IsCancellationRequested && await ReadAsync(session, output).ConfigureAwait(false))
                 if (_contents.Count > 0)
                     await HandleAsync(session, output, _contents.Partition!).ConfigureAwait(false);
         }
@@ -84,7 +84,7 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
     {
         try
         {
-            return await session.ReadAsync(_contents, run.Ending).ConfigureAwait(false);
+            return await session.ReadAsync(_contents, run.Draining).ConfigureAwait(false);
         }
         catch (RecordDeserializationException exception)
         {
@@ -145,15 +145,15 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
     {
         _batchesDone++;
         partition.Committed = nextOffset;
-        // The search goes on behind a piece that was good.
-        if (_retries.TryGetValue(partition, out var retry) && !(retry.IsSplitting && nextOffset < retry.End))
+        // The search goes on behind a piece that was good, and the record that failed is still to come when only what stands in front of it was done.
+        if (_retries.TryGetValue(partition, out var retry) && !(retry.IsSplitting && nextOffset < retry.End) && !(nextOffset <= retry.FailedAt))
             Forget(partition, retry);
     }
 
     private async ValueTask RetryAsync(
         ConsumerSession session, PipelineOutput<TKey, TValue> output, ConsumedPartition partition, Exception cause, long? failedAt)
     {
-        var (first, count) = (_contents.Slots[0].Offset, _contents.Count);
+        var (first, count, blamed) = (_contents.Slots[0].Offset, _contents.Count, IndexOf(failedAt));
         var retry = FindRetry(session, partition);
         retry.Attempts++;
         if (retry.Attempts < _options.MaxAttempts && !retry.IsSplitting)
@@ -162,24 +162,24 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
             PipelineLog.AttemptFailed(
                 plan.Logger, cause, plan.Name, partition.Id, first, _contents.NextOffset, retry.Attempts, _options.MaxAttempts, delay);
             ProcessMeter.HandlerRetries.Add(1, ProcessMeter.TagsOf(partition.Id, plan.Name));
-            retry.GoBack(first, count, delay);
+            // What stands in front of the record that failed is done by itself, so that no further attempt repeats it.
+            retry.FailedAt = failedAt;
+            retry.GoBack(first, blamed > 0 ? blamed : count, delay);
         }
-        else if (_options.WhenRetriesExhausted == WhenRetriesExhausted.DeadLetter && count > 1)
+        else if (_options.WhenRetriesExhausted == WhenRetriesExhausted.DeadLetter && (failedAt is null ? count > 1 : blamed > 0))
         {
+            // The record that failed, when it is known, is cut out: what stands in front of it first. Otherwise the batch is halved.
             retry.IsSplitting = true;
-            var piece = PieceSize(failedAt);
+            var piece = failedAt is null ? count / 2 : blamed;
             PipelineLog.Splitting(plan.Logger, plan.Name, partition.Id, first, _contents.NextOffset, piece);
             retry.GoBack(first, piece, TimeSpan.Zero);
         }
         else
         {
-            var letter = DeadLetter.Of(_contents, IndexOf(failedAt), cause, retry.Attempts);
-            await GiveUpAsync(session, output, partition, letter, _contents.NextOffset).ConfigureAwait(false);
+            var letter = DeadLetter.Of(_contents, blamed, cause, retry.Attempts);
+            await GiveUpAsync(session, output, partition, letter, _contents.PositionAfter(blamed)).ConfigureAwait(false);
         }
     }
-
-    // The record that failed, when it is known, is cut out: what stands in front of it first. Otherwise the batch is halved.
-    private int PieceSize(long? failedAt) => failedAt is null ? _contents.Count / 2 : Math.Max(1, IndexOf(failedAt));
 
     private int IndexOf(long? offset)
     {

@@ -69,7 +69,7 @@ internal sealed class SinkOutput<TKey, TValue>(
         }
         catch (Exception exception) when (HandlerFailure.Is(exception, cancellationToken))
         {
-            throw new HandlerFailure(exception, offset: null);
+            throw HandlerFailure.Of(exception, batch.TopicPartition);
         }
     }
 }

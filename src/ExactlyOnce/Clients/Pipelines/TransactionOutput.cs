@@ -32,7 +32,7 @@ internal sealed class TransactionOutput<TKey, TValue>(
         }
         catch (Exception exception) when (HandlerFailure.Is(exception, cancellationToken))
         {
-            throw new HandlerFailure(exception, offset: null);
+            throw HandlerFailure.Of(exception, batch.TopicPartition);
         }
         await CommitAsync(transaction, session, batch.TopicPartition, batch.NextOffset, cancellationToken).ConfigureAwait(false);
     }
