@@ -119,7 +119,7 @@ public sealed class Pipeline : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_isDisposed, this);
             if (_run is not null)
                 throw new InvalidOperationException($"Pipeline '{Name}' is running already.");
-            run = _run = new PipelineRun(untilCaughtUp, cancellationToken);
+            run = _run = new PipelineRun(untilCaughtUp, _plan.Options.Workers, cancellationToken);
         }
         var running = RunToEndAsync(run, cancellationToken);
         lock (_lock)

@@ -16,6 +16,7 @@ internal sealed class TopicChannelReader<T>(Consumer<NoKey, T> consumer, Channel
     private readonly CancellationTokenSource _closing = new();
     private readonly Lock _lock = new();
     private Task? _pump;
+    private bool _isDisposed;
     private long _taken;
     private long _done;
 
@@ -48,10 +49,15 @@ internal sealed class TopicChannelReader<T>(Consumer<NoKey, T> consumer, Channel
 
     public async ValueTask DisposeAsync()
     {
-        await _closing.CancelAsync().ConfigureAwait(false);
-        Task? pump;
+        Task pump;
         lock (_lock)
+        {
+            if (_isDisposed)
+                return;
+            _isDisposed = true;
             pump = _pump ??= Task.CompletedTask;
+        }
+        await _closing.CancelAsync().ConfigureAwait(false);
         await pump.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await consumer.DisposeAsync().ConfigureAwait(false);
         _closing.Dispose();

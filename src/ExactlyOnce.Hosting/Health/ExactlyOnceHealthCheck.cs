@@ -17,16 +17,12 @@ internal sealed class ExactlyOnceHealthCheck(HostedBroker broker) : IHealthCheck
                 context.Registration.FailureStatus,
                 broker.IsClosed ? $"{broker.Title} is closed." : $"{broker.Title} is not open yet: the host has not started it, or it is recovering its log.");
         var findings = new Findings();
-        CheckDisk(findings);
         CheckPipelines(findings);
-        await CheckTransactionsAsync(findings, cancellationToken).ConfigureAwait(false);
-        return findings.ToResult(context.Registration.FailureStatus, broker.Title);
-    }
-
-    private void CheckDisk(Findings findings)
-    {
         if (broker.Broker.Failure is { } failure)
             findings.Fail("disk", $"The broker has stopped writing: {failure.Message}", failure);
+        else
+            await CheckTransactionsAsync(findings, cancellationToken).ConfigureAwait(false);
+        return findings.ToResult(context.Registration.FailureStatus, broker.Title);
     }
 
     private void CheckPipelines(Findings findings)

@@ -18,6 +18,7 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
     private readonly TypedContents<TKey, TValue> _contents = new(plan.Topic);
     private readonly Dictionary<ConsumedPartition, PartitionRetry> _retries = [];
     private long _batchesDone;
+    private bool _hasArrived;
 
     public async Task RunAsync()
     {
@@ -34,6 +35,10 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
         {
             PipelineLog.Stopped(plan.Logger, exception, plan.Name);
             run.Fail(exception);
+        }
+        finally
+        {
+            Arrive();
         }
     }
 
@@ -67,6 +72,7 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
         await using var session = plan.OpenSession(output, run);
         try
         {
+            await JoinAsync(session).ConfigureAwait(false);
             while (!run.Draining.IsCancellationRequested && await ReadAsync(session, output).ConfigureAwait(false))
                 if (_contents.Count > 0)
                     await HandleAsync(session, output, _contents.Partition!).ConfigureAwait(false);
@@ -77,6 +83,27 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
                 retry.Dispose();
             _retries.Clear();
         }
+    }
+
+    // The workers share out the partitions before any of them begins: a handler that is slow with its first batch would otherwise hold the shares of those who come after it.
+    private async ValueTask JoinAsync(ConsumerSession session)
+    {
+        if (_options.Workers == 1)
+            return;
+        await session.StartAsync(run.Draining).ConfigureAwait(false);
+        Arrive();
+        if (run.AllArrived.IsCompleted)
+            return;
+        await run.AllArrived.WaitAsync(run.Draining).ConfigureAwait(false);
+        await new SchedulerHop(plan.Backend.Completions);
+    }
+
+    private void Arrive()
+    {
+        if (_hasArrived)
+            return;
+        _hasArrived = true;
+        run.Arrive();
     }
 
     // A record that cannot be read fails for the same reason every time: it is not tried again.

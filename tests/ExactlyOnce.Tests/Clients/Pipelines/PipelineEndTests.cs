@@ -117,6 +117,28 @@ public sealed class PipelineEndTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Workers_share_out_the_partitions_before_any_of_them_begins()
+    {
+        await _broker.Admin.CreateTopicAsync("orders", topic => topic.Partitions = 4);
+        for (var partition = 0; partition < 4; partition++)
+            await _broker.PublishAsync(s_orders, new ProducerRecord<string, string>("k", $"{partition}") { Partition = partition });
+        var entered = 0;
+        await using var billing = _broker.CreatePipeline("billing").Read(s_orders).WithWorkers(4).Process(async (_, _, ct) =>
+        {
+            if (Interlocked.Increment(ref entered) == 4)
+                _entered.SetResult();
+            await _released.Task.WaitAsync(ct);
+        });
+
+        var running = billing.RunAsync();
+        await _entered.Task.WaitAsync(s_soon);
+        _released.SetResult();
+        await billing.StopAsync().WaitAsync(s_soon);
+
+        await running;
+    }
+
+    [Fact]
     public void A_broker_says_what_stopped_it_from_writing()
     {
         var broker = WireBroker.Open(Place.Folder);
