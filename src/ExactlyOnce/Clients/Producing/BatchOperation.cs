@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ExactlyOnce.References;
 
 namespace ExactlyOnce.Clients.Producing;
 
@@ -29,6 +30,9 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
 
     /// <summary>The timestamp (<see cref="TimeProvider.GetTimestamp"/>) the batch was opened at; null when nobody wants to know.</summary>
     public long? OpenedAt { get; set; }
+
+    /// <summary>The objects that the batch's values refer to; null for bytes alone.</summary>
+    public ReferencePage? References { get; set; }
 
     public FlushEpoch? Epoch { get; set; }
 
@@ -114,6 +118,7 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
         OpenedAt = null;
         NowMs = UnknownTime;
         Epoch = null;
+        References = null;
         LastSourceSequence = EncodedRecord.NoSourceSequence;
         _messageIds.Clear();
         _knownMessageIds?.Clear();

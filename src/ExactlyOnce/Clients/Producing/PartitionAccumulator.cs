@@ -332,6 +332,9 @@ internal sealed class PartitionAccumulator
         batch.Session = _accumulator.Session;
         batch.Partition = Partition;
         _draft.Sign(batch);
+        // Before the append: whoever can read the batch finds its objects.
+        if (batch.References is { } page)
+            Partition.References!.Add(page);
     }
 
     private static BatchOperation? Concatenate(BatchOperation? first, BatchOperation? second)

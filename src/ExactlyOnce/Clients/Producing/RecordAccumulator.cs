@@ -239,6 +239,8 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     /// </summary>
     public BrokerException? Finish(BatchOperation batch, bool wasPending, SendOperation? own)
     {
+        if (batch.References is { } page && (batch.Outcome.Error != ErrorCode.None || batch.Outcome.IsDuplicate))
+            batch.Partition!.References!.Remove(page);
         var failure = TakeFailure(batch);
         if (failure is not null)
             NoteFailure(batch, failure, wasPending);
@@ -255,6 +257,8 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     public void Discard(BatchOperation batch)
     {
         batch.Epoch = null;
+        if (batch.References is { } page)
+            batch.Partition!.References!.Remove(page);
         batch.DecideSends(new TransactionAbortableException("The transaction was aborted before the record was sent."));
         Settle(batch);
     }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using ExactlyOnce.Kernel.Records;
+using ExactlyOnce.References;
 
 namespace ExactlyOnce.Clients.Producing;
 
@@ -57,6 +58,12 @@ internal sealed class RecordScratch : IBufferWriter<byte>
                 topic.KeySerde.Serialize(record.Key, this);
             var keyBytes = _written;
             var hasValue = HasContent(record.Value);
+            if (hasValue && topic.HasReferences)
+            {
+                GetSpan(ReferencePage.ValueBytes)[..ReferencePage.ValueBytes].Clear();
+                Advance(ReferencePage.ValueBytes);
+                return new EncodedRecord(_buffer.AsSpan(0, keyBytes), hasKey, _buffer.AsSpan(keyBytes, ReferencePage.ValueBytes), hasValue) { Reference = record.Value };
+            }
             if (hasValue)
                 topic.ValueSerde.Serialize(record.Value, this);
             return new EncodedRecord(_buffer.AsSpan(0, keyBytes), hasKey, _buffer.AsSpan(keyBytes, _written - keyBytes), hasValue);
