@@ -72,6 +72,20 @@ public sealed class EventBusTests
     }
 
     [Fact]
+    public async Task In_memory_an_event_may_be_the_object_itself()
+    {
+        var placed = Topic.Create("order-placed", Serdes.Reference<OrderPlaced>());
+        using var host = await StartAsync(b => b.UseMemory().AddEvent(placed).HandledBy<SendMail>(), services => services.AddSingleton<Notes>());
+        var order = new OrderPlaced("a", 1);
+
+        await host.Get<IEventBus>().PublishAsync(order);
+        await host.Get<Notes>().WaitAsync("mail a 1");
+
+        (await host.Get<Broker>().ReadAsync(placed, 1)).Single().Value.Should().BeSameAs(order);
+        await host.StopAsync();
+    }
+
+    [Fact]
     public async Task An_event_is_published_when_the_call_returns()
     {
         using var host = await StartAsync(b => b.UseMemory().AddEvent(s_placed, placed => placed.Customer));
