@@ -16,7 +16,17 @@ internal sealed class HostedPipeline(string name, Pipeline pipeline, ILogger log
 
     public void Run() => _ = RunAsync();
 
-    public Task StopAsync(CancellationToken cancellationToken) => pipeline.StopAsync(cancellationToken);
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await pipeline.StopAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (ObjectDisposedException)
+        {
+            // Somebody has closed the broker by hand, and the pipeline with it.
+        }
+    }
 
     private async Task RunAsync()
     {

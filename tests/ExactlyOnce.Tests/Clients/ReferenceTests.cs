@@ -162,6 +162,19 @@ public sealed class ReferenceTests
     }
 
     [Fact]
+    public async Task A_record_that_is_known_by_its_id_leaves_nothing_behind_and_its_original_is_kept()
+    {
+        await using var broker = await TestBroker.OpenAsync(topic: options => options.MessageIdWindow = TimeSpan.FromHours(1));
+        await using var producer = broker.Broker.CreateProducer(s_orders).Build();
+
+        await producer.SendAsync("k", new Order(1), "id-1");
+        (await producer.SendAsync("k", new Order(2), "id-1")).IsDuplicate.Should().BeTrue();
+
+        CountOf(broker, s_first).Should().Be(1);
+        (await ReadAsync(broker.Broker)).Should().Equal(new Order(1));
+    }
+
+    [Fact]
     public async Task A_dead_letter_is_the_object_itself()
     {
         var dead = Topic.Create("orders.dead", Serdes.Utf8, Serdes.Reference<Order>());

@@ -239,8 +239,7 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     /// </summary>
     public BrokerException? Finish(BatchOperation batch, bool wasPending, SendOperation? own)
     {
-        if (batch.References is { } page && (batch.Outcome.Error != ErrorCode.None || batch.Outcome.IsDuplicate))
-            batch.Partition!.References!.Remove(page);
+        DropReferences(batch);
         var failure = TakeFailure(batch);
         if (failure is not null)
             NoteFailure(batch, failure, wasPending);
@@ -261,6 +260,13 @@ internal sealed class RecordAccumulator : IAsyncDisposable
             batch.Partition!.References!.Remove(page);
         batch.DecideSends(new TransactionAbortableException("The transaction was aborted before the record was sent."));
         Settle(batch);
+    }
+
+    // Of a batch that is not in the log. A duplicate is: its original has the same bytes, and they name the same page. So may be one whose outcome nobody knows.
+    private static void DropReferences(BatchOperation batch)
+    {
+        if (batch.References is { } page && (batch.RecordCount == 0 || batch.Outcome.Error is not (ErrorCode.None or ErrorCode.OutcomeUnknown)))
+            batch.Partition!.References!.Remove(page);
     }
 
     private void Settle(BatchOperation batch)
