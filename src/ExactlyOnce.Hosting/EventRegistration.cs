@@ -41,7 +41,8 @@ public sealed class EventRegistration<TKey, TEvent> : IExactlyOnceBuilder
 
     /// <summary>
     /// Adds a handler, which gets every event, in its own time. An event it fails on is tried again with growing waits, while the other lanes go on; when the attempts are used up it goes to
-    /// the dead-letter topic <c>group.dead-letters</c> with its cause, unless the options say otherwise.
+    /// the dead-letter topic <c>group.dead-letters</c> with its cause, unless the options say otherwise. A handler that is added later begins with the oldest event that the topic still has;
+    /// <see cref="PipelineOptions.StartFrom"/> says otherwise.
     /// </summary>
     /// <typeparam name="THandler">The handler; registered as scoped unless it is registered already.</typeparam>
     /// <param name="group">Names the handler's position across restarts; null for <c>topic.THandler</c>. A handler class that is renamed begins anew, unless its group is given here.</param>

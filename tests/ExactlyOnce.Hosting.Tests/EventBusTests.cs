@@ -71,6 +71,33 @@ public sealed class EventBusTests
         host.Get<Notes>().Values.Count(value => value == "broken 1").Should().Be(new PipelineOptions().MaxAttempts);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_handler_that_is_added_later_begins_with_the_oldest_event_unless_it_is_told_otherwise(bool isToldOtherwise)
+    {
+        var folder = Directory.CreateTempSubdirectory("exactly-once-hosting-").FullName;
+        DateTimeOffset behind;
+        using (var before = await StartAsync(b => b.UseDirectory(folder).AddEvent(s_placed, placed => placed.Customer)))
+        {
+            await before.Get<IEventBus>().PublishAsync(new OrderPlaced("a", 1));
+            behind = (await before.Get<Broker>().ReadAsync(s_placed, 1)).Single().Timestamp.AddMilliseconds(1);
+            await before.StopAndDisposeAsync();
+        }
+
+        using var host = await StartAsync(
+            b => b.UseDirectory(folder).AddEvent(s_placed, placed => placed.Customer)
+                .HandledBy<SendMail>(configure: options => options.StartFrom = isToldOtherwise ? StartFrom.Timestamp(behind) : StartFrom.Earliest),
+            services => services.AddSingleton<Notes>());
+        await host.Get<IEventBus>().PublishAsync(new OrderPlaced("a", 2));
+        var notes = host.Get<Notes>();
+        await notes.WaitAsync("mail a 2");
+        await host.StopAndDisposeAsync();
+
+        notes.Values.Should().Equal(isToldOtherwise ? ["mail a 2"] : ["mail a 1", "mail a 2"]);
+        Directory.Delete(folder, recursive: true);
+    }
+
     [Fact]
     public async Task In_memory_an_event_may_be_the_object_itself()
     {
