@@ -51,17 +51,17 @@ internal sealed class ReferenceTable
             return;
         var sequence = new BatchSequence(batches);
         while (sequence.MoveNext())
-            if (!sequence.Current.IsControl && sequence.Current.Compression == CompressionType.None && FindPage(sequence.Batch) is { } page)
+            if (!sequence.Current.IsControl && sequence.Current.Compression == CompressionType.None && FindPage(sequence.Batch, pages) is { } page)
                 pages.TryRemove(page, out _);
     }
 
-    // A batch has one page: its first value names it.
-    private static long? FindPage(ReadOnlySpan<byte> batch)
+    // A batch has one page: its first value names it, unless somebody writes bytes to the same topic in the same transaction.
+    private static long? FindPage(ReadOnlySpan<byte> batch, ConcurrentDictionary<long, ReferencePage> pages)
     {
         var reader = BatchReader.Open(batch);
         while (reader.MoveNext())
-            if (reader.HasValue)
-                return ReferencePage.TryReadValue(reader.Value, out var page, out _) ? page : null;
+            if (reader.HasValue && ReferencePage.TryReadValue(reader.Value, out var page, out _) && pages.ContainsKey(page))
+                return page;
         return null;
     }
 }

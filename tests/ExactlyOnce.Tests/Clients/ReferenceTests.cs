@@ -175,6 +175,23 @@ public sealed class ReferenceTests
     }
 
     [Fact]
+    public async Task Objects_beside_bytes_in_one_batch_are_let_go_of_with_it()
+    {
+        await using var broker = await TestBroker.OpenAsync();
+        await using var producer = await broker.TransactionalAsync();
+        await producer.InTransactionAsync(async (transaction, ct) =>
+        {
+            await transaction.SendAsync(TestBroker.Orders, "k", "bytes", ct);
+            await transaction.SendAsync(s_orders, "k", new Order(1), ct);
+        });
+        CountOf(broker, s_first).Should().Be(1);
+
+        await broker.Admin.DeleteAllRecordsAsync(s_first);
+
+        CountOf(broker, s_first).Should().Be(0);
+    }
+
+    [Fact]
     public async Task A_dead_letter_is_the_object_itself()
     {
         var dead = Topic.Create("orders.dead", Serdes.Utf8, Serdes.Reference<Order>());
