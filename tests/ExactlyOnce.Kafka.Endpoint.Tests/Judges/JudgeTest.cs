@@ -109,11 +109,12 @@ public abstract class JudgeTest(string client) : EndpointTest
         await run.GoOnAsync();
         await run.UntilAsync("alone");
         (await PartitionsOfMembersAsync(scenario)).Should().Equal(4);
+        await PublishNumbersAsync("in", partitions: 4, first: 100, count: 100);
         await run.GoOnAsync();
         await run.EndAsync();
 
-        run.Said("read: ").Distinct().Should().BeEquivalentTo(Numbers(100));
-        (await CommittedAsync("readers")).Should().Be(100);
+        run.Said("read: ").Distinct().Should().BeEquivalentTo(Numbers(200));
+        (await CommittedAsync("readers")).Should().Be(200);
         (await PartitionsOfMembersAsync(scenario)).Should().BeEmpty();
     }
 
@@ -156,7 +157,12 @@ public abstract class JudgeTest(string client) : EndpointTest
     private protected async Task FillAsync(string topic, int partitions, int count)
     {
         await Broker.Admin.CreateTopicAsync(topic, options => options.Partitions = partitions);
-        for (var i = 0; i < count; i++)
+        await PublishNumbersAsync(topic, partitions, first: 0, count);
+    }
+
+    private async Task PublishNumbersAsync(string topic, int partitions, int first, int count)
+    {
+        for (var i = first; i < first + count; i++)
             await Broker.PublishAsync(Topic.Create(topic, Serdes.Utf8), new ProducerRecord<NoKey, string>(default, $"{i}") { Partition = i % partitions });
     }
 

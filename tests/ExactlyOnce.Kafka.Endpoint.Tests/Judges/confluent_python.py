@@ -1,10 +1,12 @@
 """confluent-kafka for Python (librdkafka). Usage: confluent_python.py SERVERS SCENARIO. Says on standard output what it did; the test looks into the broker."""
 import sys
+import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
 
 servers = sys.argv[1]
+started = time.monotonic()
 
 
 def say(text):
@@ -116,6 +118,8 @@ def isolation():
 def group():
     def poll_until(reached, *members):
         while not reached():
+            if time.monotonic() - started > 75:
+                raise TimeoutError(f"The members have {[member.assignment() for member in [first, second]]} and {sorted(seen, key=int)}.")
             for consumer in members:
                 message = consumer.poll(0.02)
                 if message is not None:
@@ -124,13 +128,14 @@ def group():
 
     seen = set()
     first, second = consumer_of("readers", "in"), consumer_of("readers", "in")
-    poll_until(lambda: len(first.assignment()) == 2 and len(second.assignment()) == 2, first, second)
+    poll_until(lambda: len(first.assignment()) == 2 and len(second.assignment()) == 2 and len(seen) == 100, first, second)
     say("shared")
     input()
     second.close()
     poll_until(lambda: len(first.assignment()) == 4 and len(seen) == 100, first)
     say("alone")
     input()
+    poll_until(lambda: len(seen) == 200, first)
     first.close()
 
 

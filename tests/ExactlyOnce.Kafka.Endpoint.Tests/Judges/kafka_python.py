@@ -1,10 +1,12 @@
 """kafka-python. Usage: kafka_python.py SERVERS SCENARIO. Says on standard output what it did; the test looks into the broker."""
 import sys
+import time
 
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
 
 servers = sys.argv[1]
+started = time.monotonic()
 
 
 def say(text):
@@ -60,6 +62,8 @@ def group():
 
     def poll_until(reached, *members):
         while not reached():
+            if time.monotonic() - started > 75:
+                raise TimeoutError(f"The members have {[sorted(member.assignment()) for member in [first, second]]} and {sorted(seen, key=int)}.")
             for consumer in members:
                 for messages in consumer.poll(timeout_ms=50).values():
                     for message in messages:
@@ -85,13 +89,14 @@ def group():
     poll_until(lambda: len(second.assignment()) == 2, second)
     joined.set()
     thread.join()
-    poll_until(lambda: len(first.assignment()) == 2 and len(second.assignment()) == 2, first, second)
+    poll_until(lambda: len(first.assignment()) == 2 and len(second.assignment()) == 2 and len(seen) == 100, first, second)
     say("shared")
     input()
     second.close()
     poll_until(lambda: len(first.assignment()) == 4 and len(seen) == 100, first)
     say("alone")
     input()
+    poll_until(lambda: len(seen) == 200, first)
     first.close()
 
 

@@ -128,16 +128,23 @@ const scenarios = {
     const until = async reached => {
       while (!reached()) await new Promise(resolve => changed.push(resolve))
     }
-    const first = await member()
-    const second = await member()
-    await until(() => first.partitions.length === 2 && second.partitions.length === 2)
+    let first, second
+    const late = setTimeout(() => {
+      console.error(`The members have ${JSON.stringify([first, second].map(member => member?.partitions))} and ${[...seen].sort((a, b) => a - b)}.`)
+      process.exit(1)
+    }, 75_000)
+    first = await member()
+    second = await member()
+    await until(() => first.partitions.length === 2 && second.partitions.length === 2 && seen.size === 100)
     say('shared')
     await once(process.stdin, 'data')
     await second.disconnect()
     await until(() => first.partitions.length === 4 && seen.size === 100)
     say('alone')
     await once(process.stdin, 'data')
+    await until(() => seen.size === 200)
     await first.disconnect()
+    clearTimeout(late)
     process.stdin.destroy()
   },
 
