@@ -16,8 +16,8 @@ public sealed class ScramTests : IAsyncLifetime
     {
         var store = SecurityStore.Of(_broker);
         var salt = Convert.FromBase64String("W22ZaJ0SNY7soEsUEjb6gQ==");
-        await store.SetAsync(new StoredUser("user", 1), ScramCredential.OfPassword(ScramMechanism.Sha256, "pencil", salt, 4096));
-        await store.SetAsync(new StoredUser("a,b=c", 2), ScramCredential.OfPassword(ScramMechanism.Sha512, "pencil", salt, 4096));
+        await store.SetAsync("user", new Dictionary<sbyte, ScramCredential?> { [1] = ScramCredential.OfPassword(ScramMechanism.Sha256, "pencil", salt, 4096) });
+        await store.SetAsync("a,b=c", new Dictionary<sbyte, ScramCredential?> { [2] = ScramCredential.OfPassword(ScramMechanism.Sha512, "pencil", salt, 4096) });
         _credentials = new Credentials(new KafkaEndpointOptions { Sasl = SaslMechanisms.ScramSha256 | SaslMechanisms.ScramSha512, Users = { ["code"] = "secret" } }, store);
     }
 
