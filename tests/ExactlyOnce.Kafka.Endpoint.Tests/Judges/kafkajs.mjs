@@ -1,10 +1,11 @@
-// kafkajs. Usage: node kafkajs.mjs SERVERS SCENARIO. Says on standard output what it did; the test looks into the broker.
+// kafkajs. Usage: node kafkajs.mjs SERVERS SCENARIO. How to log in is in JUDGE_SECURITY. Says on standard output what it did; the test looks into the broker.
 import { once } from 'node:events'
 import kafkajs from 'kafkajs'
 
 const { CompressionTypes, ConfigResourceTypes, Kafka, Partitioners, logLevel } = kafkajs
 const [servers, scenario] = process.argv.slice(2)
-const kafka = new Kafka({ clientId: 'kafkajs', brokers: [servers], logLevel: logLevel.ERROR })
+const security = JSON.parse(process.env.JUDGE_SECURITY ?? '{}')
+const kafka = new Kafka({ clientId: 'kafkajs', brokers: [servers], logLevel: logLevel.ERROR, ...security })
 const createPartitioner = Partitioners.DefaultPartitioner
 const say = text => console.log(text)
 
@@ -173,3 +174,5 @@ const scenarios = {
 }
 
 await scenarios[scenario]()
+// A consumer whose broker was away for a while keeps the process alive although it has been disconnected.
+process.exit()

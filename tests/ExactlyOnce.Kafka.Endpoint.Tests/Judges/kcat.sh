@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# kcat (librdkafka). Usage: kcat.sh SERVERS SCENARIO. Says on standard output what it did; the test looks into the broker.
+# kcat (librdkafka). Usage: kcat.sh SERVERS SCENARIO [CODEC]. How to log in is in the file that KCAT_CONFIG names. Says on standard output what it did; the test looks into the broker.
 set -euo pipefail
 servers=$1
 
@@ -13,7 +13,7 @@ idempotent() {
 }
 
 compress() {
-    for i in $(seq 0 99); do echo "order $i order $i order $i order $i"; done | kcat -b "$servers" -P -t orders -p 0 -z gzip
+    for i in $(seq 0 99); do echo "order $i order $i order $i order $i"; done | kcat -b "$servers" -P -t orders -p 0 -z "$1"
     kcat -b "$servers" -C -t orders -p 0 -o beginning -e -q -f 'read: %s\n'
 }
 
@@ -66,4 +66,4 @@ group() {
     cat "$members"/*.records
 }
 
-"$2"
+"${@:2}"

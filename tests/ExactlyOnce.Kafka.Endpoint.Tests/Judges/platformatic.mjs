@@ -1,9 +1,9 @@
-// @platformatic/kafka. Usage: node platformatic.mjs SERVERS SCENARIO. Says on standard output what it did; the test looks into the broker.
+// @platformatic/kafka. Usage: node platformatic.mjs SERVERS SCENARIO. How to log in is in JUDGE_SECURITY. Says on standard output what it did; the test looks into the broker.
 import { once } from 'node:events'
 import { Admin, Consumer, Producer, stringDeserializers, stringSerializers } from '@platformatic/kafka'
 
 const [servers, scenario] = process.argv.slice(2)
-const base = { clientId: 'platformatic', bootstrapBrokers: [servers] }
+const base = { clientId: 'platformatic', bootstrapBrokers: [servers], ...JSON.parse(process.env.JUDGE_SECURITY ?? '{}') }
 const say = text => console.log(text)
 
 async function produce(options, work) {

@@ -50,6 +50,18 @@ public sealed class ScramTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(ClientNonce, true), InlineData("", true), InlineData("x", false), InlineData(ClientNonce + ClientNonce, false)]
+    public void A_client_that_says_its_own_nonce_once_too_often_may_and_nothing_else_may_stand_there(string inFront, bool isAllowed)
+    {
+        var exchange = new ScramExchange(ScramMechanism.Sha256, _credentials, ServerNonce);
+        var answer = Say(exchange, $"n,,n=user,r={ClientNonce}").Token;
+
+        var final = FinalOf(ScramMechanism.Sha256, "user", "pencil", answer, nonceInFront: inFront);
+
+        Say(exchange, final).Outcome.Should().Be(isAllowed ? SaslOutcome.Done : SaslOutcome.Failed);
+    }
+
+    [Theory]
     [InlineData("p=tls-unique,,n=user,r=x"), InlineData("n,a=admin,n=user,r=x"), InlineData("n,,n=user,r="), InlineData("n,,n=,r=x"), InlineData("n,,m=x,n=user,r=x")]
     [InlineData("n,,n=us=er,r=x"), InlineData("n,,n=user,r=x,tokenauth=true"), InlineData("n,,n=user"), InlineData(""), InlineData("n")]
     public void A_first_message_that_binds_impersonates_extends_or_is_none_fails(string first) =>
@@ -120,10 +132,10 @@ public sealed class ScramTests : IAsyncLifetime
     }
 
     /// <summary>What a client answers, computed from the RFC once more.</summary>
-    private static string FinalOf(ScramMechanism mechanism, string user, string password, string serverFirst, string gs2 = "n,,")
+    private static string FinalOf(ScramMechanism mechanism, string user, string password, string serverFirst, string gs2 = "n,,", string nonceInFront = "")
     {
         var parts = serverFirst.Split(',');
-        var without = $"c={Convert.ToBase64String(Encoding.UTF8.GetBytes(gs2))},{parts[0]}";
+        var without = $"c={Convert.ToBase64String(Encoding.UTF8.GetBytes(gs2))},r={nonceInFront}{parts[0][2..]}";
         var salted = Rfc2898DeriveBytes.Pbkdf2(password, Convert.FromBase64String(parts[1][2..]), int.Parse(parts[2][2..]), mechanism.HashName, mechanism.HashBytes);
         var clientKey = mechanism.Hmac(salted, "Client Key"u8);
         var signature = mechanism.Hmac(mechanism.Hash(clientKey), Encoding.UTF8.GetBytes($"n={user},r={ClientNonce},{serverFirst},{without}"));
