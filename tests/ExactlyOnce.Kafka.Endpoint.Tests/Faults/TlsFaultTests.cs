@@ -55,7 +55,7 @@ public sealed class TlsFaultTests : IAsyncLifetime
     {
         await using var plain = await KafkaEndpoint.StartAsync(_broker, new KafkaEndpointOptions { Port = 0 });
         using var tcp = Dial(plain);
-        await using var tls = new SslStream(tcp.GetStream(), false, (_, _, _, _) => true);
+        await using var tls = new SslStream(tcp.GetStream(), false, (_, presented, _, _) => presented is not null);
 
         await FluentActions.Awaiting(() => tls.AuthenticateAsClientAsync("localhost").WaitAsync(TimeSpan.FromSeconds(20))).Should().ThrowAsync<IOException>();
 
@@ -88,7 +88,7 @@ public sealed class TlsFaultTests : IAsyncLifetime
     {
         using (var tcp = Dial())
         {
-            var tls = new SslStream(tcp.GetStream(), false, (_, _, _, _) => true);
+            var tls = new SslStream(tcp.GetStream(), false, (_, presented, _, _) => presented is not null);
             await tls.AuthenticateAsClientAsync("localhost");
             using var client = new RawClient(tcp, tls);
             await client.CallAsync<ApiVersionsResponse>(0, new ApiVersionsRequest());

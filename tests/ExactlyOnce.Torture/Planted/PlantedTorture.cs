@@ -90,7 +90,10 @@ internal sealed partial class PlantedTorture : ITorture
         if (judges.Contains("exhaustive") && bug.Project == Core)
             score = score with { Exhaustive = VerdictOf(RunTorture(garden, "exhaustive", "--length", "1").ExitCode) };
         if (tests.TryGetValue(bug.Project, out var folder) && bug.Tests.Length > 0)
-            score = score with { Tests = VerdictOf(RunTests(Path.Combine(folder, $"{bug.Project}.Tests.dll"), bug.Tests)) };
+        {
+            var (exitCode, output) = RunTests(Path.Combine(folder, $"{bug.Project}.Tests.dll"), bug.Tests);
+            score = score with { Tests = VerdictOf(exitCode), Test = FailedTest().Match(output) is { Success: true } match ? match.Groups[1].Value : null };
+        }
         return score;
     }
 
@@ -104,8 +107,8 @@ internal sealed partial class PlantedTorture : ITorture
     private static (int ExitCode, string Output) RunTorture(Garden garden, params string[] arguments) =>
         Garden.Run("dotnet", [Path.Combine(garden.TortureFolder, "ExactlyOnce.Torture.dll"), .. arguments], s_judgeTimeout);
 
-    private static int RunTests(string assembly, string filter) =>
-        Garden.Run("dotnet", ["test", assembly, "--filter", filter, "-v", "q", "--", "xUnit.StopOnFail=true"], s_judgeTimeout).ExitCode;
+    private static (int ExitCode, string Output) RunTests(string assembly, string filter) =>
+        Garden.Run("dotnet", ["test", assembly, "--filter", filter, "-v", "q", "--", "xUnit.StopOnFail=true"], s_judgeTimeout);
 
     private static long? FailedSeed(string output) =>
         SeedPattern().Match(output) is { Success: true } match ? long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : null;
@@ -131,6 +134,9 @@ internal sealed partial class PlantedTorture : ITorture
     [GeneratedRegex(@"failing seed: (\d+)")]
     private static partial Regex SeedPattern();
 
+    [GeneratedRegex(@"\] +(\S+).*\[FAIL\]")]
+    private static partial Regex FailedTest();
+
     private enum Verdict
     {
         NotAsked,
@@ -149,10 +155,13 @@ internal sealed partial class PlantedTorture : ITorture
 
         public Verdict Tests { get; init; }
 
+        /// <summary>The first of the tests that saw it.</summary>
+        public string? Test { get; init; }
+
         public bool IsKilled => Simulator > Verdict.Passed || Exhaustive > Verdict.Passed || Tests > Verdict.Passed;
 
         public override string ToString() =>
-            $"{Name,-44} simulator {(SimulatorSeeds is { } seed ? $"seed {seed}" : Word(Simulator)),-10} exhaustive {Word(Exhaustive),-6} tests {Word(Tests)}";
+            $"{Name,-44} simulator {(SimulatorSeeds is { } seed ? $"seed {seed}" : Word(Simulator)),-10} exhaustive {Word(Exhaustive),-6} tests {Word(Tests)} {Test}";
 
         private static string Word(Verdict verdict) => verdict switch
         {
