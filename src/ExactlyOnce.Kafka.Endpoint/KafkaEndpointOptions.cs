@@ -44,8 +44,17 @@ public sealed class KafkaEndpointOptions
     /// <summary>Who may do everything, whatever the rules say: <c>User:name</c>, after a client certificate <c>User:subject</c>; <c>User:*</c> is everybody who has logged in.</summary>
     public ISet<string> SuperUsers { get; } = new HashSet<string>(StringComparer.Ordinal);
 
-    /// <summary>How long the answer to a wrong password takes, after which the connection is closed. Default 500 milliseconds.</summary>
+    /// <summary>
+    /// How long the answer to a wrong password takes, after which the connection is closed. After three of them from one address every login from there takes its turn, this long
+    /// after the one before and twice as long with each further failure, up to sixteen times; a minute without a failure ends it. Zero: neither. Default 500 milliseconds.
+    /// </summary>
     public TimeSpan FailedLoginDelay { get; set; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>
+    /// How long a login lasts (<c>connections.max.reauth.ms</c>): clients that know of it log in again in time, on the same connection and as nobody else; others are closed with their next
+    /// request. Null, the default: as long as the connection.
+    /// </summary>
+    public TimeSpan? SessionLifetime { get; set; }
 
     /// <summary>
     /// Listen on an address that others can reach although there is no TLS, or nobody has to prove who he is: everybody who can connect may then read and write everything. Default false.
@@ -123,6 +132,7 @@ public sealed class KafkaEndpointOptions
         Require(Users.All(user => user.Key.Length > 0 && !string.IsNullOrEmpty(user.Value)), nameof(Users), Users.Count, "has names and passwords that are not empty");
         Require(SuperUsers.All(user => user.StartsWith("User:", StringComparison.Ordinal)), nameof(SuperUsers), string.Join(' ', SuperUsers), "are written 'User:name'");
         Require(RequiresAuthentication || SuperUsers.Count == 0, nameof(SuperUsers), SuperUsers.Count, "take authentication: set Sasl, or require client certificates in Tls");
+        Require(SessionLifetime is null || (RequiresLogin && SessionLifetime >= TimeSpan.FromSeconds(1)), nameof(SessionLifetime), SessionLifetime, "is at least a second, and that of a login: set Sasl");
         Require(FailedLoginDelay >= TimeSpan.Zero, nameof(FailedLoginDelay), FailedLoginDelay, "is not negative");
     }
 

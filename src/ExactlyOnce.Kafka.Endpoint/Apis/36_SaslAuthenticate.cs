@@ -42,8 +42,11 @@ internal sealed class SaslAuthenticateApi : Api<SaslAuthenticateRequest, SaslAut
         }
         var step = await call.Connection.Identity.TakeTokenAsync(request.AuthBytes, call.Cancelled).ConfigureAwait(false);
         if (step.Outcome != SaslOutcome.Failed)
-            return new SaslAuthenticateResponse { AuthBytes = step.Token };
+            return new SaslAuthenticateResponse { AuthBytes = step.Token, SessionLifetimeMs = step.Outcome == SaslOutcome.Done ? LifetimeMs(call) : 0 };
         call.Connection.IsEnding = true;
         return new SaslAuthenticateResponse { ErrorCode = KafkaError.SaslAuthenticationFailed, ErrorMessage = "The login failed." };
     }
+
+    /// <summary>0 is for ever.</summary>
+    private static long LifetimeMs(Call call) => (long)(call.Server.Options.SessionLifetime?.TotalMilliseconds ?? 0);
 }

@@ -72,7 +72,7 @@ internal sealed class AlterUserScramCredentialsResponse : IMessage
     }
 }
 
-/// <summary>Adds, changes and removes the users whom the broker keeps. When one change of a user is refused, so are the others of his; those that are accepted are written one after the other. One who was removed is sent away wherever he is connected.</summary>
+/// <summary>Adds, changes and removes the users whom the broker keeps. The changes of one user are made together or not at all. One who was removed is sent away wherever he is connected.</summary>
 internal sealed class AlterUserScramCredentialsApi()
     : Api<AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse>(51, "AlterUserScramCredentials", 0, 0, flexibleFrom: 0)
 {
@@ -99,8 +99,7 @@ internal sealed class AlterUserScramCredentialsApi()
                 return refused;
         try
         {
-            foreach (var change in changes)
-                await call.Server.Security.SetAsync(new StoredUser(user, change.Mechanism), CredentialOf(change)).ConfigureAwait(false);
+            await call.Server.Security.SetAsync(user, changes.ToDictionary(change => change.Mechanism, CredentialOf)).ConfigureAwait(false);
             return new AlterUserScramCredentialsResponse.Result { User = user };
         }
         catch (BrokerException exception)

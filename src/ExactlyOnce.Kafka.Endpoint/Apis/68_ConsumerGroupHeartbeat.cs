@@ -98,6 +98,8 @@ internal sealed class ConsumerGroupHeartbeatApi()
             RebalanceTimeoutMs = request.RebalanceTimeoutMs,
             TopicNames = request.SubscribedTopicNames,
             TopicRegex = request.SubscribedTopicRegex,
+            // Asked with each heartbeat, so that a rule that comes later counts.
+            MayKnowOf = topic => call.AllowsTopic(AclOperation.Describe, topic),
             Assignor = request.ServerAssignor,
             Owned = request.TopicPartitions is { } held ? Array.ConvertAll(held, topic => new AssignedTopic(topic.TopicId, "", topic.Partitions)) : null,
             MayLackMemberId = call.Version == 0,

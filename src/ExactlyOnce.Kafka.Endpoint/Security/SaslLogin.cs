@@ -1,11 +1,15 @@
 namespace ExactlyOnce.Kafka.Endpoint.Security;
 
-/// <summary>The login of one connection: a mechanism is chosen, tokens go to and fro, and somebody is known or the connection ends.</summary>
+/// <summary>
+/// The login of one connection: a mechanism is chosen, tokens go to and fro, and somebody is known or the connection ends. Where a session has an end the client logs in again, by the same
+/// mechanism and as nobody else (KIP-368).
+/// </summary>
 internal sealed class SaslLogin(SaslMechanisms offered, Credentials credentials)
 {
     public const string PlainName = "PLAIN";
 
     private ISaslExchange? _exchange;
+    private string? _mechanism;
 
     /// <summary>The mechanisms this connection may choose from.</summary>
     public string[] Offered { get; } =
@@ -15,7 +19,7 @@ internal sealed class SaslLogin(SaslMechanisms offered, Credentials credentials)
     ];
 
     /// <summary>Tokens are exchanged; nothing else may be said.</summary>
-    public bool IsExchanging => _exchange is not null && User is null;
+    public bool IsExchanging => _exchange is not null;
 
     /// <summary>Tokens come without the protocol's headers, as after the oldest handshake.</summary>
     public bool IsRaw { get; private set; }
@@ -23,11 +27,16 @@ internal sealed class SaslLogin(SaslMechanisms offered, Credentials credentials)
     /// <summary>Who it is; null until that is known.</summary>
     public string? User { get; private set; }
 
-    /// <summary>False when the mechanism is not on offer.</summary>
+    /// <summary>No token of this login has come yet.</summary>
+    public bool IsAtItsFirstToken { get; private set; }
+
+    /// <summary>False when the mechanism is not on offer, or is another than the first time.</summary>
     public bool TryBegin(string mechanism, bool isRaw)
     {
-        if (!Offered.Contains(mechanism))
+        if (!Offered.Contains(mechanism) || (User is not null && mechanism != _mechanism))
             return false;
+        _mechanism = mechanism;
+        IsAtItsFirstToken = true;
         _exchange = mechanism == PlainName ? new PlainExchange(credentials) : new ScramExchange(ScramMechanism.All.Single(scram => scram.Name == mechanism), credentials);
         IsRaw = isRaw;
         return true;
@@ -36,7 +45,13 @@ internal sealed class SaslLogin(SaslMechanisms offered, Credentials credentials)
     public SaslStep Next(ReadOnlySpan<byte> token)
     {
         var step = _exchange!.Next(token);
+        IsAtItsFirstToken = false;
+        if (step.Outcome != SaslOutcome.Done)
+            return step;
+        if (User is not null && User != step.User)
+            return SaslStep.Failed;
         User = step.User;
+        _exchange = null;
         return step;
     }
 }

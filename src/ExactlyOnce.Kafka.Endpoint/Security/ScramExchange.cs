@@ -15,6 +15,7 @@ internal sealed class ScramExchange(ScramMechanism mechanism, Credentials creden
     private string _firstBare = "";
     private string _serverFirst = "";
     private string _nonce = "";
+    private string _clientNonce = "";
     private int _round;
 
     public SaslStep Next(ReadOnlySpan<byte> token)
@@ -39,7 +40,8 @@ internal sealed class ScramExchange(ScramMechanism mechanism, Credentials creden
         _gs2 = $"{parts[0]},{parts[1]},";
         _firstBare = $"{parts[2]},{parts[3]}";
         (_credential, _isKnown) = credentials.ScramOf(mechanism, _user);
-        _nonce = parts[3][2..] + (serverNonce ?? NewNonce());
+        _clientNonce = parts[3][2..];
+        _nonce = _clientNonce + (serverNonce ?? NewNonce());
         _serverFirst = $"r={_nonce},s={Convert.ToBase64String(_credential.Salt)},i={_credential.Iterations}";
         return SaslStep.Continue(Encoding.UTF8.GetBytes(_serverFirst));
     }
@@ -50,7 +52,7 @@ internal sealed class ScramExchange(ScramMechanism mechanism, Credentials creden
         if (_credential is null)
             return SaslStep.Failed;
         var parts = message.Split(',');
-        if (parts.Length != 3 || parts[0] != $"c={Convert.ToBase64String(Encoding.UTF8.GetBytes(_gs2))}" || parts[1] != $"r={_nonce}")
+        if (parts.Length != 3 || parts[0] != $"c={Convert.ToBase64String(Encoding.UTF8.GetBytes(_gs2))}" || !IsNonce(parts[1]))
             return SaslStep.Failed;
         var proof = new byte[mechanism.HashBytes];
         if (!parts[2].StartsWith("p=", StringComparison.Ordinal) || !Convert.TryFromBase64String(parts[2][2..], proof, out var length) || length != proof.Length)
@@ -63,6 +65,12 @@ internal sealed class ScramExchange(ScramMechanism mechanism, Credentials creden
             return SaslStep.Failed;
         return SaslStep.Done(_user, Encoding.UTF8.GetBytes($"v={Convert.ToBase64String(mechanism.Hmac(_credential.ServerKey, authMessage))}"));
     }
+
+    /// <summary>
+    /// librdkafka before 2.6.1 (Debian's kcat and confluent-kafka) puts its own nonce in front of the one it was sent, which begins with it already. Ours is in there as it must be, and the
+    /// proof is over what was said, so that takes nothing away.
+    /// </summary>
+    private bool IsNonce(string part) => part == $"r={_nonce}" || part == $"r={_clientNonce}{_nonce}";
 
     /// <summary>Undoes the two escapes a name may have; any other is wrong.</summary>
     private static bool TryName(string part, string prefix, out string name)

@@ -3,19 +3,18 @@ using System.Text;
 namespace ExactlyOnce.Kafka.Endpoint.Security;
 
 /// <summary>
-/// The records of the topic that keeps users and rules. The key says which: a kind, then a user's mechanism and name, or a rule in full. The value of a user is the credential, that of
-/// a rule one byte; no value: it is gone. Strings as <see cref="BinaryWriter"/> writes them.
+/// The records of the topic that keeps users and rules. The key says which: a kind, then a user's name, or a rule in full. The value of a user is a count and his credentials, each behind
+/// its mechanism's number, so that a record changes all of them or none; that of a rule is one byte; no value: it is gone. Strings as <see cref="BinaryWriter"/> writes them.
 /// </summary>
 internal static class SecurityRecord
 {
-    private const byte UserKind = 1;
     private const byte RuleKind = 2;
+    private const byte UserKind = 3;
 
-    public static byte[] KeyOf(StoredUser user) => Write(writer =>
+    public static byte[] KeyOf(string user) => Write(writer =>
     {
         writer.Write(UserKind);
-        writer.Write(user.Mechanism);
-        writer.Write(user.Name);
+        writer.Write(user);
     });
 
     public static byte[] KeyOf(AclBinding rule) => Write(writer =>
@@ -30,13 +29,19 @@ internal static class SecurityRecord
         writer.Write((sbyte)rule.Permission);
     });
 
-    public static byte[] ValueOf(ScramCredential credential) => Write(writer =>
+    /// <summary>Null when there are none.</summary>
+    public static byte[]? ValueOf(IReadOnlyDictionary<sbyte, ScramCredential> credentials) => credentials.Count == 0 ? null : Write(writer =>
     {
-        writer.Write(credential.Iterations);
-        foreach (var part in new[] { credential.Salt, credential.StoredKey, credential.ServerKey })
+        writer.Write((byte)credentials.Count);
+        foreach (var (mechanism, credential) in credentials)
         {
-            writer.Write((ushort)part.Length);
-            writer.Write(part);
+            writer.Write(mechanism);
+            writer.Write(credential.Iterations);
+            foreach (var part in new[] { credential.Salt, credential.StoredKey, credential.ServerKey })
+            {
+                writer.Write((ushort)part.Length);
+                writer.Write(part);
+            }
         }
     });
 
@@ -51,7 +56,7 @@ internal static class SecurityRecord
         using var reader = new BinaryReader(new MemoryStream(key), Encoding.UTF8);
         return reader.ReadByte() switch
         {
-            UserKind => ApplyUser(state, reader, value),
+            UserKind => ApplyUser(state, reader.ReadString(), value),
             RuleKind => state.With(
                 new AclBinding(
                     (AclResource)reader.ReadSByte(), reader.ReadString(), (AclPattern)reader.ReadSByte(), reader.ReadString(), reader.ReadString(),
@@ -61,15 +66,19 @@ internal static class SecurityRecord
         };
     }
 
-    private static SecurityState ApplyUser(SecurityState state, BinaryReader key, byte[]? value)
+    private static SecurityState ApplyUser(SecurityState state, string user, byte[]? value)
     {
-        var mechanism = key.ReadSByte();
-        var user = new StoredUser(key.ReadString(), mechanism);
+        var credentials = new Dictionary<sbyte, ScramCredential>();
         if (value is null)
-            return state.With(user, null);
+            return state.With(user, credentials);
         using var reader = new BinaryReader(new MemoryStream(value), Encoding.UTF8);
-        var iterations = reader.ReadInt32();
-        return state.With(user, new ScramCredential(iterations, Part(reader), Part(reader), Part(reader)));
+        for (var left = reader.ReadByte(); left > 0; left--)
+        {
+            var mechanism = reader.ReadSByte();
+            var iterations = reader.ReadInt32();
+            credentials[mechanism] = new ScramCredential(iterations, Part(reader), Part(reader), Part(reader));
+        }
+        return state.With(user, credentials);
     }
 
     private static byte[] Part(BinaryReader reader) => reader.ReadBytes(reader.ReadUInt16());

@@ -11,12 +11,18 @@ internal sealed record SecurityState(ImmutableDictionary<StoredUser, ScramCreden
     public static readonly SecurityState Empty = new(ImmutableDictionary<StoredUser, ScramCredential>.Empty, [], 0);
 
     /// <param name="user">Who.</param>
-    /// <param name="credential">Null: he is no more.</param>
-    public SecurityState With(StoredUser user, ScramCredential? credential) => this with
+    /// <param name="credentials">All that he has from now on, by mechanism; none: he is no more.</param>
+    public SecurityState With(string user, IReadOnlyDictionary<sbyte, ScramCredential> credentials) => this with
     {
-        Users = credential is null ? Users.Remove(user) : Users.SetItem(user, credential),
+        Users = Users.RemoveRange(ScramMechanism.All.Select(mechanism => new StoredUser(user, mechanism.Number)))
+            .SetItems(credentials.Select(credential => KeyValuePair.Create(new StoredUser(user, credential.Key), credential.Value))),
         Generation = Generation + 1,
     };
+
+    /// <summary>What somebody has, by mechanism.</summary>
+    public Dictionary<sbyte, ScramCredential> CredentialsOf(string user) => ScramMechanism.All
+        .Where(mechanism => Users.ContainsKey(new StoredUser(user, mechanism.Number)))
+        .ToDictionary(mechanism => mechanism.Number, mechanism => Users[new StoredUser(user, mechanism.Number)]);
 
     public SecurityState With(AclBinding rule, bool isKept) => this with { Rules = isKept ? Rules.Add(rule) : Rules.Remove(rule), Generation = Generation + 1 };
 }

@@ -35,14 +35,23 @@ internal sealed class SecurityStore
 
     public static SecurityStore Of(Broker broker) => s_stores.GetValue(broker, static broker => new SecurityStore(broker));
 
+    /// <summary>All of it, or when it fails none.</summary>
     /// <param name="user">Who.</param>
-    /// <param name="credential">Null: he is no more.</param>
+    /// <param name="changes">By mechanism; null: he has it no more.</param>
     /// <exception cref="BrokerException">The broker cannot write it.</exception>
-    public Task SetAsync(StoredUser user, ScramCredential? credential) =>
-        ChangeAsync(SecurityRecord.KeyOf(user), credential is null ? null : SecurityRecord.ValueOf(credential));
+    public Task SetAsync(string user, IReadOnlyDictionary<sbyte, ScramCredential?> changes) => ChangeAsync(SecurityRecord.KeyOf(user), state =>
+    {
+        var credentials = state.CredentialsOf(user);
+        foreach (var (mechanism, credential) in changes)
+            if (credential is null)
+                credentials.Remove(mechanism);
+            else
+                credentials[mechanism] = credential;
+        return SecurityRecord.ValueOf(credentials);
+    });
 
     /// <exception cref="BrokerException">The broker cannot write it.</exception>
-    public Task SetAsync(AclBinding rule, bool isKept) => ChangeAsync(SecurityRecord.KeyOf(rule), isKept ? SecurityRecord.RuleValue : null);
+    public Task SetAsync(AclBinding rule, bool isKept) => ChangeAsync(SecurityRecord.KeyOf(rule), _ => isKept ? SecurityRecord.RuleValue : null);
 
     private static SecurityState Load(BrokerBackend backend)
     {
@@ -78,7 +87,7 @@ internal sealed class SecurityStore
     }
 
     /// <summary>Written, and only then in force.</summary>
-    private async Task ChangeAsync(byte[] key, byte[]? value)
+    private async Task ChangeAsync(byte[] key, Func<SecurityState, byte[]?> valueOver)
     {
         await _changing.WaitAsync().ConfigureAwait(false);
         try
@@ -86,6 +95,7 @@ internal sealed class SecurityStore
             if (_broker.Backend.TryGetTopic(TopicName) is null)
                 await _broker.Backend.CreateTopicAsync(
                     TopicName, new TopicOptions { Cleanup = CleanupPolicy.Compact, RetainFor = TopicOptions.Forever }, CancellationToken.None).ConfigureAwait(false);
+            var value = valueOver(_state);
             await _broker.PublishAsync(s_topic, key, value!).ConfigureAwait(false);
             _state = SecurityRecord.Apply(_state, key, value);
         }

@@ -1,4 +1,5 @@
 using System.Net;
+using ExactlyOnce.Kafka.Endpoint.Codec;
 using ExactlyOnce.Kafka.Endpoint.Security;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -19,13 +20,16 @@ internal sealed class Identity
     private readonly Dictionary<(AclOperation Operation, AclResource Resource, string Name), bool> _decisions = [];
     private readonly string _host;
     private readonly string _remote;
+    private readonly IPAddress _address;
     private int _generation;
+    private long _untilMs = long.MaxValue;
 
     public Identity(KafkaServer server, ConnectionContext transport)
     {
         _server = server;
         var address = (transport.RemoteEndPoint as IPEndPoint)?.Address ?? IPAddress.None;
         _host = (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
+        _address = address;
         _remote = $"{transport.RemoteEndPoint}";
         if (server.Options.RequiresLogin)
         {
@@ -53,14 +57,31 @@ internal sealed class Identity
     /// <summary>There should be a certificate, and is none.</summary>
     public bool IsRefused { get; }
 
-    /// <summary>Takes a token of the login. A failure is told late, so that guessing takes its time.</summary>
+    /// <summary>Whoever was logged in is no longer, unless he logs in again.</summary>
+    public bool HasExpired => _untilMs != long.MaxValue && _server.Connections.NowMs >= _untilMs;
+
+    /// <summary>
+    /// Takes a token of the login. A failure is told late, so that guessing takes its time; after some of them from one address nobody there is listened to before it is his turn.
+    /// </summary>
+    /// <exception cref="ProtocolException">It will not be his turn soon.</exception>
     public async ValueTask<SaslStep> TakeTokenAsync(ReadOnlyMemory<byte> token, CancellationToken cancelled)
     {
-        var step = Login!.Next(token.Span);
+        if (Login!.IsAtItsFirstToken)
+        {
+            var wait = _server.FailedLogins.Enter(_address) ?? throw new ProtocolException("Too many logins from there have failed.");
+            if (wait > TimeSpan.Zero)
+                await Task.Delay(wait, _server.Backend.Time, cancelled).ConfigureAwait(false);
+        }
+        var step = Login.Next(token.Span);
         if (step.Outcome == SaslOutcome.Done)
+        {
             Principal = $"User:{step.User}";
+            if (_server.Options.SessionLifetime is { } lifetime)
+                _untilMs = _server.Connections.NowMs + (long)lifetime.TotalMilliseconds;
+        }
         if (step.Outcome != SaslOutcome.Failed)
             return step;
+        _server.FailedLogins.Add(_address);
         EndpointLog.LoginFailed(_server.Logger, _remote);
         await Task.Delay(_server.Options.FailedLoginDelay, _server.Backend.Time, cancelled).ConfigureAwait(false);
         return step;

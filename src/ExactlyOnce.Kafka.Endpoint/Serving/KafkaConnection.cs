@@ -164,8 +164,7 @@ internal sealed class KafkaConnection : IAsyncDisposable
             await AnswerUnknownAsync(api, header).ConfigureAwait(false);
             return;
         }
-        if (!IsLoggedIn && !(api.IsAllowedBeforeLogin && (Identity.Login is not { IsExchanging: true } || api is Apis.SaslAuthenticateApi)))
-            throw new ProtocolException($"{api.Name} before the login.");
+        RequireAllowed(api);
         var request = api.NewRequest();
         _call.Begin(header.Version, _reader.ReadClientId(api.IsFlexible(header.Version)));
         _reader.ReadBody(request, header.Version, api.FlexibleFrom);
@@ -174,6 +173,17 @@ internal sealed class KafkaConnection : IAsyncDisposable
             await _deferred.ConfigureAwait(false);
         if (await AnswerAsync(api, request).ConfigureAwait(false) is { } answer)
             await SendAsync(api, header, answer).ConfigureAwait(false);
+    }
+
+    /// <summary>Before a login and behind a session's end a client may log in and ask for versions; while tokens go to and fro, nothing else.</summary>
+    private void RequireAllowed(Api api)
+    {
+        if (Identity.Login is { IsExchanging: true } && api is not Apis.SaslAuthenticateApi)
+            throw new ProtocolException($"{api.Name} in the middle of a login.");
+        if (!api.IsAllowedBeforeLogin && !IsLoggedIn)
+            throw new ProtocolException($"{api.Name} before the login.");
+        if (!api.IsAllowedBeforeLogin && Identity.HasExpired)
+            throw new ProtocolException("The session has ended, and the client has not logged in again.");
     }
 
     /// <summary>A token without the protocol's headers, as old clients send them; its failure is told by closing.</summary>

@@ -37,6 +37,7 @@ internal sealed class KafkaServer
         Security = SecurityStore.Of(broker);
         Credentials = new Credentials(Options, Security);
         Authorizer = new Authorizer(Options, Security);
+        FailedLogins = new FailedLogins(Options.FailedLoginDelay, Options.LoginTimeout, Backend.Time);
         AcceptPace = new AcceptPace(Options.MaxAcceptsPerSecond, Options.MaxAcceptsPerSecond, Options.MaxConnections, Backend.Time);
         RequestBytes = new ByteBudget(Options.MaxRequestBytesInFlight);
     }
@@ -69,6 +70,8 @@ internal sealed class KafkaServer
     public Authorizer Authorizer { get; }
 
     public AcceptPace AcceptPace { get; }
+
+    public FailedLogins FailedLogins { get; }
 
     public long NowMs => Backend.Time.GetUtcNow().ToUnixTimeMilliseconds();
 

@@ -24,6 +24,17 @@ public sealed class MetadataTests : EndpointTest
         $"{all.Brokers.Single().Host}:{all.Brokers.Single().Port}".Should().Be(Endpoint.BootstrapServers);
     }
 
+    [Theory]
+    [InlineData(0, "__consumer_offsets"), InlineData(1, "__transaction_state")]
+    public async Task Whoever_has_looked_for_a_coordinator_finds_its_topic(sbyte keyType, string topic)
+    {
+        (await AskAsync(12, null)).Topics.Should().BeEmpty();
+
+        (await Connect().CallAsync<FindCoordinatorResponse>(2, new FindCoordinatorRequest { Key = "x", KeyType = keyType })).ErrorCode.Should().Be(KafkaError.None);
+
+        (await AskAsync(12, null)).Topics.Should().ContainSingle().Which.Should().BeEquivalentTo(new { Name = topic, IsInternal = true, ErrorCode = KafkaError.None });
+    }
+
     [Fact]
     public async Task Unknown_topics_are_answered_by_name_and_by_id_and_nothing_is_created()
     {

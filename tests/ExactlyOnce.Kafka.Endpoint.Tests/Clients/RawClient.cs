@@ -70,6 +70,20 @@ internal sealed class RawClient : IDisposable
         return frame;
     }
 
+    /// <summary>Takes a byte of what was answered every now and then, until the connection ends or nobody wants more.</summary>
+    public async Task TakeByteByByteAsync(TimeSpan every, CancellationToken until)
+    {
+        try
+        {
+            while (await _stream.ReadAsync(new byte[1], until) > 0)
+                await Task.Delay(every, until);
+        }
+        catch (Exception exception) when (exception is IOException or OperationCanceledException)
+        {
+            // The end.
+        }
+    }
+
     /// <summary>The endpoint has closed the connection, without another answer.</summary>
     public async Task ShouldBeClosedAsync()
     {

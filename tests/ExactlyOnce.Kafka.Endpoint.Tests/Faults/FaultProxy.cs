@@ -97,6 +97,9 @@ internal readonly record struct FrameFate(FateKind Kind, int Bytes = 0)
     /// <summary>The connection is reset in both directions, and the frame is lost.</summary>
     public static readonly FrameFate Reset = new(FateKind.Reset);
 
+    /// <summary>The connection stays open, and nothing comes through it any more, in either direction: not even that one side has closed it.</summary>
+    public static readonly FrameFate Vanish = new(FateKind.Vanish);
+
     /// <summary>A request arrives twice; the client sees one answer.</summary>
     public static readonly FrameFate Twice = new(FateKind.Twice);
 
@@ -108,6 +111,7 @@ internal enum FateKind
 {
     Pass,
     Reset,
+    Vanish,
     Twice,
     Cut,
 }

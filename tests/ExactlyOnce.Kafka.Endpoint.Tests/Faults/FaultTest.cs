@@ -31,7 +31,9 @@ public abstract class FaultTest : IAsyncLifetime
         var port = FreePort();
         DirectAddress = $"127.0.0.1:{port}";
         Proxy = new FaultProxy(port);
-        Endpoint = await KafkaEndpoint.StartAsync(Broker, new KafkaEndpointOptions { Port = port, AdvertisedHost = "127.0.0.1", AdvertisedPort = Proxy.Port });
+        var options = Options();
+        (options.Port, options.AdvertisedHost, options.AdvertisedPort) = (port, "127.0.0.1", Proxy.Port);
+        Endpoint = await KafkaEndpoint.StartAsync(Broker, options);
         Proxy.Start();
         await Broker.Admin.CreateTopicAsync("in");
         await Broker.Admin.CreateTopicAsync("out");
@@ -45,6 +47,8 @@ public abstract class FaultTest : IAsyncLifetime
         await Broker.DisposeAsync();
     }
 
+    private protected virtual KafkaEndpointOptions Options() => new();
+
     private protected RawClient Connect(bool direct = false)
     {
         var client = new RawClient(direct ? DirectAddress : Proxy.Address);
@@ -52,13 +56,15 @@ public abstract class FaultTest : IAsyncLifetime
         return client;
     }
 
-    private protected IProducer<Null, string> BuildProducer(string? transactionalId = null) => new ProducerBuilder<Null, string>(new ProducerConfig
+    private protected IProducer<Null, string> BuildProducer(string? transactionalId = null, int? requestTimeoutMs = null) => new ProducerBuilder<Null, string>(new ProducerConfig
     {
         BootstrapServers = Proxy.Address,
         EnableIdempotence = true,
         TransactionalId = transactionalId,
         TransactionTimeoutMs = transactionalId is null ? null : 60_000,
         LingerMs = 2,
+        RequestTimeoutMs = requestTimeoutMs,
+        SocketTimeoutMs = requestTimeoutMs,
         RetryBackoffMs = 20,
         RetryBackoffMaxMs = 100,
         ReconnectBackoffMs = 20,
@@ -82,6 +88,20 @@ public abstract class FaultTest : IAsyncLifetime
         while (consumer.Consume(Patience) is { IsPartitionEOF: false } record)
             values.Add(record.Message.Value);
         return values;
+    }
+
+    private protected static async Task<FrameFate> HoldAsync(TaskCompletionSource held, TaskCompletionSource release)
+    {
+        held.TrySetResult();
+        await release.Task;
+        return FrameFate.Pass;
+    }
+
+    private protected static async Task EventuallyAsync(Func<bool> condition, string because)
+    {
+        for (var patience = 2000; patience > 0 && !condition(); patience--)
+            await Task.Delay(10);
+        condition().Should().BeTrue(because);
     }
 
     private static int FreePort()

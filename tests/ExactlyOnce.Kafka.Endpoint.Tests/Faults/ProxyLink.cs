@@ -11,11 +11,15 @@ internal sealed class ProxyLink(FaultProxy proxy, int number, TcpClient client, 
 
     // Answers come in the order of requests: that tells an answer's API, and which of them nobody waits for.
     private readonly ConcurrentQueue<(short ApiKey, bool IsSecond)> _asked = new();
+    private volatile bool _hasVanished;
+    private volatile bool _hasSaidAll;
 
     public async Task RunAsync()
     {
         var ways = new[] { ForwardAsync(FrameWay.Request, client, server), ForwardAsync(FrameWay.Answer, server, client) };
         await Task.WhenAny(ways);
+        if (_hasVanished || _hasSaidAll)
+            await Task.WhenAll(ways);
         // Whichever side has ended, ends both.
         Reset();
         await Task.WhenAll(ways);
@@ -41,9 +45,13 @@ internal sealed class ProxyLink(FaultProxy proxy, int number, TcpClient client, 
         try
         {
             var (source, target) = (from.GetStream(), to.GetStream());
-            while (await ReadFrameAsync(source) is { } frame && await PassAsync(way, frame, target))
-            {
-            }
+            while (await ReadFrameAsync(source) is { } frame)
+                if (!await PassAsync(way, frame, target))
+                    return;
+            // A client that has closed may have said something before, which is on its way and is answered.
+            if (way == FrameWay.Request && !_hasVanished)
+                to.Client.Shutdown(SocketShutdown.Send);
+            _hasSaidAll |= way == FrameWay.Request;
         }
         catch (Exception exception) when (exception
             is IOException or ObjectDisposedException or InvalidOperationException or OperationCanceledException or SocketException)
@@ -56,11 +64,13 @@ internal sealed class ProxyLink(FaultProxy proxy, int number, TcpClient client, 
     private async Task<bool> PassAsync(FrameWay way, byte[] frame, NetworkStream target)
     {
         var (apiKey, isSecond) = way == FrameWay.Request ? (BinaryPrimitives.ReadInt16BigEndian(frame.AsSpan(LengthBytes)), false) : Asked();
-        if (isSecond)
+        if (isSecond || _hasVanished)
             return true;
         var fate = await proxy.JudgeAsync(number, way, apiKey, frame);
         if (fate.Kind == FateKind.Reset)
             return false;
+        if (fate.Kind == FateKind.Vanish)
+            return _hasVanished = true;
         if (way == FrameWay.Request)
             _asked.Enqueue((apiKey, false));
         if (fate.Kind == FateKind.Cut)

@@ -104,11 +104,4 @@ public sealed class SlowNetworkTests : FaultTest
         var each = (GC.GetTotalMemory(forceFullCollection: true) - before) / Peers;
         each.Should().BeLessThan(1 << 20, "an answer waits in the log, not in memory");
     }
-
-    private static async Task<FrameFate> HoldAsync(TaskCompletionSource held, TaskCompletionSource release)
-    {
-        held.TrySetResult();
-        await release.Task;
-        return FrameFate.Pass;
-    }
 }

@@ -1,3 +1,5 @@
+using ExactlyOnce.Kernel.Records;
+
 namespace ExactlyOnce.Kafka.Endpoint.Tests.Judges;
 
 /// <summary>confluent-kafka for Python: librdkafka of Debian's age.</summary>
@@ -9,8 +11,9 @@ public sealed class ConfluentPythonTests() : JudgeTest(Judge.ConfluentPython)
     [JudgeFact(Judge.ConfluentPython)]
     public Task An_idempotent_producers_records_are_in_order_and_signed() => IsIdempotentAsync();
 
-    [JudgeFact(Judge.ConfluentPython)]
-    public Task Gzip_is_stored_as_it_came_and_read_by_both_sides() => CompressesAsync();
+    [JudgeTheory(Judge.ConfluentPython)]
+    [InlineData(CompressionType.Gzip), InlineData(CompressionType.Snappy), InlineData(CompressionType.Lz4), InlineData(CompressionType.Zstd)]
+    public Task What_is_compressed_is_stored_as_it_came_and_read_by_both_sides(CompressionType compression) => CompressesAsync(compression);
 
     [JudgeFact(Judge.ConfluentPython)]
     public Task Consumed_transformed_and_produced_in_transactions_each_record_comes_out_once() => TransformsAsync();

@@ -41,7 +41,16 @@ internal sealed class Judge
     public static Judge Of(string client) => s_all[client];
 
     /// <summary>Starts the script.</summary>
-    public JudgeRun Start(string servers, string scenario) => new(new ProcessStartInfo(_program, [Path.Combine(s_folder, _script), servers, scenario]));
+    /// <param name="servers">Where to connect to.</param>
+    /// <param name="scenario">What to do there.</param>
+    /// <param name="environment">Set for the script.</param>
+    public JudgeRun Start(string servers, string[] scenario, params (string Name, string Value)[] environment)
+    {
+        var start = new ProcessStartInfo(_program, [Path.Combine(s_folder, _script), servers, .. scenario]);
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+        return new JudgeRun(start);
+    }
 
     private static bool OnPath(string program) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, program)));
@@ -73,4 +82,11 @@ internal sealed class Judge
 internal sealed class JudgeFactAttribute : FactAttribute
 {
     public JudgeFactAttribute(string client) => Skip = Judge.Of(client).Missing;
+}
+
+/// <inheritdoc cref="JudgeFactAttribute"/>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class JudgeTheoryAttribute : TheoryAttribute
+{
+    public JudgeTheoryAttribute(string client) => Skip = Judge.Of(client).Missing;
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using ExactlyOnce.Compression;
 using ExactlyOnce.Kafka.Endpoint.Apis;
 using ExactlyOnce.Kafka.Endpoint.Tests.Clients;
 using ExactlyOnce.Kernel.Records;
@@ -38,13 +39,13 @@ public abstract class JudgeTest(string client) : EndpointTest
         batches.Should().OnlyContain(batch => batch.HasProducer && batch.Producer == batches[0].Producer && batch.BaseSequence == batch.BaseOffset);
     }
 
-    private protected async Task CompressesAsync()
+    private protected async Task CompressesAsync(CompressionType compression = CompressionType.Gzip)
     {
         await Broker.Admin.CreateTopicAsync("orders");
 
-        using var run = await RunAsync("compress");
+        using var run = await RunAsync("compress", $"{compression}".ToLowerInvariant());
 
-        (await BatchesAsync("orders")).Should().OnlyContain(batch => batch.Compression == CompressionType.Gzip, "what was compressed is stored as it came");
+        (await BatchesAsync("orders")).Should().OnlyContain(batch => batch.Compression == compression, "what was compressed is stored as it came");
         var written = (await ReadAsync("orders")).Select(record => record.Value!.Trim()).ToList();
         written.Should().Equal(Enumerable.Range(0, 100).Select(i => string.Join(' ', Enumerable.Repeat($"order {i}", 4))));
         run.Said("read: ").Select(value => value.Trim()).Should().Equal(written);
@@ -99,21 +100,26 @@ public abstract class JudgeTest(string client) : EndpointTest
         run.Said("read_uncommitted: ").Should().Equal("committed", "aborted", "middle", "open, then aborted", "end");
     }
 
-    private protected async Task SharesPartitionsAsync(string scenario = "group")
+    /// <param name="scenario">By which protocol.</param>
+    /// <param name="restarts">The broker ends and begins again while both members are there.</param>
+    private protected async Task SharesPartitionsAsync(string scenario = "group", bool restarts = false)
     {
         await FillAsync("in", partitions: 4, count: 100);
 
         using var run = Start(scenario);
         await run.UntilAsync("shared");
         (await PartitionsOfMembersAsync(scenario)).Should().Equal(2, 2);
+        if (restarts)
+            await RestartAsync();
         await run.GoOnAsync();
         await run.UntilAsync("alone");
         (await PartitionsOfMembersAsync(scenario)).Should().Equal(4);
+        await PublishNumbersAsync("in", partitions: 4, first: 100, count: 100);
         await run.GoOnAsync();
         await run.EndAsync();
 
-        run.Said("read: ").Distinct().Should().BeEquivalentTo(Numbers(100));
-        (await CommittedAsync("readers")).Should().Be(100);
+        run.Said("read: ").Distinct().Should().BeEquivalentTo(Numbers(200));
+        (await CommittedAsync("readers")).Should().Be(200);
         (await PartitionsOfMembersAsync(scenario)).Should().BeEmpty();
     }
 
@@ -143,9 +149,11 @@ public abstract class JudgeTest(string client) : EndpointTest
         (await Broker.Admin.GetGroupOffsetsAsync("kept", "numbers")).Values.Single().Offset.Should().Be(3);
     }
 
-    private protected JudgeRun Start(string scenario) => Judge.Of(client).Start(Endpoint.BootstrapServers, scenario);
+    private protected override ValueTask<Broker> OpenBrokerAsync() => new(Broker.CreateInMemory(options => options.AddCompression()));
 
-    private protected async Task<JudgeRun> RunAsync(string scenario)
+    private protected virtual JudgeRun Start(params string[] scenario) => Judge.Of(client).Start(Endpoint.BootstrapServers, scenario);
+
+    private protected async Task<JudgeRun> RunAsync(params string[] scenario)
     {
         var run = Start(scenario);
         await run.EndAsync();
@@ -156,7 +164,12 @@ public abstract class JudgeTest(string client) : EndpointTest
     private protected async Task FillAsync(string topic, int partitions, int count)
     {
         await Broker.Admin.CreateTopicAsync(topic, options => options.Partitions = partitions);
-        for (var i = 0; i < count; i++)
+        await PublishNumbersAsync(topic, partitions, first: 0, count);
+    }
+
+    private async Task PublishNumbersAsync(string topic, int partitions, int first, int count)
+    {
+        for (var i = first; i < first + count; i++)
             await Broker.PublishAsync(Topic.Create(topic, Serdes.Utf8), new ProducerRecord<NoKey, string>(default, $"{i}") { Partition = i % partitions });
     }
 
@@ -176,7 +189,7 @@ public abstract class JudgeTest(string client) : EndpointTest
     private async Task<List<BatchHeader>> BatchesAsync(string topic) => (await Connect().CallAsync<FetchResponse>(12, TestBatch.Fetch(topic, 0))).Only().Batches();
 
     /// <summary>How far a group has come in all partitions of "in".</summary>
-    private async Task<long> CommittedAsync(string group) => (await Broker.Admin.GetGroupOffsetsAsync(group, "in")).Values.Sum(committed => committed.Offset);
+    private protected async Task<long> CommittedAsync(string group) => (await Broker.Admin.GetGroupOffsetsAsync(group, "in")).Values.Sum(committed => committed.Offset);
 
     private async Task<List<int>> PartitionsOfMembersAsync(string scenario)
     {

@@ -1,3 +1,5 @@
+using ExactlyOnce.Kernel.Records;
+
 namespace ExactlyOnce.Kafka.Endpoint.Tests.Judges;
 
 /// <summary>kcat, which is librdkafka in a shell.</summary>
@@ -9,8 +11,9 @@ public sealed class KcatTests() : JudgeTest(Judge.Kcat)
     [JudgeFact(Judge.Kcat)]
     public Task An_idempotent_producers_records_are_in_order_and_signed() => IsIdempotentAsync();
 
-    [JudgeFact(Judge.Kcat)]
-    public Task Gzip_is_stored_as_it_came_and_read_by_both_sides() => CompressesAsync();
+    [JudgeTheory(Judge.Kcat)]
+    [InlineData(CompressionType.Gzip), InlineData(CompressionType.Snappy), InlineData(CompressionType.Lz4), InlineData(CompressionType.Zstd)]
+    public Task What_is_compressed_is_stored_as_it_came_and_read_by_both_sides(CompressionType compression) => CompressesAsync(compression);
 
     [JudgeFact(Judge.Kcat)]
     public Task Each_isolation_level_shows_what_it_may() => SeesWhatItsIsolationAllowsAsync();

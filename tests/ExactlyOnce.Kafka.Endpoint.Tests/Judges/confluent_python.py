@@ -1,10 +1,14 @@
-"""confluent-kafka for Python (librdkafka). Usage: confluent_python.py SERVERS SCENARIO. Says on standard output what it did; the test looks into the broker."""
+"""confluent-kafka for Python (librdkafka). Usage: confluent_python.py SERVERS SCENARIO [CODEC]. How to log in is in JUDGE_SECURITY. Says on standard output what it did; the test looks into the broker."""
+import json
+import os
 import sys
+import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic
 
-servers = sys.argv[1]
+base = {"bootstrap.servers": sys.argv[1], **json.loads(os.environ.get("JUDGE_SECURITY", "{}"))}
+started = time.monotonic()
 
 
 def say(text):
@@ -24,13 +28,13 @@ def delivered(error, _):
 
 def consumer_of(group, topic, **config):
     consumer = Consumer({
-        "bootstrap.servers": servers, "group.id": group, "auto.offset.reset": "earliest", "session.timeout.ms": 6000, "heartbeat.interval.ms": 300, **config})
+        **base, "group.id": group, "auto.offset.reset": "earliest", "session.timeout.ms": 6000, "heartbeat.interval.ms": 300, **config})
     consumer.subscribe([topic])
     return consumer
 
 
 def write():
-    producer = Producer({"bootstrap.servers": servers})
+    producer = Producer({**base})
     for i in range(100):
         producer.produce(
             "orders", key=f"k{i}", value=f"order {i}", headers={"from": "judge"}, timestamp=1700000000000 + i, on_delivery=delivered)
@@ -39,14 +43,14 @@ def write():
 
 
 def idempotent():
-    producer = Producer({"bootstrap.servers": servers, "enable.idempotence": True})
+    producer = Producer({**base, "enable.idempotence": True})
     for i in range(200):
         producer.produce("numbers", value=str(i), partition=0, on_delivery=delivered)
     say(f"left: {producer.flush(20)}")
 
 
-def compress():
-    producer = Producer({"bootstrap.servers": servers, "compression.type": "gzip", "linger.ms": 50})
+def compress(codec):
+    producer = Producer({**base, "compression.type": codec, "linger.ms": 50})
     for i in range(100):
         producer.produce("orders", value=f"order {i} " * 4, partition=0, on_delivery=delivered)
     producer.flush(20)
@@ -58,7 +62,7 @@ def compress():
 
 def transaction():
     consumer = consumer_of("transformers", "in", **{"enable.auto.commit": False})
-    producer = Producer({"bootstrap.servers": servers, "transactional.id": "transform"})
+    producer = Producer({**base, "transactional.id": "transform"})
     producer.init_transactions(20)
     records = [consumer.poll(20) for _ in range(60)]
 
@@ -86,7 +90,7 @@ def transaction():
 
 def fence():
     def producer_of():
-        producer = Producer({"bootstrap.servers": servers, "transactional.id": "one"})
+        producer = Producer({**base, "transactional.id": "one"})
         producer.init_transactions(20)
         producer.begin_transaction()
         return producer
@@ -116,6 +120,8 @@ def isolation():
 def group():
     def poll_until(reached, *members):
         while not reached():
+            if time.monotonic() - started > 75:
+                raise TimeoutError(f"The members have {[member.assignment() for member in [first, second]]} and {sorted(seen, key=int)}.")
             for consumer in members:
                 message = consumer.poll(0.02)
                 if message is not None:
@@ -124,13 +130,14 @@ def group():
 
     seen = set()
     first, second = consumer_of("readers", "in"), consumer_of("readers", "in")
-    poll_until(lambda: len(first.assignment()) == 2 and len(second.assignment()) == 2, first, second)
+    poll_until(lambda: len(first.assignment()) == 2 and len(second.assignment()) == 2 and len(seen) == 100, first, second)
     say("shared")
     input()
     second.close()
     poll_until(lambda: len(first.assignment()) == 4 and len(seen) == 100, first)
     say("alone")
     input()
+    poll_until(lambda: len(seen) == 200, first)
     first.close()
 
 
@@ -138,7 +145,7 @@ def admin():
     def wait(futures):
         return [future.result(20) for future in futures.values()]
 
-    client = AdminClient({"bootstrap.servers": servers})
+    client = AdminClient({**base})
     wait(client.create_topics([NewTopic("made", 3, 1, config={"retention.ms": "3600000", "cleanup.policy": "delete"})]))
     wait(client.create_partitions([NewPartitions("made", 5)]))
     wait(client.alter_configs([ConfigResource("topic", "made", set_config={"retention.ms": "7200000"})]))
@@ -153,4 +160,4 @@ def admin():
     say(f"topics: {sorted(client.list_topics(timeout=20).topics)}")
 
 
-globals()[sys.argv[2]]()
+globals()[sys.argv[2]](*sys.argv[3:])

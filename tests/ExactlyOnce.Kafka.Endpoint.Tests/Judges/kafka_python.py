@@ -1,10 +1,14 @@
-"""kafka-python. Usage: kafka_python.py SERVERS SCENARIO. Says on standard output what it did; the test looks into the broker."""
+"""kafka-python. Usage: kafka_python.py SERVERS SCENARIO [CODEC]. How to log in is in JUDGE_SECURITY. Says on standard output what it did; the test looks into the broker."""
+import json
+import os
 import sys
+import time
 
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewPartitions, NewTopic
 
-servers = sys.argv[1]
+base = {"bootstrap_servers": sys.argv[1], **json.loads(os.environ.get("JUDGE_SECURITY", "{}"))}
+started = time.monotonic()
 
 
 def say(text):
@@ -12,7 +16,7 @@ def say(text):
 
 
 def write():
-    producer = KafkaProducer(bootstrap_servers=servers, acks="all")
+    producer = KafkaProducer(**base, acks="all")
     sent = [
         producer.send("orders", key=b"k%d" % i, value=b"order %d" % i, headers=[("from", b"judge")], timestamp_ms=1700000000000 + i)
         for i in range(100)
@@ -23,8 +27,8 @@ def write():
     producer.close()
 
 
-def compress():
-    producer = KafkaProducer(bootstrap_servers=servers, compression_type="gzip", linger_ms=50)
+def compress(codec):
+    producer = KafkaProducer(**base, compression_type=codec, linger_ms=50)
     for i in range(100):
         producer.send("orders", value=b"order %d " % i * 4, partition=0)
     producer.flush()
@@ -35,7 +39,7 @@ def compress():
 def isolation():
     """This client knows read_uncommitted only, and gives the markers of commits and aborts, which are not records, to its user."""
     markers = [b"\0\0\0\0", b"\0\0\0\1"]
-    consumer = KafkaConsumer("ledger", bootstrap_servers=servers, auto_offset_reset="earliest", group_id=None)
+    consumer = KafkaConsumer("ledger", **base, auto_offset_reset="earliest", group_id=None)
     for message in consumer:
         if message.key in markers:
             continue
@@ -46,7 +50,7 @@ def isolation():
 
 
 def read(count, topic):
-    consumer = KafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset="earliest", group_id=None, consumer_timeout_ms=20000)
+    consumer = KafkaConsumer(topic, **base, auto_offset_reset="earliest", group_id=None, consumer_timeout_ms=20000)
     for _, message in zip(range(count), consumer):
         say(f"read: {message.value.decode()}")
     consumer.close()
@@ -55,11 +59,13 @@ def read(count, topic):
 def group():
     def member():
         return KafkaConsumer(
-            "in", bootstrap_servers=servers, group_id="readers", auto_offset_reset="earliest", enable_auto_commit=True, auto_commit_interval_ms=500,
+            "in", **base, group_id="readers", auto_offset_reset="earliest", enable_auto_commit=True, auto_commit_interval_ms=500,
             session_timeout_ms=6000, heartbeat_interval_ms=300)
 
     def poll_until(reached, *members):
         while not reached():
+            if time.monotonic() - started > 75:
+                raise TimeoutError(f"The members have {[sorted(member.assignment()) for member in [first, second]]} and {sorted(seen, key=int)}.")
             for consumer in members:
                 for messages in consumer.poll(timeout_ms=50).values():
                     for message in messages:
@@ -85,18 +91,19 @@ def group():
     poll_until(lambda: len(second.assignment()) == 2, second)
     joined.set()
     thread.join()
-    poll_until(lambda: len(first.assignment()) == 2 and len(second.assignment()) == 2, first, second)
+    poll_until(lambda: len(first.assignment()) == 2 and len(second.assignment()) == 2 and len(seen) == 100, first, second)
     say("shared")
     input()
     second.close()
     poll_until(lambda: len(first.assignment()) == 4 and len(seen) == 100, first)
     say("alone")
     input()
+    poll_until(lambda: len(seen) == 200, first)
     first.close()
 
 
 def admin():
-    client = KafkaAdminClient(bootstrap_servers=servers)
+    client = KafkaAdminClient(**base)
     client.create_topics([NewTopic("made", 3, 1, topic_configs={"retention.ms": "3600000", "cleanup.policy": "delete"})])
     client.create_partitions({"made": NewPartitions(5)})
     client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, "made", configs={"retention.ms": "7200000"})])
@@ -113,4 +120,4 @@ def admin():
     client.close()
 
 
-globals()[sys.argv[2]]()
+globals()[sys.argv[2]](*sys.argv[3:])

@@ -1,10 +1,11 @@
-// kafkajs. Usage: node kafkajs.mjs SERVERS SCENARIO. Says on standard output what it did; the test looks into the broker.
+// kafkajs. Usage: node kafkajs.mjs SERVERS SCENARIO. How to log in is in JUDGE_SECURITY. Says on standard output what it did; the test looks into the broker.
 import { once } from 'node:events'
 import kafkajs from 'kafkajs'
 
 const { CompressionTypes, ConfigResourceTypes, Kafka, Partitioners, logLevel } = kafkajs
 const [servers, scenario] = process.argv.slice(2)
-const kafka = new Kafka({ clientId: 'kafkajs', brokers: [servers], logLevel: logLevel.ERROR })
+const security = JSON.parse(process.env.JUDGE_SECURITY ?? '{}')
+const kafka = new Kafka({ clientId: 'kafkajs', brokers: [servers], logLevel: logLevel.ERROR, ...security })
 const createPartitioner = Partitioners.DefaultPartitioner
 const say = text => console.log(text)
 
@@ -128,16 +129,23 @@ const scenarios = {
     const until = async reached => {
       while (!reached()) await new Promise(resolve => changed.push(resolve))
     }
-    const first = await member()
-    const second = await member()
-    await until(() => first.partitions.length === 2 && second.partitions.length === 2)
+    let first, second
+    const late = setTimeout(() => {
+      console.error(`The members have ${JSON.stringify([first, second].map(member => member?.partitions))} and ${[...seen].sort((a, b) => a - b)}.`)
+      process.exit(1)
+    }, 75_000)
+    first = await member()
+    second = await member()
+    await until(() => first.partitions.length === 2 && second.partitions.length === 2 && seen.size === 100)
     say('shared')
     await once(process.stdin, 'data')
     await second.disconnect()
     await until(() => first.partitions.length === 4 && seen.size === 100)
     say('alone')
     await once(process.stdin, 'data')
+    await until(() => seen.size === 200)
     await first.disconnect()
+    clearTimeout(late)
     process.stdin.destroy()
   },
 
@@ -166,3 +174,5 @@ const scenarios = {
 }
 
 await scenarios[scenario]()
+// A consumer whose broker was away for a while keeps the process alive although it has been disconnected.
+process.exit()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# kcat (librdkafka). Usage: kcat.sh SERVERS SCENARIO. Says on standard output what it did; the test looks into the broker.
+# kcat (librdkafka). Usage: kcat.sh SERVERS SCENARIO [CODEC]. How to log in is in the file that KCAT_CONFIG names. Says on standard output what it did; the test looks into the broker.
 set -euo pipefail
 servers=$1
 
@@ -13,7 +13,7 @@ idempotent() {
 }
 
 compress() {
-    for i in $(seq 0 99); do echo "order $i order $i order $i order $i"; done | kcat -b "$servers" -P -t orders -p 0 -z gzip
+    for i in $(seq 0 99); do echo "order $i order $i order $i order $i"; done | kcat -b "$servers" -P -t orders -p 0 -z "$1"
     kcat -b "$servers" -C -t orders -p 0 -o beginning -e -q -f 'read: %s\n'
 }
 
@@ -31,21 +31,39 @@ join() {
 # How many partitions a member has, by its own last word.
 assigned() { grep -o 'assigned: .*' "$1.log" | tail -n 1 | grep -o 'in \[' | wc -l; }
 
+# How many of the records the members have written out together.
+records() { sort -u "$members"/*.records | wc -l; }
+
+# Waits until the members have so many partitions (by pattern) and so many records. Long before the test's patience ends it says what there was instead.
+until_members() {
+    until [[ "$(assigned "$members/first") $(assigned "$members/second")" == $1 ]] && [ "$(records)" = "$2" ]; do
+        if [ "$SECONDS" -ge 75 ]; then
+            echo "waited for partitions $1 and $2 records, found $(assigned "$members/first") $(assigned "$members/second") and $(records)" >&2
+            tail -n 20 "$members"/*.log >&2
+            for member in first second; do echo "$member: $(sed 's/read: //' "$members/$member.records" | sort -n | paste -sd ' ')"; done >&2
+            exit 1
+        fi
+        sleep 0.1
+    done
+}
+
+# A member is told to end only while nothing comes for it: kcat throws away the record that it waits for when the signal comes, and commits it all the same.
 group() {
     members=$(mktemp -d)
     trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$members"' EXIT
     join "$members/first" & first=$!
     join "$members/second" & second=$!
-    until [ "$(assigned "$members/first")" = 2 ] && [ "$(assigned "$members/second")" = 2 ]; do sleep 0.1; done
+    until_members '2 2' 100
     echo shared
     read -r
     kill -TERM "$second"
-    until [ "$(assigned "$members/first")" = 4 ] && [ "$(sort -u "$members"/*.records | wc -l)" = 100 ]; do sleep 0.1; done
+    until_members '4 *' 100
     echo alone
     read -r
+    until_members '4 *' 200
     kill -TERM "$first"
     wait
     cat "$members"/*.records
 }
 
-"$2"
+"${@:2}"

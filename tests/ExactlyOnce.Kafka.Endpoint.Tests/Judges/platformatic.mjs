@@ -1,9 +1,9 @@
-// @platformatic/kafka. Usage: node platformatic.mjs SERVERS SCENARIO. Says on standard output what it did; the test looks into the broker.
+// @platformatic/kafka. Usage: node platformatic.mjs SERVERS SCENARIO. How to log in is in JUDGE_SECURITY. Says on standard output what it did; the test looks into the broker.
 import { once } from 'node:events'
 import { Admin, Consumer, Producer, stringDeserializers, stringSerializers } from '@platformatic/kafka'
 
 const [servers, scenario] = process.argv.slice(2)
-const base = { clientId: 'platformatic', bootstrapBrokers: [servers] }
+const base = { clientId: 'platformatic', bootstrapBrokers: [servers], ...JSON.parse(process.env.JUDGE_SECURITY ?? '{}') }
 const say = text => console.log(text)
 
 async function produce(options, work) {
@@ -145,9 +145,14 @@ async function share(options) {
     return { consumer, stream }
   }
   const partitionsOf = ({ consumer }) => consumer.assignments?.find(({ topic }) => topic === 'in')?.partitions.length ?? 0
-  const first = await member()
-  const second = await member()
-  await until(() => partitionsOf(first) === 2 && partitionsOf(second) === 2)
+  let first, second
+  const late = setTimeout(() => {
+    console.error(`The members have ${JSON.stringify([first, second].map(member => member?.consumer.assignments))} and ${[...seen].sort((a, b) => a - b)}.`)
+    process.exit(1)
+  }, 75_000)
+  first = await member()
+  second = await member()
+  await until(() => partitionsOf(first) === 2 && partitionsOf(second) === 2 && seen.size === 100)
   say('shared')
   await once(process.stdin, 'data')
   await second.stream.close()
@@ -155,8 +160,10 @@ async function share(options) {
   await until(() => partitionsOf(first) === 4 && seen.size === 100)
   say('alone')
   await once(process.stdin, 'data')
+  await until(() => seen.size === 200)
   await first.stream.close()
   await first.consumer.close()
+  clearTimeout(late)
   process.stdin.destroy()
 }
 

@@ -160,6 +160,36 @@ public sealed class AccessTests : EndpointTest
     }
 
     [Fact]
+    public async Task A_member_that_subscribes_by_a_pattern_is_given_what_it_may_know_of_and_more_with_a_rule_that_comes_later()
+    {
+        foreach (var topic in new[] { Topic, "t-hidden" })
+            await Broker.Admin.CreateTopicAsync(topic);
+        await SetAsync(OnGroup(AclOperation.Read), isKept: true);
+        await SetAsync(OnTopic(AclOperation.Read), isKept: true);
+        var client = await LoginAsync("alice");
+        var epoch = 0;
+        async Task<Guid[]> BeatAsync(string? regex)
+        {
+            var answer = await client.CallAsync<ConsumerGroupHeartbeatResponse>(1, new ConsumerGroupHeartbeatRequest
+            {
+                GroupId = Group,
+                MemberId = "member",
+                MemberEpoch = epoch,
+                SubscribedTopicRegex = regex,
+                RebalanceTimeoutMs = epoch == 0 ? 10_000 : -1,
+                TopicPartitions = epoch == 0 ? [] : null,
+            });
+            answer.ErrorCode.Should().Be(KafkaError.None);
+            epoch = answer.MemberEpoch;
+            return [.. answer.Assignment?.TopicPartitions.Select(held => held.TopicId) ?? []];
+        }
+
+        (await BeatAsync("t.*")).Should().Equal(Broker.Admin.DescribeTopic(Topic)!.Id);
+        await SetAsync(Right(AclResource.Topic, "t-hidden", AclOperation.Read), isKept: true);
+        (await BeatAsync(null)).Should().BeEquivalentTo([Broker.Admin.DescribeTopic(Topic)!.Id, Broker.Admin.DescribeTopic("t-hidden")!.Id]);
+    }
+
+    [Fact]
     public async Task Asked_for_them_answers_carry_the_operations_of_the_caller()
     {
         await Broker.Admin.CreateTopicAsync(Topic);

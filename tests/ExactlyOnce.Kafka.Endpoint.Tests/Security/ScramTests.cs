@@ -16,8 +16,8 @@ public sealed class ScramTests : IAsyncLifetime
     {
         var store = SecurityStore.Of(_broker);
         var salt = Convert.FromBase64String("W22ZaJ0SNY7soEsUEjb6gQ==");
-        await store.SetAsync(new StoredUser("user", 1), ScramCredential.OfPassword(ScramMechanism.Sha256, "pencil", salt, 4096));
-        await store.SetAsync(new StoredUser("a,b=c", 2), ScramCredential.OfPassword(ScramMechanism.Sha512, "pencil", salt, 4096));
+        await store.SetAsync("user", new Dictionary<sbyte, ScramCredential?> { [1] = ScramCredential.OfPassword(ScramMechanism.Sha256, "pencil", salt, 4096) });
+        await store.SetAsync("a,b=c", new Dictionary<sbyte, ScramCredential?> { [2] = ScramCredential.OfPassword(ScramMechanism.Sha512, "pencil", salt, 4096) });
         _credentials = new Credentials(new KafkaEndpointOptions { Sasl = SaslMechanisms.ScramSha256 | SaslMechanisms.ScramSha512, Users = { ["code"] = "secret" } }, store);
     }
 
@@ -47,6 +47,18 @@ public sealed class ScramTests : IAsyncLifetime
         Say(exchange, $"n,,n=user,r={ClientNonce}");
 
         Say(exchange, final).Outcome.Should().Be(SaslOutcome.Failed);
+    }
+
+    [Theory]
+    [InlineData(ClientNonce, true), InlineData("", true), InlineData("x", false), InlineData(ClientNonce + ClientNonce, false)]
+    public void A_client_that_says_its_own_nonce_once_too_often_may_and_nothing_else_may_stand_there(string inFront, bool isAllowed)
+    {
+        var exchange = new ScramExchange(ScramMechanism.Sha256, _credentials, ServerNonce);
+        var answer = Say(exchange, $"n,,n=user,r={ClientNonce}").Token;
+
+        var final = FinalOf(ScramMechanism.Sha256, "user", "pencil", answer, nonceInFront: inFront);
+
+        Say(exchange, final).Outcome.Should().Be(isAllowed ? SaslOutcome.Done : SaslOutcome.Failed);
     }
 
     [Theory]
@@ -120,10 +132,10 @@ public sealed class ScramTests : IAsyncLifetime
     }
 
     /// <summary>What a client answers, computed from the RFC once more.</summary>
-    private static string FinalOf(ScramMechanism mechanism, string user, string password, string serverFirst, string gs2 = "n,,")
+    private static string FinalOf(ScramMechanism mechanism, string user, string password, string serverFirst, string gs2 = "n,,", string nonceInFront = "")
     {
         var parts = serverFirst.Split(',');
-        var without = $"c={Convert.ToBase64String(Encoding.UTF8.GetBytes(gs2))},{parts[0]}";
+        var without = $"c={Convert.ToBase64String(Encoding.UTF8.GetBytes(gs2))},r={nonceInFront}{parts[0][2..]}";
         var salted = Rfc2898DeriveBytes.Pbkdf2(password, Convert.FromBase64String(parts[1][2..]), int.Parse(parts[2][2..]), mechanism.HashName, mechanism.HashBytes);
         var clientKey = mechanism.Hmac(salted, "Client Key"u8);
         var signature = mechanism.Hmac(mechanism.Hash(clientKey), Encoding.UTF8.GetBytes($"n={user},r={ClientNonce},{serverFirst},{without}"));

@@ -51,12 +51,29 @@ public sealed class SecurityStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task Changes_of_one_user_are_one_record_and_leave_his_other_mechanism_alone()
+    {
+        await using var broker = await Broker.OpenAsync(_directory);
+        await using var endpoint = await KafkaEndpoint.StartAsync(broker, Options());
+        using var root = await LoginAsync(endpoint, "root");
+        var both = Upsert("bob");
+        both.Upsertions = [.. both.Upsertions, new() { Name = "bob", Mechanism = 2, Iterations = 8000, Salt = s_salt, SaltedPassword = new byte[64] }];
+        var swap = new AlterUserScramCredentialsRequest { Deletions = [new() { Name = "bob", Mechanism = 1 }] };
+
+        (await root.CallAsync<AlterUserScramCredentialsResponse>(0, both)).Results.Should().ContainSingle().Which.ErrorCode.Should().Be(KafkaError.None);
+        SecurityStore.Of(broker).State.CredentialsOf("bob").Keys.Should().BeEquivalentTo([(sbyte)1, (sbyte)2]);
+        (await root.CallAsync<AlterUserScramCredentialsResponse>(0, swap)).Results.Single().ErrorCode.Should().Be(KafkaError.None);
+
+        SecurityStore.Of(broker).State.CredentialsOf("bob").Should().ContainSingle().Which.Value.Iterations.Should().Be(8000);
+        broker.Backend.GetPartition(new TopicPartition(SecurityStore.TopicName, 0)).Offsets.HighWatermark.Should().Be(2, "each request was one record, which is there or is not");
+    }
+
+    [Fact]
     public async Task Who_is_removed_is_sent_away_from_where_he_is_connected()
     {
         await using var broker = Broker.CreateInMemory();
-        var stored = new StoredUser("bob", 2);
         var store = SecurityStore.Of(broker);
-        await store.SetAsync(stored, ScramCredential.OfPassword(ScramMechanism.Sha512, "secret", s_salt, 4096));
+        await store.SetAsync("bob", new Dictionary<sbyte, ScramCredential?> { [2] = ScramCredential.OfPassword(ScramMechanism.Sha512, "secret", s_salt, 4096) });
         await store.SetAsync(new AclBinding(AclResource.Topic, "*", AclPattern.Literal, "User:bob", "*", AclOperation.All, AclPermission.Allow), isKept: true);
         await store.SetAsync(new AclBinding(AclResource.Group, "*", AclPattern.Literal, "User:bob", "*", AclOperation.All, AclPermission.Allow), isKept: true);
         await using var endpoint = await KafkaEndpoint.StartAsync(broker, Options());
@@ -74,7 +91,7 @@ public sealed class SecurityStoreTests : IDisposable
         await broker.PublishAsync(Topic.Create("t", Serdes.Utf8), "before");
         consumer.Consume(TimeSpan.FromSeconds(20)).Message.Value.Should().Be("before");
 
-        await store.SetAsync(stored, null);
+        await store.SetAsync("bob", new Dictionary<sbyte, ScramCredential?> { [2] = null });
         await broker.PublishAsync(Topic.Create("t", Serdes.Utf8), "at once");
         consumer.Consume(TimeSpan.FromMilliseconds(700));
         await broker.PublishAsync(Topic.Create("t", Serdes.Utf8), "after");

@@ -253,6 +253,7 @@ public sealed class StorageIndexMuseumTests
         var largest = records.Max(record => record.TimestampMs);
         partition.FindOffset(largest, IsolationLevel.ReadCommitted).Should().Be(records.First(record => record.TimestampMs == largest).Offset);
         partition.FindOffset(largest + 1, IsolationLevel.ReadCommitted).Should().BeNull();
+        partition.FindLargestTimestamp(IsolationLevel.ReadCommitted)!.Value.Offset.Should().Be(records.First(record => record.TimestampMs == largest).Offset);
         foreach (var time in records.Select(record => record.TimestampMs).Distinct().SelectMany(time => new[] { time - 1, time, time + 1 }))
             if (partition.FindOffset(time, IsolationLevel.ReadCommitted) != records.FirstOrDefault(record => record.TimestampMs >= time)?.Offset)
                 Assert.Fail($"The search for {time} does not answer as a scan would.");

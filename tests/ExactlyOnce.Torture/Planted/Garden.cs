@@ -3,15 +3,16 @@ using System.Diagnostics;
 namespace ExactlyOnce.Torture.Planted;
 
 /// <summary>
-/// A copy of the repository in whose core bugs are planted one at a time, and of the programs that judge it, whose core is replaced by the planted one. In a temporary folder,
-/// removed at the end.
+/// A copy of the repository in which bugs are planted one at a time, in the core or the endpoint, and of the programs that judge them, whose core and endpoint are replaced by the planted
+/// ones. In a temporary folder, removed at the end.
 /// </summary>
 internal sealed class Garden : IDisposable
 {
     /// <summary>The exit code of a program that was killed because it did not end.</summary>
     public const int Hung = -1;
 
-    private const string Core = "ExactlyOnce.dll";
+    /// <summary>What bugs are planted in; the last one brings the others along.</summary>
+    private static readonly string[] s_projects = ["ExactlyOnce", "ExactlyOnce.Kafka.Endpoint"];
 
     private readonly string _folder = Directory.CreateTempSubdirectory("exactlyonce-planted-").FullName;
 
@@ -32,7 +33,7 @@ internal sealed class Garden : IDisposable
         return target;
     }
 
-    /// <summary>Builds the core with the bug (or without any) and puts it into the judges' folders; answers the compiler's complaint if there is one.</summary>
+    /// <summary>Builds core and endpoint with the bug (or without any) and puts them into the judges' folders; answers the compiler's complaint if there is one.</summary>
     public string? Plant(PlantedBug? bug, params ReadOnlySpan<string> programs)
     {
         var (path, source) = ("", "");
@@ -46,12 +47,14 @@ internal sealed class Garden : IDisposable
         {
             var (exitCode, output) = Run(
                 "dotnet",
-                ["build", Path.Combine(_folder, "src/ExactlyOnce"), "-c", "Release", "-v", "q", "-nologo", "-p:RunAnalyzers=false", "-p:TreatWarningsAsErrors=false", "-p:UseSharedCompilation=true"],
+                ["build", Path.Combine(_folder, "src", s_projects[^1]), "-c", "Release", "-v", "q", "-nologo", "-p:RunAnalyzers=false", "-p:TreatWarningsAsErrors=false", "-p:UseSharedCompilation=true"],
                 TimeSpan.FromMinutes(5));
             if (exitCode != 0)
                 return output;
             foreach (var program in programs)
-                File.Copy(Path.Combine(_folder, "src/ExactlyOnce/bin/Release/net10.0", Core), Path.Combine(program, Core), overwrite: true);
+                foreach (var built in s_projects.Select(project => Path.Combine(_folder, "src", project, "bin/Release/net10.0", project + ".dll")))
+                    if (Path.Combine(program, Path.GetFileName(built)) is var old && File.Exists(old))
+                        File.Copy(built, old, overwrite: true);
             return null;
         }
         finally

@@ -1,7 +1,7 @@
 namespace ExactlyOnce.Torture.Planted;
 
 /// <summary>
-/// A defect, as an edit of the core's source: a text that stands in one file exactly once, and what stands there instead. The product carries no switch for it; a copy of the
+/// A defect, as an edit of the source: a text that stands in one file exactly once, and what stands there instead. The product carries no switch for it; a copy of the
 /// source is edited and built. Read from a file of <c>Bugs</c>:
 /// <code>
 /// The journal's sync is skipped.            what is wrong, in a sentence
@@ -15,6 +15,9 @@ namespace ExactlyOnce.Torture.Planted;
 /// </summary>
 internal sealed record PlantedBug(string Name, string Defect, string File, string Tests, string Original, string Planted)
 {
+    /// <summary>The project of <c>src</c> that it stands in; its tests are the project of the same name in <c>tests</c>.</summary>
+    public string Project => File.Split('/')[1];
+
     private const string OriginalMark = "---";
     private const string PlantedMark = "+++";
 

@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace ExactlyOnce.Torture.Planted;
 
 /// <summary>
-/// Who guards the guards: bugs are planted in the core, one at a time, and the simulator, the exhaustive runs and the tests must each say whether they see it. A bug that nobody
-/// sees is a hole in the proof.
+/// Who guards the guards: bugs are planted, one at a time, and the simulator, the exhaustive runs and the tests must each say whether they see it. A bug that nobody sees is a hole in the
+/// proof. Those of the endpoint are for its tests alone: nobody else has one.
 /// </summary>
 internal sealed partial class PlantedTorture : ITorture
 {
@@ -17,9 +17,11 @@ internal sealed partial class PlantedTorture : ITorture
     /// <summary>A judge that needs longer hangs. The core without a bug has no longer for all the tests together, so no bug is seen because the machine is slow.</summary>
     private static readonly TimeSpan s_judgeTimeout = TimeSpan.FromMinutes(6);
 
+    private const string Core = "ExactlyOnce";
+
     private static readonly string[] s_judges = ["simulator", "exhaustive", "tests"];
 
-    public string Summary => "bugs planted in a copy of the core, one at a time; who sees them, after how many seeds. --only NAME,NAME, --judges simulator,exhaustive,tests, --seeds N (1000)";
+    public string Summary => "bugs planted in a copy of the source, one at a time; who sees them, after how many seeds. --only NAME,NAME, --judges simulator,exhaustive,tests, --seeds N (1000)";
 
     public IReadOnlyList<string> Run(TortureOptions options, Progress progress)
     {
@@ -32,14 +34,16 @@ internal sealed partial class PlantedTorture : ITorture
         if (bugs.Length == 0)
             throw new TortureOptionException($"No planted bug's name contains '{only}'.");
         using var garden = new Garden();
-        var tests = judges.Contains("tests") ? garden.CopyProgram("tests/ExactlyOnce.Tests", TestFolder()) : null;
+        var tests = (judges.Contains("tests") ? bugs.Select(bug => bug.Project).Distinct() : []).ToDictionary(
+            project => project, project => garden.CopyProgram($"tests/{project}.Tests", TestFolder(project)));
+        string[] programs = [garden.TortureFolder, .. tests.Values];
         var scores = new List<Score>();
         var failures = new List<string>();
-        if (JudgeSound(garden, judges, bugs, seeds, tests) is { } complaint)
+        if (JudgeSound(garden, judges, bugs, seeds, tests, programs) is { } complaint)
             return [complaint];
         foreach (var bug in bugs)
         {
-            if (garden.Plant(bug, tests is null ? [garden.TortureFolder] : [garden.TortureFolder, tests]) is { } error)
+            if (garden.Plant(bug, programs) is { } error)
             {
                 failures.Add($"{bug.Name} does not compile: {error}");
                 continue;
@@ -60,28 +64,36 @@ internal sealed partial class PlantedTorture : ITorture
     }
 
     /// <summary>Without a bug nobody may complain, or the score would be worth nothing.</summary>
-    private static string? JudgeSound(Garden garden, string[] judges, PlantedBug[] bugs, int seeds, string? tests)
+    private static string? JudgeSound(Garden garden, string[] judges, PlantedBug[] bugs, int seeds, Dictionary<string, string> tests, string[] programs)
     {
-        if (garden.Plant(null, tests is null ? [garden.TortureFolder] : [garden.TortureFolder, tests]) is { } error)
-            return $"The core does not compile without a bug: {error}";
-        var filters = bugs.SelectMany(bug => bug.Tests.Split('|', StringSplitOptions.RemoveEmptyEntries)).Distinct().Order(StringComparer.Ordinal);
-        var sound = new PlantedBug("none", "", "", string.Join('|', filters), "", "");
-        var score = Judge(garden, judges, sound, seeds, tests);
-        return score.IsKilled ? $"The judges complain about a core without a bug: {score}" : null;
+        if (garden.Plant(null, programs) is { } error)
+            return $"The source does not compile without a bug: {error}";
+        foreach (var project in bugs.GroupBy(bug => bug.Project))
+        {
+            var filters = project.SelectMany(bug => bug.Tests.Split('|', StringSplitOptions.RemoveEmptyEntries)).Distinct().Order(StringComparer.Ordinal);
+            var sound = new PlantedBug("none", "", $"src/{project.Key}/", string.Join('|', filters), "", "");
+            var score = Judge(garden, judges, sound, seeds, tests);
+            if (score.IsKilled)
+                return $"The judges complain about a source without a bug: {score}";
+        }
+        return null;
     }
 
-    private static Score Judge(Garden garden, string[] judges, PlantedBug bug, int seeds, string? tests)
+    private static Score Judge(Garden garden, string[] judges, PlantedBug bug, int seeds, Dictionary<string, string> tests)
     {
         var score = new Score(bug.Name);
-        if (judges.Contains("simulator"))
+        if (judges.Contains("simulator") && bug.Project == Core)
         {
             var (exitCode, output) = RunTorture(garden, "simulate", "--first", "1", "--seeds", seeds.ToString(CultureInfo.InvariantCulture), "--no-shrink");
             score = score with { Simulator = VerdictOf(exitCode), SimulatorSeeds = exitCode is 0 or Garden.Hung ? null : FailedSeed(output) };
         }
-        if (judges.Contains("exhaustive"))
+        if (judges.Contains("exhaustive") && bug.Project == Core)
             score = score with { Exhaustive = VerdictOf(RunTorture(garden, "exhaustive", "--length", "1").ExitCode) };
-        if (tests is not null && bug.Tests.Length > 0)
-            score = score with { Tests = VerdictOf(RunTests(tests, bug.Tests)) };
+        if (tests.TryGetValue(bug.Project, out var folder) && bug.Tests.Length > 0)
+        {
+            var (exitCode, output) = RunTests(Path.Combine(folder, $"{bug.Project}.Tests.dll"), bug.Tests);
+            score = score with { Tests = VerdictOf(exitCode), Test = FailedTest().Match(output) is { Success: true } match ? match.Groups[1].Value : null };
+        }
         return score;
     }
 
@@ -95,17 +107,17 @@ internal sealed partial class PlantedTorture : ITorture
     private static (int ExitCode, string Output) RunTorture(Garden garden, params string[] arguments) =>
         Garden.Run("dotnet", [Path.Combine(garden.TortureFolder, "ExactlyOnce.Torture.dll"), .. arguments], s_judgeTimeout);
 
-    private static int RunTests(string folder, string filter) =>
-        Garden.Run("dotnet", ["test", Path.Combine(folder, "ExactlyOnce.Tests.dll"), "--filter", filter, "-v", "q", "--", "xUnit.StopOnFail=true"], s_judgeTimeout).ExitCode;
+    private static (int ExitCode, string Output) RunTests(string assembly, string filter) =>
+        Garden.Run("dotnet", ["test", assembly, "--filter", filter, "-v", "q", "--", "xUnit.StopOnFail=true"], s_judgeTimeout);
 
     private static long? FailedSeed(string output) =>
         SeedPattern().Match(output) is { Success: true } match ? long.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : null;
 
     // The tests are judged as they are built: Release if there is one, as this program.
-    private static string TestFolder()
+    private static string TestFolder(string project)
     {
-        var folder = Path.Combine(PlantedBugs.RepositoryRoot, "tests/ExactlyOnce.Tests/bin/Release/net10.0");
-        return Directory.Exists(folder) ? folder : Path.Combine(PlantedBugs.RepositoryRoot, "tests/ExactlyOnce.Tests/bin/Debug/net10.0");
+        var folder = Path.Combine(PlantedBugs.RepositoryRoot, $"tests/{project}.Tests/bin/Release/net10.0");
+        return Directory.Exists(folder) ? folder : Path.Combine(PlantedBugs.RepositoryRoot, $"tests/{project}.Tests/bin/Debug/net10.0");
     }
 
     private static void PrintCounts(List<Score> scores, Progress progress) => progress.Print(string.Create(
@@ -121,6 +133,9 @@ internal sealed partial class PlantedTorture : ITorture
 
     [GeneratedRegex(@"failing seed: (\d+)")]
     private static partial Regex SeedPattern();
+
+    [GeneratedRegex(@"\] +(\S+).*\[FAIL\]")]
+    private static partial Regex FailedTest();
 
     private enum Verdict
     {
@@ -140,10 +155,13 @@ internal sealed partial class PlantedTorture : ITorture
 
         public Verdict Tests { get; init; }
 
+        /// <summary>The first of the tests that saw it.</summary>
+        public string? Test { get; init; }
+
         public bool IsKilled => Simulator > Verdict.Passed || Exhaustive > Verdict.Passed || Tests > Verdict.Passed;
 
         public override string ToString() =>
-            $"{Name,-44} simulator {(SimulatorSeeds is { } seed ? $"seed {seed}" : Word(Simulator)),-10} exhaustive {Word(Exhaustive),-6} tests {Word(Tests)}";
+            $"{Name,-44} simulator {(SimulatorSeeds is { } seed ? $"seed {seed}" : Word(Simulator)),-10} exhaustive {Word(Exhaustive),-6} tests {Word(Tests)} {Test}";
 
         private static string Word(Verdict verdict) => verdict switch
         {

@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Text;
+using ExactlyOnce.Kafka.Endpoint.Apis;
 using ExactlyOnce.Kafka.Endpoint.Codec;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using ExactlyOnce.Kernel.Records;
@@ -20,6 +22,14 @@ internal sealed class FrameForge
     [
         [0xFF, 0xFF, 0xFF, 0xFF, 0x0F], [0xFF, 0xFF, 0xFF, 0xFF, 0x07], [0xFF, 0xFF, 0xFF, 0xFF, 0xFF], [0x80, 0x80, 0x80, 0x80, 0x10],
             [0x80, 0x80, 0x40], [0x80, 0x00],
+    ];
+
+    private static readonly string[] s_mechanisms = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+
+    private static readonly byte[][] s_tokens =
+    [
+        [.. "\0root\0secret"u8], [.. "root\0root\0secret"u8], [.. "\0root\0wrong"u8], [.. "n,,n=root,r=abcdefgh"u8], [.. "n,a=root,n=root,r=abcdefgh"u8], [.. "n,,n=nobody,r=x"u8],
+        [.. "c=biws,r=abcdefgh,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="u8],
     ];
 
     private readonly WireWriter _writer = new();
@@ -69,9 +79,38 @@ internal sealed class FrameForge
         }
     }
 
-    private byte[] MakeGood(Api api, short version)
+    /// <summary>Chooses a mechanism, in either way.</summary>
+    public byte[] MakeHandshake() => Write(
+        new SaslHandshakeRequest { Mechanism = s_mechanisms[_random.Below(s_mechanisms.Length)] }, ApiOf("SaslHandshake"), (short)_random.Below(2));
+
+    /// <summary>Chooses PLAIN and logs in by it.</summary>
+    public List<byte[]> MakeLogin(string user, string password) =>
+    [
+        Write(new SaslHandshakeRequest { Mechanism = s_mechanisms[0] }, ApiOf("SaslHandshake"), 1),
+        Write(new SaslAuthenticateRequest { AuthBytes = Encoding.UTF8.GetBytes($"\0{user}\0{password}") }, ApiOf("SaslAuthenticate"), 2),
+    ];
+
+    /// <summary>A malformed token, with the protocol's header or without.</summary>
+    public byte[] MakeBadToken()
     {
-        _writer.WriteRequest(_plausible.Fill(api.NewRequest(), ref _random), new RequestHeader(api.Key, version, _random.Below(1000)), "fuzz",
+        var token = s_tokens[_random.Below(s_tokens.Length)];
+        var api = ApiOf("SaslAuthenticate");
+        return _random.Below(4) switch
+        {
+            0 => Framed(_mutator.Mutate(token, _other)),
+            1 => Write(new SaslAuthenticateRequest { AuthBytes = _mutator.Mutate(token, _other).ToArray() }, api, (short)_random.Below(3)),
+            2 => Framed(token),
+            _ => Framed(_mutator.Mutate(Write(new SaslAuthenticateRequest { AuthBytes = token }, api, (short)_random.Below(3)).AsSpan(LengthBytes), _other)),
+        };
+    }
+
+    private static Api ApiOf(string name) => ApiRegistry.All.Single(api => api.Name == name);
+
+    private byte[] MakeGood(Api api, short version) => Write(_plausible.Fill(api.NewRequest(), ref _random), api, version);
+
+    private byte[] Write(IMessage request, Api api, short version)
+    {
+        _writer.WriteRequest(request, new RequestHeader(api.Key, version, _random.Below(1000)), "fuzz",
             api.FlexibleFrom);
         var frame = _writer.ToArray();
         _writer.Clear();

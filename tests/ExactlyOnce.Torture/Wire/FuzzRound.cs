@@ -5,12 +5,17 @@ using Microsoft.Extensions.Logging;
 
 namespace ExactlyOnce.Torture.Wire;
 
-/// <summary>One broker, many connections that send it nonsense, and one that does not.</summary>
+/// <summary>
+/// One broker behind two endpoints, one of which asks for a login; many connections that send them nonsense: to the open one, and to the other before a login, in the middle of one and
+/// behind it; and to either one that does not.
+/// </summary>
 internal sealed class FuzzRound(ulong seed, long frames, long[,] sent, Progress progress)
 {
     private const int Workers = 32;
     private const int GoodMax = 3;
     private const int BadMax = 4;
+
+    private static readonly Doorstep[] s_doorsteps = [Doorstep.Open, Doorstep.Open, Doorstep.BeforeLogin, Doorstep.InLogin, Doorstep.AsMaster, Doorstep.AsGuest];
 
     /// <summary>More than a connection, a request and what a broker makes of fifty thousand of them need.</summary>
     private const long PeakBytesMax = 1L << 30;
@@ -35,44 +40,52 @@ internal sealed class FuzzRound(ulong seed, long frames, long[,] sent, Progress 
         await using var broker = Broker.CreateInMemory(options => options.LoggerFactory = log);
         await broker.Admin.CreateTopicAsync(PlausibleRequest.Topic, options => options.Partitions = 2);
         await broker.Admin.CreateTopicAsync(SaneClient.Topic);
-        var server = new KafkaServer(broker, new KafkaEndpointOptions { MaxConnectionsPerAddress = Workers + 10, AutoCreateTopics = true });
-        var handler = new KafkaConnectionHandler(server);
-        var topicId = server.Backend.TryGetTopic(PlausibleRequest.Topic)!.Id;
+        await broker.Admin.CreateTopicAsync(SaneClient.SecuredTopic);
+        var servers = await FuzzedServers.StartAsync(broker, Workers + 10);
+        var topicId = broker.Backend.TryGetTopic(PlausibleRequest.Topic)!.Id;
         var attack = Task.WhenAll(Enumerable.Range(0, Workers)
-            .Select(worker => Task.Run(() => AttackAsync(handler, new FrameForge((seed * Workers) + (ulong)worker, topicId)))));
-        var sane = new SaneClient(handler);
+            .Select(worker => Task.Run(() => AttackAsync(servers, new FrameForge((seed * Workers) + (ulong)worker, topicId)))));
+        SaneClient[] sane = [new SaneClient(servers.Open, SaneClient.Topic), new SaneClient(servers.Secured, SaneClient.SecuredTopic, FuzzedServers.Sane)];
         try
         {
             while (!attack.IsCompleted)
             {
-                await sane.WriteAndReadAsync();
+                foreach (var client in sane)
+                    await client.WriteAndReadAsync();
                 PeakBytes = Math.Max(PeakBytes, GC.GetTotalMemory(forceFullCollection: false));
             }
-            await sane.ReadAllAsync();
+            foreach (var client in sane)
+                await client.ReadAllAsync();
         }
         catch (Exception exception)
         {
-            _failures.Enqueue($"seed {seed}: the well-behaved client: {exception}");
+            _failures.Enqueue($"seed {seed}: a well-behaved client: {exception}");
         }
         await attack;
-        await sane.CloseAsync();
+        foreach (var client in sane)
+            await client.CloseAsync();
         if (PeakBytes > PeakBytesMax)
             _failures.Enqueue($"seed {seed}: {PeakBytes:N0} bytes were in use.");
-        progress.Count("records of the well-behaved client", sane.Written);
+        progress.Count("records of the well-behaved clients", sane.Sum(client => client.Written));
         return _frames - Math.Max(0, Interlocked.Read(ref _left));
     }
 
-    private async Task AttackAsync(KafkaConnectionHandler handler, FrameForge forge)
+    private async Task AttackAsync(FuzzedServers servers, FrameForge forge)
     {
         while (Interlocked.Read(ref _left) > 0 && _failures.IsEmpty)
         {
-            var (good, bad) = (forge.Below(GoodMax + 1), 1 + forge.Below(BadMax));
-            var connection = new PipedConnection(handler);
+            var doorstep = s_doorsteps[forge.Below(s_doorsteps.Length)];
+            var (connection, steps) = servers.Approach(doorstep, forge);
+            // What could have been meant would end a connection that has not logged in.
+            var good = doorstep is Doorstep.BeforeLogin or Doorstep.InLogin ? 0 : forge.Below(GoodMax + 1);
+            var bad = 1 + forge.Below(BadMax);
             var drained = connection.DrainAsync();
+            foreach (var step in steps)
+                await connection.SendAsync(step);
             for (var i = 0; i < good; i++)
                 await connection.SendAsync(forge.MakeGood());
             for (var i = 0; i < bad; i++)
-                await SendAsync(connection, forge);
+                await SendAsync(connection, forge, doorstep);
             connection.EndSending();
             if (!await connection.WaitForEndAsync(s_lingering))
                 connection.Abort();
@@ -84,16 +97,25 @@ internal sealed class FuzzRound(ulong seed, long frames, long[,] sent, Progress 
             if (connection.Thrown is { } thrown)
                 _failures.Enqueue($"seed {seed}: {thrown}");
             // Each frame that was read was answered, or was the last.
-            var read = Math.Clamp(await drained + 1 - good, 0, bad);
+            var read = Math.Clamp(await drained + 1 - good - steps.Count, 0, bad);
             connection.Forget();
             Interlocked.Add(ref _left, -read);
             progress.Count("malformed frames", read);
             progress.Count("connections");
+            if (doorstep is Doorstep.BeforeLogin or Doorstep.InLogin)
+                progress.Count("frames before a login", read);
+            else if (doorstep != Doorstep.Open)
+                progress.Count("frames behind one", read);
         }
     }
 
-    private async Task SendAsync(PipedConnection connection, FrameForge forge)
+    private async Task SendAsync(PipedConnection connection, FrameForge forge, Doorstep doorstep)
     {
+        if (doorstep == Doorstep.InLogin && forge.Below(4) > 0)
+        {
+            await connection.SendAsync(forge.MakeBadToken());
+            return;
+        }
         var api = ApiRegistry.All[forge.Below(ApiRegistry.All.Count)];
         var version = (short)(api.Min + forge.Below(api.Max - api.Min + 1));
         Interlocked.Increment(ref sent[api.Key, version]);

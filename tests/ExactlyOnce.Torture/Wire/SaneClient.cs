@@ -9,10 +9,11 @@ using ExactlyOnce.Kernel.Records;
 
 namespace ExactlyOnce.Torture.Wire;
 
-/// <summary>A well-behaved client: an idempotent producer that reads back what it wrote, beside others that are neither.</summary>
-internal sealed class SaneClient(KafkaConnectionHandler handler)
+/// <summary>A well-behaved client: an idempotent producer that reads back what it wrote, beside others that are neither. Logs in as <paramref name="user"/>, if there is any.</summary>
+internal sealed class SaneClient(KafkaConnectionHandler handler, string topic, string? user = null)
 {
     public const string Topic = "a-topic-that-no-chance-will-name";
+    public const string SecuredTopic = "another-topic-that-no-chance-will-name";
 
     private const short ProduceVersion = 9;
     private const short FetchVersion = 12;
@@ -29,6 +30,8 @@ internal sealed class SaneClient(KafkaConnectionHandler handler)
     {
         if (_producer == ProducerIdentity.None)
         {
+            if (user is not null)
+                await LoginAsync(user);
             var init = await CallAsync<InitProducerIdResponse>(4, new InitProducerIdRequest { TransactionTimeoutMs = 60_000 });
             _producer = new ProducerIdentity(init.ProducerId, init.ProducerEpoch);
         }
@@ -45,6 +48,14 @@ internal sealed class SaneClient(KafkaConnectionHandler handler)
         for (var next = 0; next < Written;)
             foreach (var value in await FetchAsync(next))
                 Require(value == next++, $"found {value} at offset {next - 1}");
+    }
+
+    private async Task LoginAsync(string name)
+    {
+        await CallAsync<SaslHandshakeResponse>(1, new SaslHandshakeRequest { Mechanism = "PLAIN" });
+        var token = new SaslAuthenticateRequest { AuthBytes = Encoding.UTF8.GetBytes($"\0{name}\0{FuzzedServers.Password}") };
+        var answer = await CallAsync<SaslAuthenticateResponse>(2, token);
+        Require(answer.ErrorCode == KafkaError.None, $"logged in and was told {answer.ErrorCode}");
     }
 
     public async Task CloseAsync()
@@ -64,7 +75,7 @@ internal sealed class SaneClient(KafkaConnectionHandler handler)
         return new ProduceRequest
         {
             Acks = -1,
-            TopicData = [new() { Name = Topic, PartitionData = [new() { Records = new RecordBytes(writer.Bytes.ToArray()) }] }],
+            TopicData = [new() { Name = topic, PartitionData = [new() { Records = new RecordBytes(writer.Bytes.ToArray()) }] }],
         };
     }
 
@@ -75,7 +86,7 @@ internal sealed class SaneClient(KafkaConnectionHandler handler)
             MaxBytes = 1 << 20,
             MinBytes = 1,
             MaxWaitMs = 1000,
-            Topics = [new() { Name = Topic, Partitions = [new() { FetchOffset = offset, PartitionMaxBytes = 1 << 20 }] }],
+            Topics = [new() { Name = topic, Partitions = [new() { FetchOffset = offset, PartitionMaxBytes = 1 << 20 }] }],
         });
         var partition = answer.Responses[0].Partitions[0];
         Require(partition.ErrorCode == KafkaError.None, $"fetched and was told {partition.ErrorCode}");

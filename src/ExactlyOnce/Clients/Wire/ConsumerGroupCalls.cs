@@ -33,6 +33,9 @@ internal sealed record ConsumerHeartbeatCall
     /// <summary>A regular expression that the whole name matches; empty takes it back.</summary>
     public string? TopicRegex { get; init; }
 
+    /// <summary>Which of the topics that the expression matches the member may know of; null for all.</summary>
+    public Func<string, bool>? MayKnowOf { get; init; }
+
     /// <summary>"uniform" or "range".</summary>
     public string? Assignor { get; init; }
 

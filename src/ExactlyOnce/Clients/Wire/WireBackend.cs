@@ -17,6 +17,9 @@ internal abstract class WireBackend
     /// <summary>Tells this broker from others; the same after a restart. 22 characters, as Kafka writes it.</summary>
     public abstract string ClusterId { get; }
 
+    /// <summary>Somebody looks for the coordinator of groups, or of transactional ids: its internal topic is there from then on, as tools expect. What it tells follows with time.</summary>
+    public abstract void OpenCoordinator(bool isOfGroups);
+
     // Transactions
 
     public abstract ValueTask<ProducerAnswer> InitProducerIdAsync(InitProducerIdCall call);

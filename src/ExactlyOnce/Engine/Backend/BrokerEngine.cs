@@ -271,6 +271,15 @@ internal sealed class BrokerEngine : IJournalListener
         Journal.Drive();
     }
 
+    /// <summary>One of the internal topics is there, if only empty.</summary>
+    public void EnsureInternalTopic(string name)
+    {
+        if (State.Topics.Find(name) is not null)
+            return;
+        _internalTopics.Ensure(name, Environment.NextGuid, NowMs);
+        Journal.Drive();
+    }
+
     /// <summary>Compacts the topics that want it; a checkpoint makes it count.</summary>
     public void CompactLogs(long nowMs)
     {

@@ -53,7 +53,7 @@ internal sealed partial class EngineWireBackend
                 Origin = MemberOrigin.Network,
                 ClientId = call.ClientId,
                 ClientHost = call.ClientHost,
-                Topics = subscription.Resolve(_engine.State.Topics),
+                Topics = subscription.Resolve(_engine.State.Topics, call.MayKnowOf),
                 Assignor = call.Assignor ?? Assignors.Uniform,
                 RebalanceTimeoutMs = call.RebalanceTimeoutMs,
             },
@@ -77,7 +77,7 @@ internal sealed partial class EngineWireBackend
                 MemberEpoch = call.MemberEpoch,
                 Owned = call.Owned is { } owned ? ToKeys(owned) : null,
                 // Also when nothing new was said: a topic may have come that the words stand for.
-                Topics = subscription?.Resolve(_engine.State.Topics),
+                Topics = subscription?.Resolve(_engine.State.Topics, call.MayKnowOf),
                 Assignor = call.Assignor,
                 RebalanceTimeoutMs = call.RebalanceTimeoutMs < 0 ? null : call.RebalanceTimeoutMs,
             },

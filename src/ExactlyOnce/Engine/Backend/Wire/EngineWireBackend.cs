@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Engine.Coordination;
+using ExactlyOnce.Engine.Partitions;
 using ExactlyOnce.Kernel.Groups;
 using ExactlyOnce.Kernel.Primitives;
 
@@ -25,6 +26,14 @@ internal sealed partial class EngineWireBackend : WireBackend
     }
 
     public override string ClusterId { get; }
+
+    public override void OpenCoordinator(bool isOfGroups)
+    {
+        _engine.ThrowIfClosed();
+        // A journal that has failed takes no topic, and the coordinator is where it was all the same.
+        if (_engine.Journal.Failure is null)
+            _engine.EnsureInternalTopic(isOfGroups ? InternalTopicNames.ConsumerOffsets : InternalTopicNames.TransactionState);
+    }
 
     private static GroupSettings Merge(GroupSettings broker, WireSettings chosen) => broker with
     {

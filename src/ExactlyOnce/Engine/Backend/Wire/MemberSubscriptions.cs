@@ -12,8 +12,8 @@ namespace ExactlyOnce.Engine.Backend.Wire;
 /// <param name="RackId">Where it is.</param>
 internal sealed record MemberSubscription(IReadOnlyList<string> Names, string? Regex, NamePattern? Pattern, string? RackId)
 {
-    /// <summary>The topics it stands for now.</summary>
-    public ImmutableArray<int> Resolve(TopicCatalog topics)
+    /// <summary>The topics it stands for now; of those that the expression matches, the ones that <paramref name="mayKnowOf"/> lets through.</summary>
+    public ImmutableArray<int> Resolve(TopicCatalog topics, Func<string, bool>? mayKnowOf)
     {
         var numbers = new SortedSet<int>();
         foreach (var name in Names)
@@ -21,7 +21,7 @@ internal sealed record MemberSubscription(IReadOnlyList<string> Names, string? R
                 numbers.Add(topic.Number);
         if (Pattern is not null)
             foreach (var topic in topics.Topics)
-                if (!topic.IsInternal && topic.Name != InternalTopicNames.EndpointSecurity && Pattern.IsMatch(topic.Name))
+                if (!topic.IsInternal && topic.Name != InternalTopicNames.EndpointSecurity && Pattern.IsMatch(topic.Name) && mayKnowOf?.Invoke(topic.Name) != false)
                     numbers.Add(topic.Number);
         return [.. numbers];
     }
