@@ -1,0 +1,549 @@
+namespace ExactlyOnce.Confluent.Tests;
+
+using global::Confluent.Kafka;
+using global::Confluent.Kafka.Admin;
+
+/// <summary>
+/// What code written for Confluent.Kafka relies on. Inherited once for the clients in process and once for the real ones over the endpoint: what passes here on both, a unit test may believe.
+/// </summary>
+public abstract class ConfluentConformance : IAsyncLifetime
+{
+    protected static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private static readonly TimeSpan s_moment = TimeSpan.FromMilliseconds(200);
+
+    protected Broker Broker { get; } = Broker.CreateInMemory();
+
+    public virtual Task InitializeAsync() => Task.CompletedTask;
+
+    public virtual async Task DisposeAsync() => await Broker.DisposeAsync();
+
+    [Fact]
+    public async Task A_record_comes_out_as_it_was_produced()
+    {
+        await CreateTopicAsync("orders", 3);
+        using var producer = Producer();
+        var at = new DateTime(2026, 5, 6, 7, 8, 9, DateTimeKind.Utc);
+        var delivered = await producer.ProduceAsync("orders", new Message<string, string>
+        {
+            Key = "customer-7", Value = "ten", Timestamp = new Timestamp(at), Headers = new Headers { { "trace", [1, 2, 3] }, { "none", null } },
+        });
+        delivered.Status.Should().Be(PersistenceStatus.Persisted);
+        delivered.Offset.Value.Should().Be(0);
+        delivered.Partition.Value.Should().BeInRange(0, 2);
+
+        using var consumer = Subscribed("readers", "orders");
+        var record = consumer.Consume(Patience);
+        record.TopicPartitionOffset.Should().Be(delivered.TopicPartitionOffset);
+        record.Message.Key.Should().Be("customer-7");
+        record.Message.Value.Should().Be("ten");
+        record.Message.Timestamp.UtcDateTime.Should().Be(at);
+        record.Message.Headers.Select(header => (header.Key, header.GetValueBytes()?.Length)).Should().Equal(("trace", 3), ("none", null));
+    }
+
+    [Fact]
+    public async Task Null_keys_and_values_stay_null_and_a_key_stays_in_its_partition()
+    {
+        await CreateTopicAsync("orders", 4);
+        using var producer = Producer();
+        var first = await producer.ProduceAsync("orders", new Message<string, string> { Key = "same", Value = null! });
+        var second = await producer.ProduceAsync("orders", new Message<string, string> { Key = "same", Value = "" });
+        await producer.ProduceAsync("orders", new Message<string, string> { Value = "keyless" });
+        second.Partition.Should().Be(first.Partition);
+
+        using var consumer = Subscribed("readers", "orders");
+        var records = Take(consumer, 3);
+        records.Where(record => record.Message.Key == "same").Select(record => record.Message.Value).Should().Equal(null, "");
+        records.Should().ContainSingle(record => record.Message.Key == null).Which.Message.Value.Should().Be("keyless");
+    }
+
+    [Fact]
+    public async Task Delivery_handlers_are_called_in_order_and_flush_waits_for_them()
+    {
+        await CreateTopicAsync("orders", 1);
+        using var producer = Producer();
+        var offsets = new List<long>();
+        for (var i = 0; i < 50; i++)
+            producer.Produce("orders", new Message<string, string> { Value = $"{i}" }, report => offsets.Add(report.Error.IsError ? -1 : report.Offset.Value));
+
+        producer.Flush(Patience).Should().Be(0);
+        offsets.Should().Equal(Enumerable.Range(0, 50).Select(offset => (long)offset));
+    }
+
+    [Fact]
+    public async Task Consume_waits_for_a_record_and_gives_up_after_its_time()
+    {
+        await CreateTopicAsync("orders", 1);
+        using var producer = Producer();
+        using var consumer = Subscribed("readers", "orders");
+        consumer.Consume(s_moment).Should().BeNull();
+        var consuming = Task.Run(() => consumer.Consume(Patience));
+        await producer.ProduceAsync("orders", new Message<string, string> { Value = "late" });
+
+        (await consuming).Message.Value.Should().Be("late");
+    }
+
+    [Fact]
+    public async Task Consume_ends_with_its_token()
+    {
+        await CreateTopicAsync("orders", 1);
+        using var consumer = Subscribed("readers", "orders");
+        using var cancellation = new CancellationTokenSource();
+        var consuming = Task.Run(() => consumer.Consume(cancellation.Token));
+        await cancellation.CancelAsync();
+
+        await FluentActions.Awaiting(() => consuming).Should().ThrowAsync<OperationCanceledException>();
+    }
+
+    [Fact]
+    public async Task A_group_goes_on_behind_what_it_committed()
+    {
+        await CreateTopicAsync("orders", 1);
+        await FillAsync("orders", 6);
+        using (var first = Subscribed("readers", "orders", config => config.EnableAutoCommit = false))
+        {
+            var records = Take(first, 4);
+            first.Commit(records[1]);
+            first.Close();
+        }
+        using (var second = Subscribed("readers", "orders", config => config.EnableAutoCommit = false))
+        {
+            var records = Take(second, 2);
+            records[0].Offset.Value.Should().Be(2);
+            second.Commit().Should().ContainSingle().Which.Offset.Value.Should().Be(4);
+            second.Committed([new TopicPartition("orders", 0)], Patience).Should().ContainSingle().Which.Offset.Value.Should().Be(4);
+            second.Close();
+        }
+        using var third = Subscribed("readers", "orders");
+        third.Consume(Patience).Offset.Value.Should().Be(4);
+    }
+
+    [Fact]
+    public async Task What_was_consumed_is_committed_by_itself_when_the_consumer_closes()
+    {
+        await CreateTopicAsync("orders", 1);
+        await FillAsync("orders", 3);
+        using (var first = Subscribed("readers", "orders"))
+        {
+            Take(first, 2);
+            first.Close();
+        }
+        using var second = Subscribed("readers", "orders");
+        second.Consume(Patience).Offset.Value.Should().Be(2);
+    }
+
+    [Fact]
+    public async Task Only_stored_offsets_are_committed_when_the_application_stores_them()
+    {
+        await CreateTopicAsync("orders", 1);
+        await FillAsync("orders", 3);
+        using (var first = Subscribed("readers", "orders", config => config.EnableAutoOffsetStore = false))
+        {
+            var records = Take(first, 3);
+            first.StoreOffset(records[0]);
+            first.Close();
+        }
+        using var second = Subscribed("readers", "orders");
+        second.Consume(Patience).Offset.Value.Should().Be(1);
+    }
+
+    [Fact]
+    public async Task A_commit_without_anything_to_commit_is_refused()
+    {
+        await CreateTopicAsync("orders", 1);
+        using var consumer = Subscribed("readers", "orders", config => config.EnableAutoCommit = false);
+        consumer.Consume(s_moment);
+
+        FluentActions.Invoking(() => consumer.Commit()).Should().Throw<KafkaException>().Which.Error.Code.Should().Be(ErrorCode.Local_NoOffset);
+    }
+
+    [Fact]
+    public async Task Without_a_committed_offset_the_reset_decides()
+    {
+        await CreateTopicAsync("orders", 1);
+        await FillAsync("orders", 2);
+        using var latest = Subscribed("latest", "orders", config => config.AutoOffsetReset = AutoOffsetReset.Latest, waitForAssignment: true);
+        await FillAsync("orders", 1);
+
+        latest.Consume(Patience).Offset.Value.Should().Be(2);
+    }
+
+    [Fact]
+    public async Task Partitions_are_assigned_to_seek_pause_and_resume()
+    {
+        await CreateTopicAsync("orders", 2);
+        await FillAsync("orders", 3, partition: 0);
+        await FillAsync("orders", 3, partition: 1);
+        using var consumer = Consumer("assigner");
+        var partition = new TopicPartition("orders", 1);
+        consumer.Assign(new TopicPartitionOffset(partition, 1));
+
+        Take(consumer, 2).Select(record => record.Offset.Value).Should().Equal(1, 2);
+        consumer.Position(partition).Value.Should().Be(3);
+        consumer.Seek(new TopicPartitionOffset(partition, 0));
+        consumer.Consume(Patience).Offset.Value.Should().Be(0);
+        consumer.Pause([partition]);
+        consumer.Consume(s_moment).Should().BeNull();
+        consumer.Resume([partition]);
+        consumer.Consume(Patience).Offset.Value.Should().Be(1);
+        consumer.Assignment.Should().Equal(partition);
+        consumer.Unassign();
+        consumer.Assignment.Should().BeEmpty();
+        FluentActions.Invoking(() => consumer.Pause([partition])).Should().NotThrow<ObjectDisposedException>();
+    }
+
+    [Fact]
+    public async Task Watermarks_and_times_are_looked_up()
+    {
+        await CreateTopicAsync("orders", 1);
+        using var producer = Producer();
+        for (var day = 1; day <= 3; day++)
+            await producer.ProduceAsync("orders", new Message<string, string> { Value = $"{day}", Timestamp = new Timestamp(new DateTime(2026, 1, day, 0, 0, 0, DateTimeKind.Utc)) });
+        using var consumer = Consumer("looker");
+        var partition = new TopicPartition("orders", 0);
+
+        var marks = consumer.QueryWatermarkOffsets(partition, Patience);
+        (marks.Low.Value, marks.High.Value).Should().Be((0, 3));
+        consumer.OffsetsForTimes([At(new DateTime(2026, 1, 1, 12, 0, 0, DateTimeKind.Utc)), At(new DateTime(2026, 2, 1, 0, 0, 0, DateTimeKind.Utc))], Patience)
+            .Select(found => found.Offset).Should().Equal(new Offset(1), Offset.End);
+
+        TopicPartitionTimestamp At(DateTime time) => new(partition, new Timestamp(time));
+    }
+
+    [Fact]
+    public async Task The_end_of_a_partition_is_told_when_that_is_asked_for()
+    {
+        await CreateTopicAsync("orders", 1);
+        await FillAsync("orders", 1);
+        using var consumer = Subscribed("readers", "orders", config => config.EnablePartitionEof = true);
+        consumer.Consume(Patience).IsPartitionEOF.Should().BeFalse();
+        var end = consumer.Consume(Patience);
+
+        end.IsPartitionEOF.Should().BeTrue();
+        end.Offset.Value.Should().Be(1);
+        consumer.Consume(s_moment).Should().BeNull();
+    }
+
+    [Theory]
+    [InlineData(PartitionAssignmentStrategy.Range)]
+    [InlineData(PartitionAssignmentStrategy.CooperativeSticky)]
+    public async Task Rebalance_handlers_are_told_what_comes_and_goes(PartitionAssignmentStrategy strategy)
+    {
+        await CreateTopicAsync("orders", 2);
+        var told = new List<string>();
+        using var first = Subscribed("readers", "orders", config => config.PartitionAssignmentStrategy = strategy, told: told, waitForAssignment: true);
+        told.Should().Equal("+0,1");
+        using var second = Subscribed("readers", "orders", config => config.PartitionAssignmentStrategy = strategy);
+        var deadline = DateTime.UtcNow + Patience;
+        while (DateTime.UtcNow < deadline && !(first.Assignment.Count == 1 && second.Assignment.Count == 1))
+        {
+            first.Consume(TimeSpan.FromMilliseconds(50));
+            second.Consume(TimeSpan.FromMilliseconds(50));
+        }
+
+        first.Assignment.Should().ContainSingle();
+        second.Assignment.Should().ContainSingle();
+        told.Should().Contain(strategy == PartitionAssignmentStrategy.Range ? "-0,1" : $"-{second.Assignment[0].Partition.Value}");
+    }
+
+    [Fact]
+    public async Task A_handler_may_say_where_to_begin()
+    {
+        await CreateTopicAsync("orders", 1);
+        await FillAsync("orders", 4);
+        var builder = ConsumerBuilder("readers", null);
+        builder.SetPartitionsAssignedHandler((_, partitions) => partitions.Select(partition => new TopicPartitionOffset(partition, 3)));
+        using var consumer = builder.Build();
+        consumer.Subscribe("orders");
+
+        consumer.Consume(Patience).Offset.Value.Should().Be(3);
+    }
+
+    [Fact]
+    public async Task Closing_revokes_what_was_assigned()
+    {
+        await CreateTopicAsync("orders", 2);
+        var told = new List<string>();
+        using var consumer = Subscribed("readers", "orders", told: told, waitForAssignment: true);
+        consumer.Close();
+
+        told.Should().Equal("+0,1", "-0,1");
+    }
+
+    [Fact]
+    public async Task A_transaction_is_seen_when_it_is_committed_and_only_then()
+    {
+        await CreateTopicAsync("orders", 1);
+        using var producer = Transactional("checkout");
+        producer.InitTransactions(Patience);
+        producer.BeginTransaction();
+        producer.Produce("orders", new Message<string, string> { Value = "aborted" });
+        producer.AbortTransaction(Patience);
+        producer.BeginTransaction();
+        var delivered = producer.ProduceAsync("orders", new Message<string, string> { Value = "committed" });
+        using var committed = Subscribed("committed", "orders");
+        using var uncommitted = Subscribed("uncommitted", "orders", config => config.IsolationLevel = IsolationLevel.ReadUncommitted);
+        (await delivered).Status.Should().Be(PersistenceStatus.Persisted);
+
+        Values(uncommitted, s_moment).Should().Contain("committed");
+        committed.Consume(s_moment).Should().BeNull();
+        producer.CommitTransaction(Patience);
+        committed.Consume(Patience).Message.Value.Should().Be("committed");
+    }
+
+    [Fact]
+    public async Task Consume_transform_produce_is_exactly_once()
+    {
+        await CreateTopicAsync("orders", 1);
+        await CreateTopicAsync("invoices", 1);
+        await FillAsync("orders", 6);
+        using var producer = Transactional("billing");
+        producer.InitTransactions(Patience);
+        using var consumer = Subscribed("billing", "orders", config => config.EnableAutoCommit = false);
+        var isFirstTry = true;
+        for (var done = 0; done < 6;)
+        {
+            var records = Take(consumer, 3);
+            producer.BeginTransaction();
+            foreach (var record in records)
+                producer.Produce("invoices", new Message<string, string> { Value = $"invoice of {record.Message.Value}" });
+            producer.SendOffsetsToTransaction([new TopicPartitionOffset("orders", 0, records[^1].Offset + 1)], consumer.ConsumerGroupMetadata, Patience);
+            if (isFirstTry)
+            {
+                isFirstTry = false;
+                producer.AbortTransaction(Patience);
+                consumer.Seek(records[0].TopicPartitionOffset);
+                continue;
+            }
+            producer.CommitTransaction(Patience);
+            done += records.Count;
+        }
+
+        using var reader = Subscribed("readers", "invoices");
+        Take(reader, 6).Select(record => record.Message.Value).Should().Equal(Enumerable.Range(0, 6).Select(order => $"invoice of {order}"));
+        reader.Consume(s_moment).Should().BeNull();
+        consumer.Committed([new TopicPartition("orders", 0)], Patience)[0].Offset.Value.Should().Be(6);
+    }
+
+    [Fact]
+    public async Task A_zombie_is_fenced_fatally()
+    {
+        await CreateTopicAsync("orders", 1);
+        using var zombie = Transactional("one");
+        zombie.InitTransactions(Patience);
+        zombie.BeginTransaction();
+        await zombie.ProduceAsync("orders", new Message<string, string> { Value = "zombie" });
+        using var successor = Transactional("one");
+        successor.InitTransactions(Patience);
+
+        var error = FluentActions.Invoking(() => zombie.CommitTransaction(Patience)).Should().Throw<KafkaException>().Which.Error;
+        error.Code.Should().Be(ErrorCode.Local_Fenced);
+        error.IsFatal.Should().BeTrue();
+        using var reader = Subscribed("readers", "orders");
+        reader.Consume(s_moment).Should().BeNull();
+    }
+
+    [Fact]
+    public async Task A_transaction_with_a_refused_record_requires_an_abort()
+    {
+        await CreateTopicAsync("small", 1, ("max.message.bytes", "200"));
+        using var producer = Transactional("checkout");
+        producer.InitTransactions(Patience);
+        producer.BeginTransaction();
+        await FluentActions.Awaiting(() => producer.ProduceAsync("small", new Message<string, string> { Value = new string('x', 1_000) }))
+            .Should().ThrowAsync<ProduceException<string, string>>();
+
+        FluentActions.Invoking(() => producer.CommitTransaction(Patience)).Should().Throw<KafkaTxnRequiresAbortException>();
+        producer.AbortTransaction(Patience);
+        producer.BeginTransaction();
+        await producer.ProduceAsync("small", new Message<string, string> { Value = "fits" });
+        producer.CommitTransaction(Patience);
+        using var reader = Subscribed("readers", "small");
+        reader.Consume(Patience).Message.Value.Should().Be("fits");
+    }
+
+    [Fact]
+    public async Task A_call_in_the_wrong_state_is_refused()
+    {
+        await CreateTopicAsync("orders", 1);
+        using var producer = Transactional("checkout");
+        FluentActions.Invoking(producer.BeginTransaction).Should().Throw<KafkaException>().Which.Error.Code.Should().Be(ErrorCode.Local_State);
+        producer.InitTransactions(Patience);
+        FluentActions.Invoking(() => producer.CommitTransaction(Patience)).Should().Throw<KafkaException>().Which.Error.Code.Should().Be(ErrorCode.Local_State);
+        await FluentActions.Awaiting(() => producer.ProduceAsync("orders", new Message<string, string> { Value = "outside" }))
+            .Should().ThrowAsync<ProduceException<string, string>>().Where(exception => exception.Error.Code == ErrorCode.Local_State);
+        using var plain = Producer();
+        FluentActions.Invoking(() => plain.InitTransactions(Patience)).Should().Throw<KafkaException>().Which.Error.Code.Should().Be(ErrorCode.Local_NotConfigured);
+    }
+
+    [Fact]
+    public async Task What_cannot_be_serialized_or_is_too_large_is_refused()
+    {
+        await CreateTopicAsync("orders", 1);
+        var builder = ProducerBuilder(new ProducerConfig());
+        builder.SetValueSerializer(new FailingSerializer());
+        using var failing = builder.Build();
+        (await FluentActions.Awaiting(() => failing.ProduceAsync("orders", new Message<string, string> { Value = "x" })).Should().ThrowAsync<ProduceException<string, string>>())
+            .Which.Error.Code.Should().Be(ErrorCode.Local_ValueSerialization);
+        using var producer = Producer();
+        (await FluentActions.Awaiting(() => producer.ProduceAsync("orders", new Message<string, string> { Value = new string('x', 1_100_000) }))
+            .Should().ThrowAsync<ProduceException<string, string>>()).Which.Error.Code.Should().Be(ErrorCode.MsgSizeTooLarge);
+    }
+
+    [Fact]
+    public async Task What_cannot_be_deserialized_is_told_once_and_passed_over()
+    {
+        await CreateTopicAsync("orders", 1);
+        await FillAsync("orders", 2);
+        var builder = ConsumerBuilder("readers", null);
+        builder.SetValueDeserializer(new FailingDeserializer());
+        using var consumer = builder.Build();
+        consumer.Subscribe("orders");
+
+        var failure = FluentActions.Invoking(() => consumer.Consume(Patience)).Should().Throw<ConsumeException>().Which;
+        failure.Error.Code.Should().Be(ErrorCode.Local_ValueDeserialization);
+        failure.ConsumerRecord.Offset.Value.Should().Be(0);
+        failure.ConsumerRecord.Message.Value.Should().Equal("0"u8.ToArray());
+        consumer.Consume(Patience).Message.Value.Should().Be("1");
+    }
+
+    [Fact]
+    public void A_consumer_needs_a_group() =>
+        FluentActions.Invoking(() => ConsumerBuilder(null!, null).Build()).Should().Throw<ArgumentException>().WithMessage("*group.id*");
+
+    [Fact]
+    public void A_type_without_a_serializer_is_refused_when_the_client_is_built() =>
+        FluentActions.Invoking(() => BuildUnknown()).Should().Throw<ArgumentNullException>().WithMessage("*no default serializer defined for type Version*");
+
+    [Fact]
+    public async Task Topics_are_created_described_grown_and_deleted()
+    {
+        using var admin = Admin();
+        await admin.CreateTopicsAsync([new TopicSpecification { Name = "made", NumPartitions = 2 }]);
+        admin.GetMetadata("made", Patience).Topics.Should().ContainSingle().Which.Partitions.Should().HaveCount(2);
+        (await FluentActions.Awaiting(() => admin.CreateTopicsAsync([new TopicSpecification { Name = "made", NumPartitions = 2 }])).Should().ThrowAsync<CreateTopicsException>())
+            .Which.Results.Should().ContainSingle().Which.Error.Code.Should().Be(ErrorCode.TopicAlreadyExists);
+        await admin.CreatePartitionsAsync([new PartitionsSpecification { Topic = "made", IncreaseTo = 3 }]);
+        admin.GetMetadata(Patience).Topics.Should().Contain(topic => topic.Topic == "made" && topic.Partitions.Count == 3);
+        await admin.DeleteTopicsAsync(["made"]);
+
+        (await FluentActions.Awaiting(() => admin.DeleteTopicsAsync(["made"])).Should().ThrowAsync<DeleteTopicsException>())
+            .Which.Results.Should().ContainSingle().Which.Error.Code.Should().Be(ErrorCode.UnknownTopicOrPart);
+    }
+
+    [Fact]
+    public async Task Records_and_a_groups_offsets_are_administered()
+    {
+        await CreateTopicAsync("orders", 1);
+        await FillAsync("orders", 5);
+        using var admin = Admin();
+        var deleted = await admin.DeleteRecordsAsync([new TopicPartitionOffset("orders", 0, 2)]);
+        deleted.Should().ContainSingle().Which.Offset.Value.Should().Be(2);
+        await admin.AlterConsumerGroupOffsetsAsync([new ConsumerGroupTopicPartitionOffsets("readers", [new TopicPartitionOffset("orders", 0, 4)])]);
+        (await admin.ListConsumerGroupsAsync()).Valid.Should().Contain(group => group.GroupId == "readers");
+        (await admin.ListConsumerGroupOffsetsAsync([new ConsumerGroupTopicPartitions("readers", [new TopicPartition("orders", 0)])]))
+            .Single().Partitions.Single().Offset.Value.Should().Be(4);
+
+        using var consumer = Subscribed("readers", "orders");
+        consumer.Consume(Patience).Offset.Value.Should().Be(4);
+    }
+
+    [Fact]
+    public async Task A_pattern_subscribes_to_the_topics_that_match()
+    {
+        await CreateTopicAsync("orders-eu", 1);
+        await CreateTopicAsync("orders-us", 1);
+        await CreateTopicAsync("other", 1);
+        await FillAsync("orders-eu", 1);
+        await FillAsync("orders-us", 1);
+        await FillAsync("other", 1);
+        using var consumer = Subscribed("readers", "^orders-.*");
+
+        Take(consumer, 2).Select(record => record.Topic).Should().BeEquivalentTo("orders-eu", "orders-us");
+        consumer.Consume(s_moment).Should().BeNull();
+    }
+
+    protected abstract ProducerBuilder<string, string> ProducerBuilder(ProducerConfig config);
+
+    protected abstract ConsumerBuilder<string, string> ConsumerBuilder(ConsumerConfig config);
+
+    protected abstract AdminClientBuilder AdminBuilder(AdminClientConfig config);
+
+    protected abstract void BuildUnknown();
+
+    protected IProducer<string, string> Producer() => ProducerBuilder(new ProducerConfig()).Build();
+
+    protected IProducer<string, string> Transactional(string id) => ProducerBuilder(new ProducerConfig { TransactionalId = id }).Build();
+
+    protected IConsumer<string, string> Consumer(string group) => ConsumerBuilder(group, null).Build();
+
+    protected IAdminClient Admin() => AdminBuilder(new AdminClientConfig()).Build();
+
+    protected IConsumer<string, string> Subscribed(
+        string group, string topic, Action<ConsumerConfig>? configure = null, List<string>? told = null, bool waitForAssignment = false)
+    {
+        var builder = ConsumerBuilder(group, configure);
+        var isAssigned = false;
+        builder.SetPartitionsAssignedHandler((_, partitions) =>
+        {
+            isAssigned = true;
+            told?.Add($"+{string.Join(',', partitions.Select(partition => partition.Partition.Value).Order())}");
+        });
+        builder.SetPartitionsRevokedHandler((_, partitions) => told?.Add($"-{string.Join(',', partitions.Select(partition => partition.Partition.Value).Order())}"));
+        var consumer = builder.Build();
+        consumer.Subscribe(topic);
+        for (var deadline = DateTime.UtcNow + Patience; waitForAssignment && !isAssigned && DateTime.UtcNow < deadline;)
+            consumer.Consume(TimeSpan.FromMilliseconds(50));
+        // The real client looks up where "latest" is with its next fetch.
+        if (waitForAssignment)
+            consumer.Consume(s_moment);
+        return consumer;
+    }
+
+    protected async Task CreateTopicAsync(string topic, int partitions, params (string Name, string Value)[] configs)
+    {
+        using var admin = Admin();
+        await admin.CreateTopicsAsync([new TopicSpecification { Name = topic, NumPartitions = partitions, Configs = configs.ToDictionary(config => config.Name, config => config.Value) }]);
+    }
+
+    protected async Task FillAsync(string topic, int count, int partition = 0)
+    {
+        using var producer = Producer();
+        for (var i = 0; i < count; i++)
+            await producer.ProduceAsync(new TopicPartition(topic, partition), new Message<string, string> { Value = $"{i}" });
+    }
+
+    protected static List<ConsumeResult<string, string>> Take(IConsumer<string, string> consumer, int count)
+    {
+        var records = new List<ConsumeResult<string, string>>();
+        while (records.Count < count)
+            records.Add(consumer.Consume(Patience) ?? throw new TimeoutException($"{records.Count} of {count} records came."));
+        return records;
+    }
+
+    private static List<string> Values(IConsumer<string, string> consumer, TimeSpan pause)
+    {
+        var values = new List<string> { consumer.Consume(Patience).Message.Value };
+        while (consumer.Consume(pause) is { } record)
+            values.Add(record.Message.Value);
+        return values;
+    }
+
+    private ConsumerBuilder<string, string> ConsumerBuilder(string group, Action<ConsumerConfig>? configure)
+    {
+        var config = new ConsumerConfig { GroupId = group, AutoOffsetReset = AutoOffsetReset.Earliest };
+        configure?.Invoke(config);
+        return ConsumerBuilder(config);
+    }
+
+    private sealed class FailingSerializer : ISerializer<string>
+    {
+        public byte[] Serialize(string data, SerializationContext context) => throw new FormatException("not this one");
+    }
+
+    private sealed class FailingDeserializer : IDeserializer<string>
+    {
+        public string Deserialize(ReadOnlySpan<byte> data, bool isNull, SerializationContext context) =>
+            data is [(byte)'0'] ? throw new FormatException("not this one") : System.Text.Encoding.UTF8.GetString(data);
+    }
+}
