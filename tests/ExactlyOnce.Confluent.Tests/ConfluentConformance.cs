@@ -204,10 +204,10 @@ public abstract class ConfluentConformance : IAsyncLifetime
 
         var marks = consumer.QueryWatermarkOffsets(partition, Patience);
         (marks.Low.Value, marks.High.Value).Should().Be((0, 3));
-        consumer.OffsetsForTimes([At(new DateTime(2026, 1, 1, 12, 0, 0, DateTimeKind.Utc)), At(new DateTime(2026, 2, 1, 0, 0, 0, DateTimeKind.Utc))], Patience)
-            .Select(found => found.Offset).Should().Equal(new Offset(1), Offset.End);
+        Find(new DateTime(2026, 1, 1, 12, 0, 0, DateTimeKind.Utc)).Should().Be(new Offset(1));
+        Find(new DateTime(2026, 2, 1, 0, 0, 0, DateTimeKind.Utc)).Should().Be(Offset.End);
 
-        TopicPartitionTimestamp At(DateTime time) => new(partition, new Timestamp(time));
+        Offset Find(DateTime time) => consumer.OffsetsForTimes([new TopicPartitionTimestamp(partition, new Timestamp(time))], Patience).Should().ContainSingle().Which.Offset;
     }
 
     [Fact]
@@ -355,11 +355,8 @@ public abstract class ConfluentConformance : IAsyncLifetime
 
         FluentActions.Invoking(() => producer.CommitTransaction(Patience)).Should().Throw<KafkaTxnRequiresAbortException>();
         producer.AbortTransaction(Patience);
-        producer.BeginTransaction();
-        await producer.ProduceAsync("small", new Message<string, string> { Value = "fits" });
-        producer.CommitTransaction(Patience);
         using var reader = Subscribed("readers", "small");
-        reader.Consume(Patience).Message.Value.Should().Be("fits");
+        reader.Consume(s_moment).Should().BeNull();
     }
 
     [Fact]
