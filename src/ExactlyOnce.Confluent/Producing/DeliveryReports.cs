@@ -6,7 +6,7 @@ namespace ExactlyOnce.Confluent.Producing;
 /// The delivery handlers that are still to be called, in the order of the calls of Produce. Called one at a time: on a thread of the pool, or, when the client polls by itself, on that of
 /// whoever polls. Thread-safe.
 /// </summary>
-internal sealed class DeliveryReports(bool isBackground)
+internal sealed class DeliveryReports(bool isBackground) : IDisposable
 {
     private readonly ConcurrentQueue<(Task Delivered, Action Report)> _reports = new();
     private readonly SemaphoreSlim _calling = new(1, 1);
@@ -53,4 +53,6 @@ internal sealed class DeliveryReports(bool isBackground)
         }
         return called;
     }
+
+    public void Dispose() => _calling.Dispose();
 }

@@ -128,7 +128,7 @@ internal sealed partial class InProcessProducer<TKey, TValue>(
         }
     }
 
-    private DeliveryReport<TKey, TValue> ToReport(in Sent sent, in AppendOutcome outcome, Message<TKey, TValue> message)
+    private static DeliveryReport<TKey, TValue> ToReport(in Sent sent, in AppendOutcome outcome, Message<TKey, TValue> message)
     {
         var isStored = outcome.Error == ExactlyOnce.ErrorCode.None;
         message.Timestamp = outcome.LogAppendTimeMs > 0
