@@ -6,11 +6,11 @@ namespace ExactlyOnce.Confluent.Producing;
 /// The delivery handlers that are still to be called, in the order of the calls of Produce. Called one at a time: on a thread of the pool, or, when the client polls by itself, on that of
 /// whoever polls. Thread-safe.
 /// </summary>
-internal sealed class DeliveryReports(bool isBackground) : IDisposable
+internal sealed class DeliveryReports(bool isBackground)
 {
     private readonly ConcurrentQueue<(Task Delivered, Action Report)> _reports = new();
-    private readonly SemaphoreSlim _calling = new(1, 1);
     private int _count;
+    private int _isCalling;
 
     /// <summary>Records whose handler has not been called.</summary>
     public int Count => Volatile.Read(ref _count);
@@ -23,36 +23,44 @@ internal sealed class DeliveryReports(bool isBackground) : IDisposable
             Task.Run(() => CallAsync(Timeout.InfiniteTimeSpan));
     }
 
-    /// <summary>Calls what is due within the time; answers how many.</summary>
+    /// <summary>Calls what is due within the time; answers how many. None while somebody else is calling, who sees to all of them.</summary>
     public async Task<int> CallAsync(TimeSpan timeout)
     {
         var called = 0;
-        if (!await _calling.WaitAsync(timeout).ConfigureAwait(false))
-            return 0;
-        try
+        // Looked at again after the calling has ended: a report that came in that moment belongs to nobody else.
+        while (!_reports.IsEmpty && Interlocked.Exchange(ref _isCalling, 1) == 0)
         {
-            while (_reports.TryPeek(out var next))
+            try
             {
-                if (!next.Delivered.IsCompleted && await Task.WhenAny(next.Delivered, Task.Delay(timeout)).ConfigureAwait(false) != next.Delivered)
-                    break;
-                _reports.TryDequeue(out _);
-                try
-                {
-                    next.Report();
-                }
-                finally
-                {
-                    Interlocked.Decrement(ref _count);
-                }
-                called++;
+                var before = called;
+                while (await TryCallAsync(timeout).ConfigureAwait(false))
+                    called++;
+                if (called == before)
+                    return called;
             }
-        }
-        finally
-        {
-            _calling.Release();
+            finally
+            {
+                Volatile.Write(ref _isCalling, 0);
+            }
         }
         return called;
     }
 
-    public void Dispose() => _calling.Dispose();
+    private async Task<bool> TryCallAsync(TimeSpan timeout)
+    {
+        if (!_reports.TryPeek(out var next))
+            return false;
+        if (!next.Delivered.IsCompleted && await Task.WhenAny(next.Delivered, Task.Delay(timeout)).ConfigureAwait(false) != next.Delivered)
+            return false;
+        _reports.TryDequeue(out _);
+        try
+        {
+            next.Report();
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _count);
+        }
+        return true;
+    }
 }

@@ -46,6 +46,7 @@ internal sealed class TestApplication(Func<Broker, CancellationToken, Task> run,
     // An asynchronous method of its own: what it enters is left again with its return.
     private async Task StartAsync(Broker broker, LoopState? loop, CancellationToken cancellationToken)
     {
+        TestScheduler.EnterApplication();
         TestBackend.Enter(loop);
         try
         {

@@ -103,6 +103,7 @@ internal sealed partial class TestBackend : BrokerBackend
 
     public void WakeAtDeath(object waiting, ReadSignal signal)
     {
+        _scheduler.Own(signal);
         lock (_lock)
             if (_death is null)
                 (_wakeAtDeath ??= new(ReferenceEqualityComparer.Instance))[waiting] = signal;

@@ -25,14 +25,15 @@ internal sealed class TestReader(TestBackend life, TestPartition partition, Part
 
     public override bool TryWait(ReadSignal signal)
     {
-        if (life.IsDead || !inner.TryWait(signal))
-            return false;
-        loop?.Waits(this, signal);
+        // Before anybody can wake it.
         if (_signal != signal)
         {
             life.WakeAtDeath(this, signal);
             _signal = signal;
         }
+        if (life.IsDead || !inner.TryWait(signal))
+            return false;
+        loop?.Waits(this, signal);
         // It may have died in between, and then has woken nobody here.
         return !life.IsDead;
     }

@@ -1,19 +1,24 @@
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 
 namespace ExactlyOnce.Testing.Brokers;
 
 /// <summary>
 /// One step at a time, in the order in which they came: on the thread of whoever drives the test broker, so that a test's own steps are not overtaken by what they set in motion. A test
-/// that awaits a reader by itself drives nothing; for its sake steps that nobody makes for a while are made on the thread pool.
+/// that awaits a reader by itself drives nothing; for its sake steps that nobody makes for a while are made on the thread pool. Not those of applications that the test broker runs: they
+/// wait for their test, however slow the machine is.
 /// </summary>
 internal sealed class TestScheduler : PipeScheduler
 {
     /// <summary>Real time, and only to keep such a test from hanging: nothing is decided by it but who makes the next step.</summary>
-    private static readonly TimeSpan s_grace = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan s_grace = TimeSpan.FromMilliseconds(100);
 
     private readonly Lock _lock = new();
     private readonly Lock _driving = new();
-    private readonly Queue<(Action<object?> Action, object? State)> _steps = new(4);
+    private static readonly AsyncLocal<bool> s_isApplication = new();
+
+    private readonly ConditionalWeakTable<object, object> _applicationStates = [];
+    private Queue<Step> _steps = new(4);
     private TaskCompletionSource? _changed;
     private Timer? _timer;
     private bool _isAttended;
@@ -38,12 +43,23 @@ internal sealed class TestScheduler : PipeScheduler
         TaskCompletionSource? changed;
         lock (_lock)
         {
-            _steps.Enqueue((action, state));
+            var step = new Step(action, state, s_isApplication.Value || (state is not null && _applicationStates.TryGetValue(state, out _)));
+            _steps.Enqueue(step);
             (changed, _changed) = (_changed, null);
-            if (!_isAttended)
+            if (!_isAttended && !step.IsApplication)
                 Arm();
         }
         changed?.SetResult();
+    }
+
+    /// <summary>What is started from here on, in this flow of control, belongs to an application.</summary>
+    public static void EnterApplication() => s_isApplication.Value = true;
+
+    /// <summary>What waits by this object belongs to whoever runs now, whoever wakes it.</summary>
+    public void Own(object state)
+    {
+        if (s_isApplication.Value)
+            _applicationStates.AddOrUpdate(state, this);
     }
 
     /// <summary>Something has changed that is no step.</summary>
@@ -72,20 +88,22 @@ internal sealed class TestScheduler : PipeScheduler
         lock (_lock)
         {
             _isAttended = false;
-            if (_steps.Count > 0)
+            if (_steps.Any(step => !step.IsApplication))
                 Arm();
         }
     }
 
     /// <summary>Makes all steps that are there, and those that come of them. False when there were none.</summary>
-    public bool Drain()
+    public bool Drain() => Drain(isUnattended: false);
+
+    private bool Drain(bool isUnattended)
     {
         var before = SynchronizationContext.Current;
         SynchronizationContext.SetSynchronizationContext(null);
         try
         {
             lock (_driving)
-                return DrainSteps();
+                return DrainSteps(isUnattended);
         }
         finally
         {
@@ -103,10 +121,10 @@ internal sealed class TestScheduler : PipeScheduler
         }
     }
 
-    private bool DrainSteps()
+    private bool DrainSteps(bool isUnattended)
     {
         var any = false;
-        while (TryTake(out var step))
+        while (TryTake(isUnattended, out var step))
         {
             step.Action(step.State);
             any = true;
@@ -114,10 +132,19 @@ internal sealed class TestScheduler : PipeScheduler
         return any;
     }
 
-    private bool TryTake(out (Action<object?> Action, object? State) step)
+    private bool TryTake(bool isUnattended, out Step step)
     {
         lock (_lock)
-            return _steps.TryDequeue(out step);
+        {
+            if (!isUnattended)
+                return _steps.TryDequeue(out step);
+            step = _steps.FirstOrDefault(each => !each.IsApplication);
+            if (step.Action is null)
+                return false;
+            var taken = step;
+            _steps = new Queue<Step>(_steps.Where(each => each != taken));
+            return true;
+        }
     }
 
     // Once nobody drives, nobody waits for a second grace.
@@ -139,6 +166,8 @@ internal sealed class TestScheduler : PipeScheduler
                 return;
             _isUnattended = true;
         }
-        Drain();
+        Drain(isUnattended: true);
     }
+
+    private readonly record struct Step(Action<object?> Action, object? State, bool IsApplication);
 }
