@@ -9,10 +9,10 @@ public sealed class IdleTests
     {
         await using var test = TestBroker.Create();
         var outside = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        test.Run(broker => broker.CreatePipeline("slow").Read(Shop.Orders).ProcessEach(async (order, output, _) =>
+        test.Run(broker => broker.CreatePipeline("slow").Read(Shop.Orders).ProcessEach(async (order, output, cancellationToken) =>
         {
             await outside.Task;
-            await output.SendAsync(Shop.Invoices, order.Key, order.Value);
+            await output.SendAsync(Shop.Invoices, order.Key, order.Value, cancellationToken);
         }));
         await Shop.OrderAsync(test, 3);
         var idle = test.RunUntilIdleAsync();

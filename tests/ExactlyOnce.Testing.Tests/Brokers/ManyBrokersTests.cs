@@ -7,13 +7,13 @@ public sealed class ManyBrokersTests
     [Fact]
     public async Task A_thousand_tests_run_at_once()
     {
-        await Parallel.ForEachAsync(Enumerable.Range(0, 1_000), new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (number, _) =>
+        await Parallel.ForEachAsync(Enumerable.Range(0, 1_000), new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (number, cancellationToken) =>
         {
             await using var test = TestBroker.Create(options => options.Seed = number);
             test.Faults.At(FaultPoint.BeforeCommit).CrashOnce();
             test.Run(Shop.CreateBilling);
             await Shop.OrderAsync(test, 3);
-            await test.RunUntilIdleAsync();
+            await test.RunUntilIdleAsync(cancellationToken);
             Shop.ShouldBeBilledOnce(test, 3);
         });
     }
