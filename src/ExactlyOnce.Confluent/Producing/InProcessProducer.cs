@@ -11,7 +11,7 @@ internal sealed partial class InProcessProducer<TKey, TValue>(
     : InProcessClient(settings.Name), IProducer<TKey, TValue>
 {
     private readonly RecordAppender _appender = new(broker);
-    private readonly DeliveryReports _reports = new(settings.Flag("enable.background.poll", otherwise: true));
+    private readonly DeliveryReports _reports = new(settings.Flag("dotnet.producer.enable.background.poll", otherwise: true));
     private readonly int _messageBytesMax = settings.Number("message.max.bytes", otherwise: 1_000_000);
     private volatile bool _isDisposed;
 
