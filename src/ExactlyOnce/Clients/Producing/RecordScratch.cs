@@ -11,8 +11,8 @@ internal sealed class RecordScratch : IBufferWriter<byte>
 {
     private const int InitialBytes = 1024;
 
-    /// <summary>A scratch that grew beyond this is not kept: one huge record must not cost its size on every thread for ever.</summary>
-    private const int KeptBytesMax = 1024 * 1024;
+    /// <summary>A scratch that grew beyond this is not kept: one huge record must not cost its size on every thread for ever. Room for the largest record that topics take by default.</summary>
+    private const int KeptBytesMax = 2 * 1024 * 1024;
 
     /// <summary>The thread's scratch; while a serializer uses another producer, the one rented for that, with the thread's own behind it.</summary>
     [ThreadStatic]
