@@ -3,6 +3,7 @@ using ExactlyOnce.Benchmarks;
 using ExactlyOnce.Benchmarks.Comparing;
 using ExactlyOnce.Benchmarks.Comparing.Rows;
 using ExactlyOnce.Benchmarks.Growing;
+using ExactlyOnce.Benchmarks.Testing;
 
 if (args is ["compare", .. var compared])
     return await CompareCommand.RunAsync("compare", compared, AllRows.List);
@@ -16,6 +17,8 @@ if (args is ["child", .. var work])
     return await ChildProcess.WorkAsync(work);
 if (args is ["send", ..])
     return await SendCost.RunAsync(args.Contains("--quick") ? 100_000 : 1_000_000);
+if (args is ["testing", ..])
+    return await TestBrokerCost.RunAsync(args.Contains("--quick") ? 500 : 5_000);
 
 BenchmarkSwitcher.FromAssembly(typeof(HopBenchmarks).Assembly).Run(args);
 return 0;

@@ -11,6 +11,7 @@ internal sealed class WireReader : Wire
 {
     /// <summary>Bits that the fifth byte of a number of 32 bits may have.</summary>
     private const int LastVarIntByteMax = 0x0F;
+    private const int SurplusBytesMax = 3;
 
     /// <summary>Elements of all arrays of a frame: twice the partitions that a topic may have. An element takes far more memory than bytes.</summary>
     private const int ElementsMax = 200_000;
@@ -74,10 +75,15 @@ internal sealed class WireReader : Wire
     {
         Begin(version, flexibleFrom);
         ReadStruct(body);
-        // librdkafka ends AlterUserScramCredentials with an empty tag section too many.
-        if (Remaining > 0 && !(IsFlexible && Remaining == 1 && _frame.Span[_position] == 0))
+        if (Remaining > 0 && !IsSurplusOfLibrdkafka)
             throw new ProtocolException($"{Remaining} bytes stand behind the body of {body.GetType().Name} v{version}.");
     }
+
+    /// <summary>
+    /// librdkafka ends AlterUserScramCredentials with an empty tag section too many, and asks for the metadata of all topics with a null array that is four bytes long instead of one, which
+    /// pushes two flags and a tag section out of the body. Kafka looks at nothing behind a body.
+    /// </summary>
+    private bool IsSurplusOfLibrdkafka => IsFlexible && Remaining <= SurplusBytesMax && !_frame.Span[_position..].ContainsAnyExceptInRange((byte)0, (byte)1);
 
     protected override void Int8Core(ref sbyte value) => value = (sbyte)Take(1)[0];
 

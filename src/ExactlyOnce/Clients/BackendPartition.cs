@@ -9,6 +9,9 @@ internal abstract class BackendPartition
 {
     public abstract TopicPartition Id { get; }
 
+    /// <summary>The backend's own partition, when this is one that somebody has put around it.</summary>
+    public virtual BackendPartition Innermost => this;
+
     /// <summary>The topic's current configuration (size limit, timestamp type).</summary>
     public abstract TopicOptions TopicOptions { get; }
 

@@ -110,6 +110,23 @@ internal abstract class BrokerBackend : IAsyncDisposable
 
     public abstract IReadOnlyList<string> ListGroups();
 
+    // Handlers
+
+    /// <summary>
+    /// A pipeline or a subscription is about to call its handler. What this throws counts as thrown by the handler; <see cref="LeaveHandler"/> then does not follow. A test kit sees here that
+    /// somebody is at work.
+    /// </summary>
+    /// <param name="client">The pipeline's transactional id or name; null for a subscription.</param>
+    /// <param name="partition">Where the records come from.</param>
+    public virtual void EnterHandler(string? client, TopicPartition partition)
+    {
+    }
+
+    /// <summary>The handler has returned, or thrown. What this throws after a success counts as thrown by the handler.</summary>
+    public virtual void LeaveHandler(string? client, TopicPartition partition, bool isSuccess)
+    {
+    }
+
     /// <summary>What serving Kafka clients needs beside all this; only a broker in this process has it.</summary>
     public virtual WireBackend OpenWire(WireSettings settings) => throw new NotSupportedException();
 

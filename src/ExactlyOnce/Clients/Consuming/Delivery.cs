@@ -165,7 +165,7 @@ internal sealed class Delivery<TKey, TValue> : Delivery
         IsInHandler = true;
         try
         {
-            await _handler(record).ConfigureAwait(false);
+            await CallAsync(record).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -178,6 +178,21 @@ internal sealed class Delivery<TKey, TValue> : Delivery
         finally
         {
             IsInHandler = false;
+        }
+    }
+
+    private async ValueTask CallAsync(ConsumerRecord<TKey, TValue> record)
+    {
+        _backend.EnterHandler(client: null, record.TopicPartition);
+        var isSuccess = false;
+        try
+        {
+            await _handler(record).ConfigureAwait(false);
+            isSuccess = true;
+        }
+        finally
+        {
+            _backend.LeaveHandler(client: null, record.TopicPartition, isSuccess);
         }
     }
 }

@@ -63,11 +63,27 @@ internal sealed class SinkOutput<TKey, TValue>(
     {
         try
         {
-            await sink.WriteAsync(batch, cancellationToken).ConfigureAwait(false);
+            await CallAsync(batch, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (HandlerFailure.Is(exception, cancellationToken))
         {
             throw HandlerFailure.Of(exception, batch.TopicPartition);
+        }
+    }
+
+    private async ValueTask CallAsync(ConsumerBatch<TKey, TValue> batch, CancellationToken cancellationToken)
+    {
+        var partition = batch.TopicPartition;
+        broker.Backend.EnterHandler(pipeline, partition);
+        var isSuccess = false;
+        try
+        {
+            await sink.WriteAsync(batch, cancellationToken).ConfigureAwait(false);
+            isSuccess = true;
+        }
+        finally
+        {
+            broker.Backend.LeaveHandler(pipeline, partition, isSuccess);
         }
     }
 }

@@ -27,7 +27,7 @@ internal sealed class TransactionOutput<TKey, TValue>(
         await using var transaction = await producer.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            await process(batch, transaction, cancellationToken).ConfigureAwait(false);
+            await CallAsync(batch, transaction, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (HandlerFailure.Is(exception, cancellationToken))
         {
@@ -44,6 +44,22 @@ internal sealed class TransactionOutput<TKey, TValue>(
     }
 
     public override ValueTask DisposeAsync() => producer.DisposeAsync();
+
+    private async ValueTask CallAsync(ConsumerBatch<TKey, TValue> batch, Transaction transaction, CancellationToken cancellationToken)
+    {
+        var partition = batch.TopicPartition;
+        backend.EnterHandler(producer.TransactionalId, partition);
+        var isSuccess = false;
+        try
+        {
+            await process(batch, transaction, cancellationToken).ConfigureAwait(false);
+            isSuccess = true;
+        }
+        finally
+        {
+            backend.LeaveHandler(producer.TransactionalId, partition, isSuccess);
+        }
+    }
 
     private ValueTask CommitAsync(
         Transaction transaction, ConsumerSession session, TopicPartition partition, long nextOffset, CancellationToken cancellationToken)

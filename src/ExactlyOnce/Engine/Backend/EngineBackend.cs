@@ -145,7 +145,7 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
     {
         var batches = new PartitionBatch[operations.Count];
         for (var i = 0; i < batches.Length; i++)
-            batches[i] = new PartitionBatch(((EnginePartition)operations[i].Partition!).Partition, operations[i].Header, operations[i].Batch);
+            batches[i] = new PartitionBatch(((EnginePartition)operations[i].Partition!.Innermost).Partition, operations[i].Header, operations[i].Batch);
         var receipts = engine.Transactions.AppendNamed(session.Name!, batches, lastSourceSequence, engine.Environment.ExactNowMs, out var decision);
         var refused = Array.FindIndex(receipts, receipt => receipt.Error != ErrorCode.None);
         var lsn = receipts[0].Lsn;

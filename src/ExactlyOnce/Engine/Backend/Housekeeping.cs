@@ -5,7 +5,7 @@ namespace ExactlyOnce.Engine.Backend;
 
 /// <summary>
 /// What a broker does for itself now and then: checkpoints, retention, expiry, vouching for an idle journal. With threads, on one of its own that sleeps until the timer or
-/// back-pressure wakes it; without, whenever <see cref="Run"/> is called.
+/// back-pressure wakes it, and begins with the first time: a broker that lives for less costs no thread. Without, whenever <see cref="Run"/> is called.
 /// </summary>
 internal sealed class Housekeeping : IDisposable
 {
@@ -18,6 +18,7 @@ internal sealed class Housekeeping : IDisposable
     private long _nextFullRunMs;
     private long _lastCheckpointMs;
     private int _isWoken;
+    private int _isStarted;
     private volatile bool _isStopping;
     private bool _hasThread;
 
@@ -33,19 +34,16 @@ internal sealed class Housekeeping : IDisposable
 
     private long FullIntervalMs => (long)_engine.Options.HousekeepingInterval.TotalMilliseconds;
 
-    public void Start()
-    {
-        if (!_engine.Environment.IsThreaded)
-            return;
-        _hasThread = true;
-        _engine.Environment.StartThread(ThreadName, Loop);
-    }
+    public void Start() => _hasThread = _engine.Environment.IsThreaded;
 
     /// <summary>There is something to do: a tick, or the budget for unwritten bytes is used up.</summary>
     public void Wake()
     {
-        if (_hasThread && Interlocked.Exchange(ref _isWoken, 1) == 0)
-            _wake.Release();
+        if (!_hasThread || Interlocked.Exchange(ref _isWoken, 1) != 0)
+            return;
+        _wake.Release();
+        if (Interlocked.Exchange(ref _isStarted, 1) == 0 && !_isStopping)
+            _engine.Environment.StartThread(ThreadName, Loop);
     }
 
     /// <summary>One round, on this thread.</summary>

@@ -48,7 +48,7 @@ internal sealed class LastBatches(BrokerEngine engine)
             // What a message id says inside a transaction, the partition says.
             if (operation.MessageIds is not null)
                 return false;
-            scratch.Batches[i] = new PartitionBatch(((EnginePartition)operation.Partition!).Partition, operation.Header, operation.Batch);
+            scratch.Batches[i] = new PartitionBatch(((EnginePartition)operation.Partition!.Innermost).Partition, operation.Header, operation.Batch);
             scratch.Places[i] = i;
             nowMs = Math.Max(nowMs, engine.AppendTimeMs(operation.Partition.TopicOptions));
         }

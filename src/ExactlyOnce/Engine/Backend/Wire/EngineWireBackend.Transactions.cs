@@ -54,7 +54,7 @@ internal sealed partial class EngineWireBackend
 
     public override AppendStatus AppendTransactional(BackendPartition partition, AppendOperation operation, in TransactionCaller caller)
     {
-        var target = ((EnginePartition)partition).Partition;
+        var target = ((EnginePartition)partition.Innermost).Partition;
         var nowMs = _engine.AppendTimeMs(target.Options);
         var receipt = target.Append(operation.Header, operation.Batch.Span, AppendOrigin.Client, nowMs);
         TransactionDecision? decision = null;

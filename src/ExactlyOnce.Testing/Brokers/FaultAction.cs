@@ -1,0 +1,12 @@
+namespace ExactlyOnce.Testing.Brokers;
+
+/// <summary>What a fault does.</summary>
+internal enum FaultAction
+{
+    Crash,
+    LoseAcknowledgement,
+    Duplicate,
+    Fence,
+    TimeOut,
+    Throw,
+}

@@ -1,0 +1,64 @@
+namespace ExactlyOnce.Testing.Brokers;
+
+/// <summary>Something that runs in the process that a test broker stands for, and is started again after each of its deaths.</summary>
+internal sealed class TestApplication(Func<Broker, CancellationToken, Task> run, TestScheduler scheduler, bool hasLoops) : IDisposable
+{
+    private CancellationTokenSource? _ending;
+    private LoopState? _loop;
+
+    /// <summary>The run of the current life.</summary>
+    public Task Running { get; private set; } = Task.CompletedTask;
+
+    /// <summary>One of its consumers was given records and has not come back for more.</summary>
+    public bool IsAtWork => _loop is { IsBusy: true };
+
+    public void Start(Broker broker)
+    {
+        var before = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(null);
+        try
+        {
+            _ending = new CancellationTokenSource();
+            _loop = hasLoops ? new LoopState(scheduler) : null;
+            Running = StartAsync(broker, _loop, _ending.Token);
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(before);
+        }
+    }
+
+    /// <summary>The process it ran in is dead: whatever it waits for ends.</summary>
+    public void Kill()
+    {
+        _loop = null;
+        _ending?.Cancel();
+    }
+
+    public async Task StopAsync()
+    {
+        Kill();
+        await Running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    public void Dispose() => _ending?.Dispose();
+
+    // An asynchronous method of its own: what it enters is left again with its return.
+    private async Task StartAsync(Broker broker, LoopState? loop, CancellationToken cancellationToken)
+    {
+        TestScheduler.EnterApplication();
+        TestBackend.Enter(loop);
+        try
+        {
+            await run(broker, cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Asked to end.
+        }
+        finally
+        {
+            scheduler.Pulse();
+        }
+    }
+}
