@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Reflection;
+using System.Text.RegularExpressions;
 
 namespace ExactlyOnce.Sql;
 
@@ -62,11 +63,13 @@ public sealed class SqlDialect
         SqlTables.CheckName(outboxTable, nameof(outboxTable));
         using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(_scriptName)!;
         using var reader = new StreamReader(stream);
-        // An index has no schema of its own; it is called after the table.
-        return reader.ReadToEnd()
-            .Replace("exactlyonce_outbox_sequence", Quote(outboxTable[(outboxTable.IndexOf('.', StringComparison.Ordinal) + 1)..] + "_sequence"), StringComparison.Ordinal)
-            .Replace(SqlTables.DefaultOutbox, Quote(outboxTable), StringComparison.Ordinal)
-            .Replace(SqlTables.DefaultOffsets, Quote(offsetTable), StringComparison.Ordinal);
+        return Regex.Replace(reader.ReadToEnd(), "exactlyonce_[a-z_]+", name => Quote(name.Value switch
+        {
+            SqlTables.DefaultOffsets => offsetTable,
+            SqlTables.DefaultOutbox => outboxTable,
+            // An index has no schema of its own; it is called after its table.
+            _ => $"{outboxTable[(outboxTable.IndexOf('.', StringComparison.Ordinal) + 1)..]}_sequence",
+        }));
     }
 
     /// <summary>The dialect's name.</summary>

@@ -61,7 +61,7 @@ internal sealed class OffsetTable(SqlDialect dialect, string table, string consu
     /// <summary>Moves the row from the offset it is known to have; false when it has another, or another epoch.</summary>
     public async ValueTask<bool> TryMoveAsync(
         DbTransaction transaction, TopicPartition partition, StoredOffset known, long nextOffset, CancellationToken cancellationToken) =>
-        await Command(transaction.Connection!, transaction, _move, partition)
+        await Command(transaction.Connection ?? throw new InvalidOperationException("The transaction has ended."), transaction, _move, partition)
             .With("@next", nextOffset).With("@epoch", known.Epoch).With("@expected", known.NextOffset)
             .ExecuteAsync(cancellationToken).ConfigureAwait(false) == 1;
 

@@ -31,20 +31,32 @@ internal sealed class SqlSink<TKey, TValue>(
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         await using var transaction = await connection.BeginTransactionAsync(options.Isolation, cancellationToken).ConfigureAwait(false);
+        var offsets = OffsetsOf(connection);
         if (batch.Count > 0)
             await write(batch, transaction, cancellationToken).ConfigureAwait(false);
-        if (transaction.Connection is null)
-            throw new InvalidOperationException("The handler ended the transaction. It must leave that to the sink: effects and offset are committed together.");
 
         // Behind the effects, so that a handler that takes its time (or a zombie that is asleep) does not keep anybody from taking the row over.
-        var known = new StoredOffset(claim.Epoch, claim.NextOffset);
-        if (!await OffsetsOf(connection).TryMoveAsync(transaction, claim.Partition, known, batch.NextOffset, cancellationToken).ConfigureAwait(false))
+        if (!await TryMoveAsync(offsets, transaction, batch, claim, cancellationToken).ConfigureAwait(false))
             return false;
         cancellationToken.ThrowIfCancellationRequested();
         claim.BeginCommit(batch.NextOffset);
         // Not cancellable: a commit that was cancelled half-way is one whose outcome nobody knows.
         await transaction.CommitAsync(CancellationToken.None).ConfigureAwait(false);
         return true;
+    }
+
+    private async ValueTask<bool> TryMoveAsync(
+        OffsetTable offsets, DbTransaction transaction, ConsumerBatch<TKey, TValue> batch, PartitionClaim claim, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var known = new StoredOffset(claim.Epoch, claim.NextOffset);
+            return await offsets.TryMoveAsync(transaction, claim.Partition, known, batch.NextOffset, cancellationToken).ConfigureAwait(false);
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new InvalidOperationException("The handler ended the transaction. It must leave that to the sink: effects and offset are committed together.", exception);
+        }
     }
 
     private OffsetTable OffsetsOf(DbConnection connection) =>

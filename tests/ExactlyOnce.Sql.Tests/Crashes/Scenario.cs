@@ -1,0 +1,113 @@
+using System.Data.Common;
+using ExactlyOnce.EntityFrameworkCore;
+using ExactlyOnce.Sql.Tests.Databases;
+using ExactlyOnce.Sql.Tests.EntityFrameworkCore;
+using ExactlyOnce.Sql.Tests.Steps;
+
+namespace ExactlyOnce.Sql.Tests.Crashes;
+
+/// <summary>
+/// What a process does that is killed between every two of its steps, and what another finishes after it. Sinks: three numbers in batches of two. Outboxes: orders, each inserted
+/// together with its record, the first before the relay runs and the others after it.
+/// </summary>
+internal static class Scenario
+{
+    public const int Numbers = 3;
+    public const int Orders = 3;
+
+    public static readonly Topic<string, string> OrderTopic = Topic.Create("orders", Serdes.Utf8, Serdes.Utf8);
+
+    public static async Task RunAsync(string name, DatabaseKind kind, string connectionString, string folder, ISteps steps)
+    {
+        switch (name)
+        {
+            case "sink":
+                await RunSinkAsync(kind, connectionString, steps);
+                break;
+            case "context-sink":
+                await RunContextSinkAsync(new EffectsContexts(kind, connectionString, steps), steps);
+                break;
+            case "outbox":
+                await RunOutboxAsync(kind, connectionString, folder, steps);
+                break;
+            default:
+                await RunContextOutboxAsync(new EffectsContexts(kind, connectionString, steps), folder);
+                break;
+        }
+    }
+
+    private static async Task RunSinkAsync(DatabaseKind kind, string connectionString, ISteps steps)
+    {
+        await using var source = TestDatabase.Open(kind, connectionString);
+        await using var stepped = new StepDataSource(source, steps);
+        await using var broker = await Crashes.Numbers.CreateBrokerAsync(Numbers);
+        await using var pipeline = Crashes.Numbers.CreatePipeline(broker, batch: 2)
+            .IntoDatabase(stepped, Crashes.Numbers.InsertAsync, options => options.Dialect = TestDatabase.DialectOf(kind));
+        await pipeline.RunUntilCaughtUpAsync();
+    }
+
+    private static async Task RunContextSinkAsync(EffectsContexts contexts, ISteps steps)
+    {
+        await using var broker = await Crashes.Numbers.CreateBrokerAsync(Numbers);
+        await using var pipeline = Crashes.Numbers.CreatePipeline(broker, batch: 2).IntoDbContext(contexts, (batch, context, _) =>
+        {
+            foreach (var record in batch)
+                context.Effects.Add(new Effect { PartitionIndex = record.Partition, RecordOffset = record.Offset, Value = record.Value });
+            steps.Before("save");
+            return ValueTask.CompletedTask;
+        });
+        await pipeline.RunUntilCaughtUpAsync();
+    }
+
+    private static async Task RunOutboxAsync(DatabaseKind kind, string connectionString, string folder, ISteps steps)
+    {
+        await using var source = TestDatabase.Open(kind, connectionString);
+        await using var stepped = new StepDataSource(source, steps);
+        var outbox = new SqlOutbox(options => options.Dialect = TestDatabase.DialectOf(kind));
+        await using var broker = await OpenBrokerAsync(folder);
+        await using var relay = outbox.CreateRelay(broker, stepped);
+        foreach (var last in new[] { 1, Orders })
+        {
+            for (var order = await CountAsync(stepped); order < last; order++)
+                await InsertAsync(stepped, outbox, order);
+            await relay.RunUntilEmptyAsync();
+        }
+    }
+
+    private static async Task RunContextOutboxAsync(EffectsContexts contexts, string folder)
+    {
+        await using var broker = await OpenBrokerAsync(folder);
+        await using var relay = broker.CreateOutboxRelay(contexts);
+        foreach (var last in new[] { 1, Orders })
+        {
+            for (var order = contexts.CreateDbContext().Effects.Count(); order < last; order++)
+            {
+                await using var context = contexts.CreateDbContext();
+                context.Effects.Add(new Effect { Value = $"{order}", RecordOffset = order });
+                context.Outbox().Add(OrderTopic, "customer", $"{order}");
+                await context.SaveChangesAsync();
+            }
+            await relay.RunUntilEmptyAsync();
+        }
+    }
+
+    public static Task<Broker> OpenBrokerAsync(string folder) => Broker.CreateBuilder().UseDirectory(folder).WithDurability(Durability.Written)
+        .Configure(options => options.JournalFileBytes = 4 * 1024 * 1024).OpenAsync();
+
+    private static async Task<int> CountAsync(DbDataSource source)
+    {
+        await using var connection = await source.OpenConnectionAsync();
+        await using var command = connection.Write(transaction: null, "SELECT count(*) FROM effects");
+        return Convert.ToInt32(await command.ExecuteScalarAsync());
+    }
+
+    private static async Task InsertAsync(DbDataSource source, SqlOutbox outbox, int order)
+    {
+        await using var connection = await source.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await connection.Write(transaction, $"INSERT INTO effects (partition_index, record_offset, value) VALUES (0, {order}, '{order}')")
+            .ExecuteAsync(CancellationToken.None);
+        await outbox.AddAsync(transaction, OrderTopic, "customer", $"{order}");
+        await transaction.CommitAsync();
+    }
+}
