@@ -3,6 +3,7 @@ using ExactlyOnce.Benchmarks;
 using ExactlyOnce.Benchmarks.Comparing;
 using ExactlyOnce.Benchmarks.Comparing.Rows;
 using ExactlyOnce.Benchmarks.Growing;
+using ExactlyOnce.Benchmarks.Sinks;
 
 if (args is ["compare", .. var compared])
     return await CompareCommand.RunAsync("compare", compared, AllRows.List);
@@ -10,6 +11,8 @@ if (args is ["latency", .. var timed])
     return await CompareCommand.RunAsync("latency", timed, LatencyRows.List);
 if (args is ["growth", .. var grown])
     return await GrowthCommand.RunAsync(grown);
+if (args is ["sinks", .. var sunk])
+    return await SinkCommand.RunAsync(sunk);
 if (args is ["child", .. var work])
     return await ChildProcess.WorkAsync(work);
 if (args is ["send", ..])

@@ -20,7 +20,7 @@ public sealed class CrashTests
     public Task A_sink_over_EF_Core_killed_between_any_two_steps_has_rows_and_offset_that_agree(DatabaseKind kind) => KillSinkAtEachStepAsync("context-sink", kind);
 
     [Theory, OnSqlite, OnPostgres]
-    public Task An_outbox_killed_between_any_two_steps_publishes_each_row_once(DatabaseKind kind) => KillOutboxAtEachStepAsync("outbox", kind);
+    public Task An_outbox_killed_between_any_two_steps_publishes_each_row_once(DatabaseKind kind) => KillOutboxAtEachStepAsync("outbox", kind, "before update", "before select", "before delete");
 
     [Theory, OnSqlite, OnPostgres]
     public Task An_outbox_over_EF_Core_killed_between_any_two_steps_publishes_each_row_once(DatabaseKind kind) => KillOutboxAtEachStepAsync("context-outbox", kind);
@@ -39,13 +39,13 @@ public sealed class CrashTests
             steps.Add(step);
 
             await Scenario.RunAsync(scenario, kind, database.ConnectionString, folder: "-", new KillAt(0));
-            (await database.EffectsAsync()).Should().Equal(Numbers.Below(Scenario.Numbers), "nothing is lost or repeated after a kill {0} ({1})", step, steps.Count);
+            (await database.EffectsAsync()).Should().Equal(Numbers.Below(Scenario.CountOf(scenario)), "nothing is lost or repeated after a kill {0} ({1})", step, steps.Count);
             await database.ClearAsync();
         }
-        steps.Should().Contain(["before commit", "after commit", "before update", "before insert"]).And.HaveCountGreaterThan(14).And.HaveCountLessThan(StepsMax);
+        steps.Should().Contain(["before commit", "after commit", "before update", "before insert"]).And.HaveCountGreaterThan(12).And.HaveCountLessThan(StepsMax);
     }
 
-    private static async Task KillOutboxAtEachStepAsync(string scenario, DatabaseKind kind)
+    private static async Task KillOutboxAtEachStepAsync(string scenario, DatabaseKind kind, params string[] stepsOfRelay)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var steps = new List<string>();
@@ -65,7 +65,7 @@ public sealed class CrashTests
                 steps.Add(step);
 
                 await Scenario.RunAsync(scenario, kind, database.ConnectionString, folder, new KillAt(0));
-                (await PublishedAsync(folder)).Should().Equal(Numbers.Below(Scenario.Orders), "nothing is lost or repeated after a kill {0} ({1})", step, steps.Count);
+                (await PublishedAsync(folder)).Should().Equal(Numbers.Below(Scenario.CountOf(scenario)), "nothing is lost or repeated after a kill {0} ({1})", step, steps.Count);
                 (await database.QueryAsync<long>("SELECT count(*) FROM exactlyonce_outbox")).Should().Equal(0);
                 await database.ClearAsync();
             }
@@ -74,7 +74,7 @@ public sealed class CrashTests
                 Directory.Delete(folder, recursive: true);
             }
         }
-        steps.Should().Contain(["before commit", "after commit", "before update", "before delete"]).And.HaveCountGreaterThan(14).And.HaveCountLessThan(StepsMax);
+        steps.Should().Contain(["before open", "before insert", "before commit", "after commit", .. stepsOfRelay]).And.HaveCountGreaterThan(12).And.HaveCountLessThan(StepsMax);
     }
 
     private static async Task<List<string>> PublishedAsync(string folder)
