@@ -1,5 +1,7 @@
 using System.Data.Common;
 using ExactlyOnce.Sql.Outboxes;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ExactlyOnce.Sql;
 
@@ -18,6 +20,7 @@ public sealed class OutboxRelay : IAsyncDisposable
     private readonly Broker _broker;
     private readonly ConnectionSource _connections;
     private readonly SqlOutboxOptions _options;
+    private readonly ILogger _logger;
     private readonly CancellationTokenSource _disposing = new();
     private readonly Lock _lock = new();
     private TaskCompletionSource _wake = NewSignal();
@@ -28,10 +31,14 @@ public sealed class OutboxRelay : IAsyncDisposable
         _broker = broker;
         _connections = connections;
         _options = options;
+        _logger = options.LoggerFactory?.CreateLogger("ExactlyOnce.Outbox") ?? NullLogger.Instance;
     }
 
     /// <summary>The outbox's name.</summary>
     public string Name => _options.Name;
+
+    /// <summary>What the relay is waiting out now: the last failure since something worked; null when there is none. For health checks.</summary>
+    public Exception? Failure { get; private set; }
 
     /// <summary>Publishes until the token is cancelled or the relay is disposed; then this returns normally.</summary>
     /// <param name="cancellationToken">Ends the run.</param>
@@ -109,7 +116,7 @@ public sealed class OutboxRelay : IAsyncDisposable
                     await source.ClaimAsync(ending).ConfigureAwait(false);
                 isClaimed = true;
                 var isEmpty = !await PublishNextAsync(source, publisher, ending).ConfigureAwait(false);
-                failures = 0;
+                NoteSuccess(ref failures);
                 if (isEmpty && untilEmpty)
                     return;
                 if (isEmpty)
@@ -117,10 +124,22 @@ public sealed class OutboxRelay : IAsyncDisposable
             }
             catch (Exception exception) when (MayPass(exception))
             {
+                Failure = exception;
+                var delay = DelayAfter(++failures);
+                OutboxLog.Failed(_logger, exception, Name, failures, delay);
                 await publisher.DisposeAsync().ConfigureAwait(false);
-                await WaitAsync(DelayAfter(++failures), ending).ConfigureAwait(false);
+                await WaitAsync(delay, ending).ConfigureAwait(false);
             }
         }
+    }
+
+    private void NoteSuccess(ref int failures)
+    {
+        if (failures == 0)
+            return;
+        OutboxLog.GoesOn(_logger, Name, failures);
+        failures = 0;
+        Failure = null;
     }
 
     private async ValueTask<bool> PublishNextAsync(OutboxSource source, OutboxPublisher publisher, CancellationToken ending)

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+
 namespace ExactlyOnce.Sql;
 
 /// <summary>How an outbox is written and read. Validated once, when the outbox is made.</summary>
@@ -26,6 +28,9 @@ public sealed class SqlOutboxOptions
 
     /// <summary>The longest wait after a failure that may pass; the first one is a hundredth of it. Default 30 seconds.</summary>
     public TimeSpan MaxRetryDelay { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Who is told about failures that are waited out; null for nobody. See also <see cref="OutboxRelay.Failure"/>.</summary>
+    public ILoggerFactory? LoggerFactory { get; set; }
 
     /// <summary>The clock that the waits go by.</summary>
 #pragma warning disable RS0030 // The one place where the package takes a clock that it was not given.

@@ -45,7 +45,7 @@ internal sealed class SqlSink<TKey, TValue>(
         return true;
     }
 
-    private async ValueTask<bool> TryMoveAsync(
+    private static async ValueTask<bool> TryMoveAsync(
         OffsetTable offsets, DbTransaction transaction, ConsumerBatch<TKey, TValue> batch, PartitionClaim claim, CancellationToken cancellationToken)
     {
         try

@@ -23,6 +23,7 @@ internal sealed class PostgresServer
     private PostgresServer()
     {
         _folder = Directory.CreateTempSubdirectory("exactlyonce-postgres-").FullName;
+        // For a run that is broken off; otherwise StoppingFramework has done it by then.
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Stop();
         _port = FindPort();
         var data = Path.Combine(_folder, "data");
@@ -46,6 +47,12 @@ internal sealed class PostgresServer
         using var command = new NpgsqlCommand($"CREATE DATABASE {name}", connection);
         command.ExecuteNonQuery();
         return server.ConnectionString(name);
+    }
+
+    public static void StopIfRunning()
+    {
+        if (s_running.IsValueCreated)
+            s_running.Value.Stop();
     }
 
     private string ConnectionString(string database) => $"Host=127.0.0.1;Port={_port};Username={UserName};Database={database};Maximum Pool Size=20;Timeout=30";
@@ -99,7 +106,8 @@ internal sealed class PostgresServer
             if (!_process.WaitForExit(TimeSpan.FromSeconds(10)))
                 _process.Kill(entireProcessTree: true);
         }
-        Directory.Delete(_folder, recursive: true);
+        if (Directory.Exists(_folder))
+            Directory.Delete(_folder, recursive: true);
     }
 
     private static void RunAsUser(string program, params string[] arguments)

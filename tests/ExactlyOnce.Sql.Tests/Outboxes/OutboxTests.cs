@@ -107,6 +107,30 @@ public sealed class OutboxTests
         (await ReadAsync(broker, s_orders)).Select(record => record.Value).Should().Equal(Enumerable.Range(0, 10).Select(number => $"{number}"));
     }
 
+    [Fact]
+    public async Task A_failure_that_is_waited_out_can_be_seen_and_is_gone_when_something_works_again()
+    {
+        await using var database = await TestDatabase.CreateAsync(DatabaseKind.Sqlite);
+        await using var broker = Broker.CreateInMemory();
+        await AddAsync(database, "1");
+        var steps = new FailAt();
+        await using var stepped = new StepDataSource(database.Source, steps);
+        var outbox = Configured(options =>
+        {
+            options.Dialect = SqlDialect.Sqlite;
+            options.MaxRetryDelay = TimeSpan.FromMilliseconds(100);
+        });
+        steps.When(_ => true);
+        await using var relay = outbox.CreateRelay(broker, stepped);
+        var running = relay.RunAsync();
+        await EventuallyAsync(() => relay.Failure is LostConnectionException);
+
+        steps.When(null);
+
+        await EventuallyAsync(() => relay.Failure is null);
+        running.IsCompleted.Should().BeFalse();
+    }
+
     [Theory, OnSqlite, OnPostgres]
     public async Task A_relay_that_waits_publishes_at_once_when_it_is_woken(DatabaseKind kind)
     {
@@ -207,6 +231,13 @@ public sealed class OutboxTests
         var add = async () => await _outbox.AddAsync(transaction, s_orders, new ProducerRecord<string, string>("key", "value") { Partition = 3 });
 
         await add.Should().ThrowAsync<ArgumentException>();
+    }
+
+    private static async Task EventuallyAsync(Func<bool> condition)
+    {
+        using var patience = new CancellationTokenSource(Soon);
+        while (!condition())
+            await Task.Delay(5, patience.Token);
     }
 
     private static SqlOutbox Configured(Action<SqlOutboxOptions> configure) => new(configure);

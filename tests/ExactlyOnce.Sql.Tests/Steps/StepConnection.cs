@@ -37,7 +37,12 @@ internal sealed class StepConnection(DbConnection inner, ISteps steps) : DbConne
     /// <summary>The server goes on without this client: whoever commits has the connection now.</summary>
     public bool IsAbandoned { get; set; }
 
-    public override ValueTask DisposeAsync() => IsAbandoned ? default : inner.DisposeAsync();
+    public override async ValueTask DisposeAsync()
+    {
+        if (!IsAbandoned)
+            await inner.DisposeAsync();
+        await base.DisposeAsync();
+    }
 
     protected override void Dispose(bool disposing)
     {
@@ -93,6 +98,7 @@ internal sealed class StepTransaction(DbTransaction inner, StepConnection connec
     {
         if (!connection.IsAbandoned)
             await inner.DisposeAsync();
+        await base.DisposeAsync();
     }
 
     protected override void Dispose(bool disposing)
