@@ -12,12 +12,20 @@ internal sealed class OutboxPublisher(Broker broker, string name, OutboxSource s
     private readonly Dictionary<string, Producer<byte[], byte[]>> _producers = [];
 
     /// <summary>Completes when all of them are in the log, as durable as the broker makes it.</summary>
+    /// <exception cref="SqlMismatchException">A row cannot be published.</exception>
     public async ValueTask PublishAsync(List<OutboxRow> rows, CancellationToken cancellationToken)
     {
         foreach (var row in rows)
             await PostAsync(row, cancellationToken).ConfigureAwait(false);
-        foreach (var producer in _producers.Values)
-            await producer.FlushAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            foreach (var producer in _producers.Values)
+                await producer.FlushAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (BrokerException exception) when (IsForTheRow(exception))
+        {
+            await PublishOneByOneAsync(rows, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Closes the producers; the next row opens them anew.</summary>
@@ -26,6 +34,24 @@ internal sealed class OutboxPublisher(Broker broker, string name, OutboxSource s
         foreach (var producer in _producers.Values)
             await producer.DisposeAsync().ConfigureAwait(false);
         _producers.Clear();
+    }
+
+    /// <summary>A batch was refused for one of its rows: which one, its neighbours do not know. Those that are in the log already are duplicates.</summary>
+    private async ValueTask PublishOneByOneAsync(List<OutboxRow> rows, CancellationToken cancellationToken)
+    {
+        await DisposeAsync().ConfigureAwait(false);
+        foreach (var row in rows)
+        {
+            await PostAsync(row, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                await _producers[row.Topic].FlushAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (BrokerException exception) when (IsForTheRow(exception))
+            {
+                throw Refused(row, exception);
+            }
+        }
     }
 
     private async ValueTask PostAsync(OutboxRow row, CancellationToken cancellationToken)
@@ -37,11 +63,13 @@ internal sealed class OutboxPublisher(Broker broker, string name, OutboxSource s
         }
         catch (Exception exception) when (IsForTheRow(exception))
         {
-            throw new SqlMismatchException(
-                $"Row {row.Id} of outbox '{name}' cannot be written to topic '{row.Topic}': {exception.Message} Correct the row, the topic or its settings, or delete the row; until then "
-                + "the relay stands still, because the rows behind it must not overtake it.", exception);
+            throw Refused(row, exception);
         }
     }
+
+    private SqlMismatchException Refused(OutboxRow row, Exception cause) => new(
+        $"Row {row.Id} of outbox '{name}' cannot be written to topic '{row.Topic}': {cause.Message} Correct the row, the topic or its settings, or delete the row; until then "
+        + "the relay stands still, because the rows behind it must not overtake it.", cause);
 
     private static bool IsForTheRow(Exception exception) => exception is ArgumentException or FormatException or BrokerException { Recovery: ErrorRecovery.FixRequest };
 

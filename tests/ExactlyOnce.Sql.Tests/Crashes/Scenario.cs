@@ -18,24 +18,25 @@ internal static class Scenario
     /// <summary>How many numbers or orders there are: fewer for EF Core, whose processes take long to start.</summary>
     public static int CountOf(string scenario) => scenario.StartsWith("context", StringComparison.Ordinal) ? 2 : 3;
 
+    /// <summary>All of it, in a process of its own.</summary>
     public static async Task RunAsync(string name, DatabaseKind kind, string connectionString, string folder, ISteps steps)
     {
-        switch (name)
+        if (name.EndsWith("sink", StringComparison.Ordinal))
         {
-            case "sink":
-                await RunSinkAsync(kind, connectionString, steps);
-                break;
-            case "context-sink":
-                await RunContextSinkAsync(new EffectsContexts(kind, connectionString, steps), steps);
-                break;
-            case "outbox":
-                await RunOutboxAsync(kind, connectionString, folder, steps);
-                break;
-            default:
-                await RunContextOutboxAsync(new EffectsContexts(kind, connectionString, steps), folder);
-                break;
+            await RunSinkAsync(name, kind, connectionString, steps);
+            return;
         }
+        await using var broker = await OpenBrokerAsync(folder);
+        await RunOutboxAsync(name, kind, connectionString, broker, steps);
     }
+
+    public static Task RunSinkAsync(string name, DatabaseKind kind, string connectionString, ISteps steps) => name == "sink"
+        ? RunSinkAsync(kind, connectionString, steps)
+        : RunContextSinkAsync(new EffectsContexts(kind, connectionString, steps), steps);
+
+    public static Task RunOutboxAsync(string name, DatabaseKind kind, string connectionString, Broker broker, ISteps steps) => name == "outbox"
+        ? RunOutboxAsync(kind, connectionString, broker, steps)
+        : RunContextOutboxAsync(new EffectsContexts(kind, connectionString, steps), broker);
 
     private static async Task RunSinkAsync(DatabaseKind kind, string connectionString, ISteps steps)
     {
@@ -60,12 +61,11 @@ internal static class Scenario
         await pipeline.RunUntilCaughtUpAsync();
     }
 
-    private static async Task RunOutboxAsync(DatabaseKind kind, string connectionString, string folder, ISteps steps)
+    private static async Task RunOutboxAsync(DatabaseKind kind, string connectionString, Broker broker, ISteps steps)
     {
         await using var source = TestDatabase.Open(kind, connectionString);
         await using var stepped = new StepDataSource(source, steps);
         var outbox = new SqlOutbox(options => options.Dialect = TestDatabase.DialectOf(kind));
-        await using var broker = await OpenBrokerAsync(folder);
         await using var relay = outbox.CreateRelay(broker, stepped);
         foreach (var last in new[] { 1, CountOf("outbox") })
         {
@@ -75,9 +75,8 @@ internal static class Scenario
         }
     }
 
-    private static async Task RunContextOutboxAsync(EffectsContexts contexts, string folder)
+    private static async Task RunContextOutboxAsync(EffectsContexts contexts, Broker broker)
     {
-        await using var broker = await OpenBrokerAsync(folder);
         await using var relay = broker.CreateOutboxRelay(contexts);
         foreach (var last in new[] { 1, CountOf("context-outbox") })
         {

@@ -193,6 +193,36 @@ public sealed class OutboxTests
     }
 
     [Theory, OnSqlite, OnPostgres]
+    public async Task A_row_that_the_log_refuses_is_named_although_it_was_sent_with_others(DatabaseKind kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await using var broker = Broker.CreateInMemory();
+        await broker.Admin.CreateTopicAsync(s_orders.Name, topic => topic.MaxMessageBytes = 1_000);
+        await AddAsync(database, "1", "2");
+        await AddAsync(database, new string('x', 2_000));
+        await AddAsync(database, "4");
+
+        var publish = () => PublishAsync(broker, database.Source);
+
+        (await publish.Should().ThrowAsync<SqlMismatchException>()).WithMessage("Row 3 of outbox*");
+        await database.ExecuteAsync("DELETE FROM exactlyonce_outbox WHERE id = 3");
+        await publish();
+        (await ReadAsync(broker, s_orders)).Select(record => record.Value).Should().Equal("1", "2", "4");
+    }
+
+    [Fact]
+    public async Task A_topic_that_does_not_exist_and_may_not_be_created_stops_the_relay_and_is_named()
+    {
+        await using var database = await TestDatabase.CreateAsync(DatabaseKind.Sqlite);
+        await using var broker = Broker.CreateInMemory(options => options.AutoCreateTopics = false);
+        await AddAsync(database, "1");
+
+        var publish = () => PublishAsync(broker, database.Source);
+
+        (await publish.Should().ThrowAsync<SqlMismatchException>()).WithMessage("Row 1 of outbox 'outbox' cannot be written to topic 'orders'*");
+    }
+
+    [Theory, OnSqlite, OnPostgres]
     public async Task A_database_that_counts_from_the_beginning_again_is_refused_and_loses_nothing(DatabaseKind kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
