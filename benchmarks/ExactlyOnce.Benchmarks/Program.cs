@@ -9,6 +9,8 @@ if (args is ["compare", .. var compared])
     return await CompareCommand.RunAsync("compare", compared, AllRows.List);
 if (args is ["latency", .. var timed])
     return await CompareCommand.RunAsync("latency", timed, LatencyRows.List);
+if (args is ["kafka", .. var served])
+    return await CompareCommand.RunAsync("kafka", served, KafkaRows.List);
 if (args is ["growth", .. var grown])
     return await GrowthCommand.RunAsync(grown);
 if (args is ["sinks", .. var sunk])

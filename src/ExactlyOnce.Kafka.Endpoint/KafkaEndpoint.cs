@@ -40,6 +40,9 @@ public sealed class KafkaEndpoint : IAsyncDisposable
     /// <summary>The connections that are open.</summary>
     public int ConnectionCount => _server.Connections.Count;
 
+    /// <summary>What Kestrel receives into and sends from.</summary>
+    internal IMemoryPoolFactory<byte> MemoryPools => _kestrel.Services.GetRequiredService<IMemoryPoolFactory<byte>>();
+
     /// <summary>Begins to listen.</summary>
     /// <param name="broker">The broker to serve.</param>
     /// <param name="options">Where and how; null for 127.0.0.1:9092.</param>
@@ -86,10 +89,13 @@ public sealed class KafkaEndpoint : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(server.Backend.LoggerFactory);
         builder.Services.AddSingleton<IHostLifetime, EmbeddedLifetime>();
-        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, FramePoolFactory>();
         builder.WebHost.UseKestrelCore();
+        // Behind Kestrel's own, whose blocks of 4 KiB take a call to the system each.
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, FramePoolFactory>();
         if (server.Options.Tls is not null)
             builder.WebHost.UseKestrelHttpsConfiguration();
+        // So much of an answer lies ready for a client, and no more for one that does not read.
+        builder.WebHost.UseSockets(sockets => sockets.MaxWriteBufferSize = 2 * FrameOutput.FlushBytes);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;

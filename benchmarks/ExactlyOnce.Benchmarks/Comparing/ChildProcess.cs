@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using ExactlyOnce.Benchmarks.Comparing.Rows;
 
 namespace ExactlyOnce.Benchmarks.Comparing;
@@ -8,6 +9,7 @@ internal static class ChildProcess
 {
     public const string Writing = "write";
     public const string Idling = "idle";
+    public const string Serving = "serve";
 
     /// <summary>Starts the work; the caller reads what it prints and disposes of it.</summary>
     public static Process Start(params string[] work)
@@ -33,7 +35,10 @@ internal static class ChildProcess
                 await RecoveryRow.WriteAsync(folder);
                 return 0;
             case [Idling, var seconds]:
-                await IdleRow.IdleAsync(TimeSpan.FromSeconds(double.Parse(seconds)));
+                await IdleRow.IdleAsync(TimeSpan.FromSeconds(double.Parse(seconds, CultureInfo.InvariantCulture)));
+                return 0;
+            case [Serving, var seconds]:
+                await KafkaIdleRow.ServeAsync(TimeSpan.FromSeconds(double.Parse(seconds, CultureInfo.InvariantCulture)));
                 return 0;
             default:
                 Console.Error.WriteLine("The child mode is for this program itself.");

@@ -15,6 +15,8 @@ internal sealed record Quantity(string Unit)
     public static readonly Quantity Allocated = new("B allocated each");
     public static readonly Quantity Threads = new("threads");
     public static readonly Quantity Memory = new("MiB");
+    public static readonly Quantity ProcessorTime = new("ns of processor time each, client and server");
+    public static readonly Quantity Kibibytes = new("KiB each");
     public static readonly Quantity Processor = new("% of a core");
     public static readonly Quantity Seconds = new("s");
     public static readonly Quantity SecondsPerJournal = new("s for each 256 MiB of journal");

@@ -11,7 +11,8 @@ namespace ExactlyOnce.Kafka.Endpoint.Serving;
 /// </summary>
 internal sealed class FrameOutput(PipeWriter pipe, TimeSpan transferTimeout, Deadline deadline)
 {
-    private const int FlushBytes = 64 << 10;
+    /// <summary>While a large answer is written, the system is asked to send so many bytes at a time.</summary>
+    public const int FlushBytes = 256 << 10;
 
     private readonly WireWriter _writer = new();
     private int _unflushed;

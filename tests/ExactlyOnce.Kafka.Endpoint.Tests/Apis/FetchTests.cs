@@ -9,6 +9,8 @@ public sealed class FetchTests : EndpointTest
 {
     private const short Version = 12;
     private const sbyte Committed = 1;
+    private const int MaxFetchBytes = 10 << 20;
+
     /// <summary>Longer than any client here has patience.</summary>
     private const int LongMs = 60_000;
 
@@ -248,6 +250,21 @@ public sealed class FetchTests : EndpointTest
 
         fetched.Batches().Select(header => header.BaseOffset).Should().Equal(Enumerable.Range(0, 100).Select(i => (long)i));
     }
+
+    [Fact]
+    public async Task An_answer_stays_within_what_the_endpoint_gives_at_a_time()
+    {
+        await Broker.Admin.CreateTopicAsync("t");
+        var client = Connect();
+        for (var i = 0; i < 12; i++)
+            await client.CallAsync<ProduceResponse>(9, TestBatch.Produce("t", TestBatch.Of(new string('x', 900_000))));
+
+        var fetched = (await client.CallAsync<FetchResponse>(Version, TestBatch.Fetch("t", 0, maxBytes: 20 << 20, partitionMaxBytes: 20 << 20))).Only();
+
+        fetched.Batches().Should().HaveCount(MaxFetchBytes / 900_000, "the client asked for all of them, and goes on from there");
+    }
+
+    private protected override KafkaEndpointOptions Options() => new() { Port = 0, MaxFetchBytes = MaxFetchBytes };
 
     /// <summary>Sends a fetch and returns when it has begun to wait: an answer to what was asked before it leaves then.</summary>
     private static async Task BeginAsync(RawClient client, FetchRequest request)

@@ -13,7 +13,7 @@ internal static class IdleRow
     private const int Many = 1_000;
 
     /// <summary>Processor time of a sleeping process below this is not measurable: its own runtime does as much.</summary>
-    private const double NotMeasurablePercent = 1;
+    public const double NotMeasurablePercent = 1;
 
     // What starting took (code compiled anew in the background, garbage) is not what being there takes.
     private static readonly TimeSpan s_settling = TimeSpan.FromSeconds(1);
