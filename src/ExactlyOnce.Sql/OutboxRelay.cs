@@ -120,7 +120,7 @@ public sealed class OutboxRelay : IAsyncDisposable
                 if (isEmpty && untilEmpty)
                     return;
                 if (isEmpty)
-                    await WaitAsync(_options.PollInterval, ending).ConfigureAwait(false);
+                    await WaitForRowsAsync(ending).ConfigureAwait(false);
             }
             catch (Exception exception) when (MayPass(exception))
             {
@@ -128,7 +128,8 @@ public sealed class OutboxRelay : IAsyncDisposable
                 var delay = DelayAfter(++failures);
                 OutboxLog.Failed(_logger, exception, Name, failures, delay);
                 await publisher.DisposeAsync().ConfigureAwait(false);
-                await WaitAsync(delay, ending).ConfigureAwait(false);
+                // Not ended by Wake: who writes a lot would wake a relay whose database is in trouble without a pause.
+                await Task.Delay(delay, _options.TimeProvider, ending).ConfigureAwait(false);
             }
         }
     }
@@ -167,10 +168,10 @@ public sealed class OutboxRelay : IAsyncDisposable
     private TimeSpan DelayAfter(int failures) =>
         TimeSpan.FromTicks(Math.Min(_options.MaxRetryDelay.Ticks, (_options.MaxRetryDelay.Ticks / 100) << Math.Min(failures - 1, 7)));
 
-    private async ValueTask WaitAsync(TimeSpan wait, CancellationToken ending)
+    private async ValueTask WaitForRowsAsync(CancellationToken ending)
     {
         using var waking = CancellationTokenSource.CreateLinkedTokenSource(ending);
-        await Task.WhenAny(Volatile.Read(ref _wake).Task, Task.Delay(wait, _options.TimeProvider, waking.Token)).ConfigureAwait(false);
+        await Task.WhenAny(Volatile.Read(ref _wake).Task, Task.Delay(_options.PollInterval, _options.TimeProvider, waking.Token)).ConfigureAwait(false);
         await waking.CancelAsync().ConfigureAwait(false);
         ending.ThrowIfCancellationRequested();
     }

@@ -122,7 +122,9 @@ internal static class SinkRows
         await using var insert = (SqliteCommand)transaction.Connection!.CreateCommand();
         insert.Transaction = (SqliteTransaction)transaction;
         insert.CommandText = Insert;
-        var (offset, customer, amount) = (insert.Parameters.Add("@offset", SqliteType.Integer), insert.Parameters.Add("@customer", SqliteType.Text), insert.Parameters.Add("@amount", SqliteType.Integer));
+        var offset = insert.Parameters.Add("@offset", SqliteType.Integer);
+        var customer = insert.Parameters.Add("@customer", SqliteType.Text);
+        var amount = insert.Parameters.Add("@amount", SqliteType.Integer);
         foreach (var row in rows)
         {
             (offset.Value, customer.Value, amount.Value) = (row.Offset, row.Customer, row.Amount);

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using ExactlyOnce.Sql.Tests.Databases;
 using ExactlyOnce.Sql.Tests.Steps;
+using Microsoft.Extensions.Time.Testing;
 
 namespace ExactlyOnce.Sql.Tests.Outboxes;
 
@@ -129,6 +130,31 @@ public sealed class OutboxTests
 
         await EventuallyAsync(() => relay.Failure is null);
         running.IsCompleted.Should().BeFalse();
+    }
+
+    [Fact]
+    public async Task A_relay_whose_database_is_in_trouble_is_not_hurried_by_those_who_wake_it()
+    {
+        await using var database = await TestDatabase.CreateAsync(DatabaseKind.Sqlite);
+        await using var broker = Broker.CreateInMemory();
+        var (steps, time) = (new FailAt(), new FakeTimeProvider());
+        await using var stepped = new StepDataSource(database.Source, steps);
+        steps.When(_ => true);
+        var outbox = Configured(options => (options.Dialect, options.TimeProvider, options.MaxRetryDelay) = (SqlDialect.Sqlite, time, TimeSpan.FromSeconds(100)));
+        await using var relay = outbox.CreateRelay(broker, stepped);
+        relay.Wake();
+        _ = relay.RunAsync();
+
+        var seconds = 0;
+        await EventuallyAsync(() =>
+        {
+            relay.Wake();
+            time.Advance(TimeSpan.FromSeconds(1));
+            seconds++;
+            return steps.Steps.Count >= 4;
+        });
+
+        seconds.Should().BeGreaterThanOrEqualTo(1 + 2 + 4, "the waits are one, two and four seconds");
     }
 
     [Theory, OnSqlite, OnPostgres]
