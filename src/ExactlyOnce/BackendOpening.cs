@@ -32,7 +32,7 @@ internal static class BackendOpening
                 }
             },
             null);
-        return await opening.Task;
+        return await opening.Task.ConfigureAwait(false);
     }
 
     private static BrokerEnvironment EnvironmentOf(BrokerOptions options) =>

@@ -33,6 +33,9 @@ public sealed class Broker : IAsyncDisposable
     /// <summary>Topics, transactions and groups: looking at them and changing them.</summary>
     public BrokerAdmin Admin { get; }
 
+    /// <summary>What stopped the broker from writing; null while it is well. A disk that failed once is not trusted again: reopen the broker to write again.</summary>
+    public StorageException? Failure => Backend.Failure;
+
     internal BrokerBackend Backend { get; }
 
     internal BrokerOptions Options { get; }
@@ -67,7 +70,15 @@ public sealed class Broker : IAsyncDisposable
     }
 
     /// <summary>Begins to describe a broker: folder, durability, topics, clock.</summary>
-    public static BrokerBuilder CreateBuilder() => new();
+    public static BrokerBuilder CreateBuilder() => new(new BrokerOptions());
+
+    /// <summary>Begins to describe a broker from options that exist already, from a configuration for example. The builder changes them, and the broker keeps them.</summary>
+    /// <param name="options">The options.</param>
+    public static BrokerBuilder CreateBuilder(BrokerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return new BrokerBuilder(options);
+    }
 
     /// <summary>Describes a producer for a topic; <c>.Build()</c> makes it.</summary>
     /// <param name="topic">The topic to write to.</param>

@@ -5,12 +5,10 @@ namespace ExactlyOnce;
 /// <summary>Says what broker is wanted and which topics it must have, then opens it.</summary>
 public sealed class BrokerBuilder
 {
-    private readonly BrokerOptions _options = new();
+    private readonly BrokerOptions _options;
     private readonly List<TopicDeclaration> _topics = [];
 
-    internal BrokerBuilder()
-    {
-    }
+    internal BrokerBuilder(BrokerOptions options) => _options = options;
 
     /// <summary>Keeps everything in this folder; without it the broker is in memory.</summary>
     /// <param name="path">The folder; created when it does not exist.</param>

@@ -75,8 +75,15 @@ public sealed class BrokerOptions
     internal Durability EffectiveDurability =>
         Durability ?? (Directory is null ? ExactlyOnce.Durability.Memory : ExactlyOnce.Durability.Flushed);
 
-    /// <exception cref="InvalidRequestException">A value is not valid, or two contradict each other.</exception>
-    internal void Validate()
+    /// <summary>Takes mode, folder and durability from a connection string: <c>mode=memory</c>, <c>mode=durable;path=data/shop</c>, or the path of a folder.</summary>
+    /// <param name="connectionString">The connection string.</param>
+    /// <exception cref="ArgumentException">The string is not understood; the message says what to write.</exception>
+    /// <exception cref="ArgumentNullException"><paramref name="connectionString"/> is null.</exception>
+    public void UseConnectionString(string connectionString) => ConnectionString.Apply(connectionString, this, nameof(connectionString));
+
+    /// <summary>Says whether a broker can be opened with these options, as opening it does.</summary>
+    /// <exception cref="InvalidRequestException">A value is not valid, or two contradict each other; the message says which and what to do.</exception>
+    public void Validate()
     {
         ValidatePlace();
         NotNegative(CommitDelay, nameof(CommitDelay));

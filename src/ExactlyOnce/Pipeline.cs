@@ -68,6 +68,26 @@ public sealed class Pipeline : IAsyncDisposable
     /// <exception cref="ObjectDisposedException">The pipeline is disposed.</exception>
     public Task RunUntilCaughtUpAsync(CancellationToken cancellationToken = default) => Start(untilCaughtUp: true, cancellationToken);
 
+    /// <summary>
+    /// Ends the run, if there is one, without haste: nothing more is read, the batch at hand is finished and committed. When the token is cancelled before that, the batch is aborted, as
+    /// <see cref="DisposeAsync"/> does at once. The pipeline can be run again. Must not be awaited by the pipeline's own handler.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the patience, not the waiting: a handler that does not heed its own token is still waited for.</param>
+    public async Task StopAsync(CancellationToken cancellationToken = default)
+    {
+        Task running;
+        PipelineRun? run;
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            running = _running;
+            run = _run;
+            run?.Drain();
+        }
+        using var patience = cancellationToken.Register(() => End(run));
+        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
     /// <summary>Ends the run, if there is one, and waits for its end. Must not be awaited by the pipeline's own handler.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -76,12 +96,19 @@ public sealed class Pipeline : IAsyncDisposable
         {
             _isDisposed = true;
             running = _running;
-            // Under the lock, because the run disposes of itself when it is over; what the cancellation wakes are our own loops.
-            _run?.End();
+            End(_run);
         }
         // How the run ended is told to whoever started it.
         await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _broker.Unregister(this);
+    }
+
+    // Under the lock, because the run disposes of itself when it is over; what the cancellation wakes are our own loops, and a handler that waits on its token.
+    private void End(PipelineRun? run)
+    {
+        lock (_lock)
+            if (_run == run)
+                run?.End();
     }
 
     private Task Start(bool untilCaughtUp, CancellationToken cancellationToken)
@@ -92,7 +119,7 @@ public sealed class Pipeline : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_isDisposed, this);
             if (_run is not null)
                 throw new InvalidOperationException($"Pipeline '{Name}' is running already.");
-            run = _run = new PipelineRun(untilCaughtUp, cancellationToken);
+            run = _run = new PipelineRun(untilCaughtUp, _plan.Options.Workers, cancellationToken);
         }
         var running = RunToEndAsync(run, cancellationToken);
         lock (_lock)

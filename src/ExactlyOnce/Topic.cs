@@ -1,3 +1,5 @@
+using ExactlyOnce.Serialization;
+
 namespace ExactlyOnce;
 
 /// <summary>Declares typed topics: name, key and value types and their serdes travel together and cannot be mixed up.</summary>
@@ -42,9 +44,12 @@ public sealed class Topic<TKey, TValue>
         Topic.ValidateName(name, nameof(name));
         ArgumentNullException.ThrowIfNull(key);
         ArgumentNullException.ThrowIfNull(value);
+        if (key is IReferenceSerde)
+            throw new ArgumentException("A key decides the partition by its bytes, and an object that is carried by reference has none: use Serdes.Reference for values.", nameof(key));
         Name = name;
         KeySerde = key;
         ValueSerde = value;
+        HasReferences = value is IReferenceSerde;
     }
 
     /// <summary>The topic's name.</summary>
@@ -55,6 +60,9 @@ public sealed class Topic<TKey, TValue>
 
     /// <summary>How values are written and read.</summary>
     public ISerde<TValue> ValueSerde { get; }
+
+    /// <summary>Whether values are objects of this process and not bytes.</summary>
+    internal bool HasReferences { get; }
 
     /// <summary>The topic's name.</summary>
     public override string ToString() => Name;

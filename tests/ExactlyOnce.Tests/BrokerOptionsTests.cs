@@ -51,6 +51,10 @@ public sealed class BrokerOptionsTests
     [InlineData("data/shop", "data/shop", null)]
     [InlineData("data/shop;v2", "data/shop;v2", null)]
     [InlineData("mode=durable;path=data/shop", "data/shop", null)]
+    [InlineData("path=data/shop;mode=durable", "data/shop", null)]
+    [InlineData("/data/a=b", "/data/a=b", null)]
+    [InlineData("./memory", "./memory", null)]
+    [InlineData(" ;mode = memory;", null, null)]
     [InlineData("Mode=Durable; Path=data/a=b ; durability=written", "data/a=b", Durability.Written)]
     public void A_connection_string_names_mode_folder_and_durability(string text, string? directory, Durability? durability)
     {
@@ -69,7 +73,24 @@ public sealed class BrokerOptionsTests
     [InlineData("mode=memory;speed=9", "*unknown key 'speed'*")]
     [InlineData("mode=memory;fast", "*key=value*")]
     [InlineData("mode=durable;path=x;durability=none", "*not a durability*")]
+    [InlineData("mode=durable;path=x;durability=memory", "*durability=flushed*")]
+    [InlineData("mode=memory;durability=written", "*leave durability out*")]
+    [InlineData("path=data/shop", "*Write mode=durable;path=data/shop.*")]
+    [InlineData("mode=memory;mode=durable", "*'mode' twice*")]
+    [InlineData("memory", "*Write mode=memory*./memory*")]
+    [InlineData("mod=memory", "*unknown key 'mod'*Write mode=memory*")]
+    [InlineData("mode=durable;path=x;durability=2", "*not a durability. Write durability=flushed*")]
     [InlineData(" ", "*")]
     public void A_connection_string_that_is_not_understood_says_why(string text, string message) =>
         text.Invoking(t => ConnectionString.Apply(t, new BrokerOptions(), "text")).Should().Throw<ArgumentException>().WithMessage(message);
+
+    [Fact]
+    public void A_connection_string_that_is_not_understood_changes_nothing()
+    {
+        var options = new BrokerOptions { Directory = "before", Durability = Durability.Written };
+
+        options.Invoking(o => o.UseConnectionString("mode=durable;path=after;durability=maybe")).Should().Throw<ArgumentException>();
+
+        (options.Directory, options.Durability).Should().Be(("before", Durability.Written));
+    }
 }

@@ -1,5 +1,6 @@
 using ExactlyOnce.Clients.Consuming;
 using ExactlyOnce.Clients.Producing;
+using ExactlyOnce.References;
 
 namespace ExactlyOnce.Clients;
 
@@ -10,6 +11,9 @@ internal abstract class BackendPartition
 
     /// <summary>The topic's current configuration (size limit, timestamp type).</summary>
     public abstract TopicOptions TopicOptions { get; }
+
+    /// <summary>The objects that values refer to; null where only bytes can be held.</summary>
+    public virtual ReferenceTable? References => null;
 
     /// <summary>
     /// Appends one sealed batch. Called with the accumulator's lock held, so it runs no user code and does no IO.

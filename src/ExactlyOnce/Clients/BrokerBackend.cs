@@ -19,6 +19,9 @@ internal abstract class BrokerBackend : IAsyncDisposable
     /// <summary>Where completions that may reach user code run.</summary>
     public abstract PipeScheduler Completions { get; }
 
+    /// <summary>What stopped the broker from writing, for good; null while it writes.</summary>
+    public virtual StorageException? Failure => null;
+
     /// <summary>Compresses and decompresses; only gzip unless codecs were added.</summary>
     public abstract ICompressionCodec GetCodec(CompressionType type);
 

@@ -15,6 +15,19 @@ public sealed class HandlerFailedException : BrokerException
         Attempts = attempts;
     }
 
+    /// <summary>
+    /// For a handler of batches to throw: says which record it failed on, so that only this one is tried again and, in the end, dead-lettered. Without it a pipeline looks for the record
+    /// in ever smaller pieces of the batch.
+    /// </summary>
+    /// <param name="topicPartition">The batch's partition.</param>
+    /// <param name="offset">The record's offset.</param>
+    /// <param name="cause">What went wrong.</param>
+    public static HandlerFailedException At(TopicPartition topicPartition, long offset, Exception cause)
+    {
+        ArgumentNullException.ThrowIfNull(cause);
+        return new HandlerFailedException($"The handler failed on {topicPartition}@{offset}: {cause.Message}", topicPartition, offset, 1, cause);
+    }
+
     /// <inheritdoc/>
     public override ErrorRecovery Recovery => ErrorRecovery.Stop;
 

@@ -67,6 +67,16 @@ public static class Serdes
         return new JsonSerde<T>((JsonTypeInfo<T>)options.GetTypeInfo(typeof(T)));
     }
 
+    /// <summary>
+    /// Values that are not copied: a record refers to the object itself, and every reader gets that object, so treat it as immutable. For topics of a broker in memory; a durable one refuses
+    /// the record. The log lets go of an object with its record: by retention, by a deletion, and when its transaction is aborted. Not for keys, and not for compacted topics.
+    /// </summary>
+    /// <typeparam name="T">The type of the objects.</typeparam>
+    /// <example><code>
+    /// var placed = Topic.Create("order-placed", Serdes.Reference&lt;OrderPlaced&gt;());
+    /// </code></example>
+    public static ISerde<T> Reference<T>() where T : class => new ReferenceSerde<T>();
+
     /// <summary>Makes a value type nullable: null is written as a null field (a tombstone), and a null field reads as null instead of the type's default.</summary>
     /// <typeparam name="T">The value type.</typeparam>
     /// <param name="serde">How values that exist are written and read.</param>

@@ -19,16 +19,17 @@ public sealed class LayerTests
         ["ExactlyOnce.Kernel.Partitions"] = ["ExactlyOnce.Kernel.Primitives", "ExactlyOnce.Kernel.Records"],
         ["ExactlyOnce.Kernel.Transactions"] = ["ExactlyOnce.Kernel.Primitives", "ExactlyOnce.Kernel.Records"],
         ["ExactlyOnce.Kernel.Groups"] = ["ExactlyOnce.Kernel.Primitives", "ExactlyOnce.Kernel.Records"],
+        ["ExactlyOnce.References"] = ["ExactlyOnce.Kernel.Primitives", "ExactlyOnce.Kernel.Records"],
         ["ExactlyOnce.Engine.Disk"] = ["ExactlyOnce.Kernel.Primitives"],
         ["ExactlyOnce.Engine.Environment"] = ["ExactlyOnce.Kernel.Primitives", "ExactlyOnce.Engine.Disk"],
         ["ExactlyOnce.Engine.Diagnostics"] = ["ExactlyOnce.Kernel.Primitives", "ExactlyOnce.Diagnostics"],
         ["ExactlyOnce.Engine.Journal"] = ["ExactlyOnce.Kernel.Primitives", "ExactlyOnce.Kernel.Records", "ExactlyOnce.Engine.Disk", "ExactlyOnce.Engine.Environment", "ExactlyOnce.Engine.Diagnostics"],
-        ["ExactlyOnce.Engine.Log"] = ["ExactlyOnce.Kernel.Primitives", "ExactlyOnce.Kernel.Records", "ExactlyOnce.Engine.Disk", "ExactlyOnce.Engine.Environment", "ExactlyOnce.Engine.Diagnostics"],
-        ["ExactlyOnce.Engine.Partitions"] = ["ExactlyOnce.Kernel.Primitives", "ExactlyOnce.Kernel.Records", "ExactlyOnce.Kernel.Partitions", "ExactlyOnce.Engine.Disk", "ExactlyOnce.Engine.Environment", "ExactlyOnce.Engine.Diagnostics", "ExactlyOnce.Engine.Journal", "ExactlyOnce.Engine.Log"],
+        ["ExactlyOnce.Engine.Log"] = ["ExactlyOnce.Kernel.Primitives", "ExactlyOnce.Kernel.Records", "ExactlyOnce.Engine.Disk", "ExactlyOnce.Engine.Environment", "ExactlyOnce.Engine.Diagnostics", "ExactlyOnce.References"],
+        ["ExactlyOnce.Engine.Partitions"] = ["ExactlyOnce.Kernel.Primitives", "ExactlyOnce.Kernel.Records", "ExactlyOnce.Kernel.Partitions", "ExactlyOnce.Engine.Disk", "ExactlyOnce.Engine.Environment", "ExactlyOnce.Engine.Diagnostics", "ExactlyOnce.Engine.Journal", "ExactlyOnce.Engine.Log", "ExactlyOnce.References"],
         ["ExactlyOnce.Engine.Coordination"] = ["ExactlyOnce.Kernel.Primitives", "ExactlyOnce.Kernel.Records", "ExactlyOnce.Kernel.Partitions", "ExactlyOnce.Kernel.Transactions", "ExactlyOnce.Kernel.Groups", "ExactlyOnce.Engine.Disk", "ExactlyOnce.Engine.Environment", "ExactlyOnce.Engine.Diagnostics", "ExactlyOnce.Engine.Journal", "ExactlyOnce.Engine.Log", "ExactlyOnce.Engine.Partitions"],
-        ["ExactlyOnce.Engine.Recovery"] = ["ExactlyOnce.Kernel.Primitives", "ExactlyOnce.Kernel.Records", "ExactlyOnce.Kernel.Partitions", "ExactlyOnce.Kernel.Transactions", "ExactlyOnce.Kernel.Groups", "ExactlyOnce.Engine.Disk", "ExactlyOnce.Engine.Environment", "ExactlyOnce.Engine.Diagnostics", "ExactlyOnce.Engine.Journal", "ExactlyOnce.Engine.Log", "ExactlyOnce.Engine.Partitions", "ExactlyOnce.Engine.Coordination"],
-        ["ExactlyOnce.Engine.Backend"] = ["ExactlyOnce.Kernel", "ExactlyOnce.Engine", "ExactlyOnce.Clients", "ExactlyOnce.Diagnostics"],
-        ["ExactlyOnce.Clients"] = ["ExactlyOnce.Kernel.Primitives", "ExactlyOnce.Kernel.Records", "ExactlyOnce.Diagnostics"],
+        ["ExactlyOnce.Engine.Recovery"] = ["ExactlyOnce.Kernel.Primitives", "ExactlyOnce.Kernel.Records", "ExactlyOnce.Kernel.Partitions", "ExactlyOnce.Kernel.Transactions", "ExactlyOnce.Kernel.Groups", "ExactlyOnce.Engine.Disk", "ExactlyOnce.Engine.Environment", "ExactlyOnce.Engine.Diagnostics", "ExactlyOnce.Engine.Journal", "ExactlyOnce.Engine.Log", "ExactlyOnce.Engine.Partitions", "ExactlyOnce.Engine.Coordination", "ExactlyOnce.References"],
+        ["ExactlyOnce.Engine.Backend"] = ["ExactlyOnce.Kernel", "ExactlyOnce.Engine", "ExactlyOnce.Clients", "ExactlyOnce.Diagnostics", "ExactlyOnce.References"],
+        ["ExactlyOnce.Clients"] = ["ExactlyOnce.Kernel.Primitives", "ExactlyOnce.Kernel.Records", "ExactlyOnce.Diagnostics", "ExactlyOnce.References"],
     };
 
     [Fact]

@@ -48,6 +48,22 @@ public sealed class InstrumentTests
         recorder.Published.Should().OnlyContain(instrument => instrument.Description!.EndsWith('.') && instrument.Meter.TelemetrySchemaUrl == TelemetryNames.SchemaUrl);
     }
 
+    /// <summary>The same names as text: a rename of a constant is a rename for everybody's dashboards.</summary>
+    [Fact]
+    public void Every_name_that_is_given_to_OpenTelemetry_is_on_this_list()
+    {
+        var names = typeof(TelemetryNames).GetFields().Where(field => field.IsLiteral).Select(field => (string)field.GetRawConstantValue()!).Where(name => name.Contains('.') && !name.Contains('/'));
+
+        names.Should().BeEquivalentTo(
+            "messaging.system.name", "messaging.operation.name", "messaging.operation.type", "messaging.destination.name", "messaging.destination.partition.id",
+            "messaging.consumer.group.name", "messaging.batch.message_count", "error.type", "exactlyonce.offset", "exactlyonce.transaction.outcome",
+            "messaging.client.operation.duration", "messaging.client.sent.messages", "messaging.client.consumed.messages", "messaging.process.duration",
+            "exactlyonce.consumer.lag", "exactlyonce.partition.last_stable_offset.lag", "exactlyonce.transaction.duration", "exactlyonce.transaction.open",
+            "exactlyonce.transaction.oldest_open.age", "exactlyonce.producer.duplicates_rejected", "exactlyonce.producer.fenced", "exactlyonce.group.members",
+            "exactlyonce.group.rebalance.duration", "exactlyonce.handler.retries", "exactlyonce.handler.dead_lettered", "exactlyonce.sink.duplicates_skipped",
+            "exactlyonce.storage.size", "exactlyonce.storage.fsync.duration", "exactlyonce.storage.recovery.duration", "exactlyonce.storage.corruption.detected");
+    }
+
     [Fact]
     public async Task The_lag_of_a_group_counts_records_it_has_not_committed_and_is_zero_when_there_are_none()
     {

@@ -19,6 +19,7 @@ internal static class BadArguments
     public static readonly IReadOnlyDictionary<string, string> Allowed = new Dictionary<string, string>
     {
         ["Pipeline.RunAsync() cancellationToken cancelled"] = "A run that is cancelled ends normally, at once.",
+        ["Pipeline.StopAsync() cancellationToken cancelled"] = "Stopping without patience is stopping.",
         ["BrokerAdmin.GetTransactionOutcomeAsync(String transactionalId, Int64 producerId, Int16 epoch) transactionalId too long"] = "Nobody has such an id: the outcome is Unknown.",
         ["BrokerAdmin.GetGroupOffsetsAsync(String group, String topic) group too long"] = "Nobody has such a group: it has no offsets.",
         ["TopicOptions.set_RetainBytes(Int64 value) value negative"] = "Minus one stands for no limit.",

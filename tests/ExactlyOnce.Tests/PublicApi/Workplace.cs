@@ -72,6 +72,7 @@ internal sealed class Workplace : IAsyncDisposable
         var type = call.Type;
         return type == typeof(Broker) ? Broker
             : type == typeof(BrokerAdmin) ? Broker.Admin
+            : type == typeof(BrokerOptions) ? new BrokerOptions()
             : type == typeof(Producer<string, string>) ? call.Name.Contains("ourceSequence", StringComparison.Ordinal) ? Named : Producer
             : type == typeof(TransactionalProducer) ? Transactional
             : type == typeof(Transaction) || type == typeof(TransactionWriter) ? Transaction

@@ -64,6 +64,9 @@ internal abstract class BatchContents
 
     public RecordHeaders ReadHeaders(int index, int generation) => generation == Generation ? ReadHeaders(index) : throw IsOver();
 
+    /// <summary>The object that a record's value refers to; null where values are bytes.</summary>
+    public abstract object? ReferenceAt(int index);
+
     public static InvalidOperationException IsOver() => new(
         "This batch is over: a batch, and the headers of its records, can be used until the loop asks for the next batch. Keep copies of what is needed longer.");
 

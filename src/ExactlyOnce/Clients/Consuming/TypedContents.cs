@@ -11,6 +11,7 @@ internal sealed class TypedContents<TKey, TValue>(Topic<TKey, TValue> topic) : B
     private readonly ConsumerBatch<TKey, TValue>?[] _handles = new ConsumerBatch<TKey, TValue>?[HandleCount];
     private readonly IDeserializer<TKey> _keys = topic.KeySerde;
     private readonly IDeserializer<TValue> _values = topic.ValueSerde;
+    private readonly bool _hasReferences = topic.HasReferences;
 
     public TKey[] Keys { get; private set; } = [];
 
@@ -49,7 +50,7 @@ internal sealed class TypedContents<TKey, TValue>(Topic<TKey, TValue> topic) : B
                 ref readonly var slot = ref slots[index];
                 // A null field never reaches a deserializer.
                 keys[index] = slot.KeyLength < 0 ? default! : _keys.Deserialize(slot.Key(source));
-                values[index] = slot.ValueLength < 0 ? default! : _values.Deserialize(slot.Value(source));
+                values[index] = slot.ValueLength < 0 ? default! : _hasReferences ? FindReference(slot.Value(source)) : _values.Deserialize(slot.Value(source));
             }
         }
         catch (Exception exception) when (exception is not OutOfMemoryException)
@@ -57,6 +58,16 @@ internal sealed class TypedContents<TKey, TValue>(Topic<TKey, TValue> topic) : B
             failure = exception;
         }
         return index;
+    }
+
+    public override object? ReferenceAt(int index) => _hasReferences ? Values[index] : null;
+
+    private TValue FindReference(ReadOnlySpan<byte> value)
+    {
+        var references = Partition!.Partition.References ?? throw new InvalidOperationException(
+            $"The topic '{topic.Name}' is read by reference (Serdes.Reference), and this broker holds bytes: only a broker in memory holds objects.");
+        return (TValue)(references.Find(value) ?? throw new InvalidOperationException(
+            "The record does not refer to an object: its transaction was aborted, or it was written by somebody who does not use Serdes.Reference."));
     }
 
     protected override void Grow(int size)

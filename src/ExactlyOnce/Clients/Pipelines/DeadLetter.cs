@@ -19,6 +19,9 @@ internal sealed record DeadLetter
 
     public required byte[]? Value { get; init; }
 
+    /// <summary>The object that the value refers to; null where it is bytes.</summary>
+    public object? Reference { get; init; }
+
     public required RecordHeaders Headers { get; init; }
 
     public required Exception Cause { get; init; }
@@ -36,6 +39,7 @@ internal sealed record DeadLetter
             RecordTime = DateTimeOffset.FromUnixTimeMilliseconds(slot.TimestampMs),
             Key = slot.KeyLength < 0 ? null : slot.Key(source).ToArray(),
             Value = slot.ValueLength < 0 ? null : slot.Value(source).ToArray(),
+            Reference = contents.ReferenceAt(index),
             Headers = slot.Headers(source),
             Cause = cause,
             Attempts = attempts,
@@ -54,9 +58,9 @@ internal sealed record DeadLetter
         Attempts = 1,
     };
 
-    /// <summary>The record for the dead-letter topic.</summary>
-    public ProducerRecord<byte[], byte[]> ToRecord(string pipeline, DateTimeOffset now) =>
-        new(Key!, Value!) { Headers = RecordHeaders.Create([.. Headers, .. Causes(pipeline, now)]) };
+    /// <summary>The record for the dead-letter topic; its value is the bytes, or the object they refer to.</summary>
+    public ProducerRecord<byte[], TValue> ToRecord<TValue>(TValue value, string pipeline, DateTimeOffset now) =>
+        new(Key!, value) { Headers = RecordHeaders.Create([.. Headers, .. Causes(pipeline, now)]) };
 
     private RecordHeader[] Causes(string pipeline, DateTimeOffset now) =>
     [

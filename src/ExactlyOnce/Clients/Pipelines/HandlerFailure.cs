@@ -16,8 +16,15 @@ internal sealed class HandlerFailure(Exception cause, long? offset) : Exception(
     public static bool Is(Exception exception, CancellationToken ending) => exception switch
     {
         OperationCanceledException => !ending.IsCancellationRequested,
+        HandlerFailedException => true,
         BrokerException { Recovery: ErrorRecovery.RecreateClient or ErrorRecovery.Stop } => false,
         HandlerFailure => false,
         _ => true,
     };
+
+    /// <summary>What the handler threw; a <see cref="HandlerFailedException"/> of its own names the record it failed on.</summary>
+    public static HandlerFailure Of(Exception exception, TopicPartition partition) =>
+        exception is HandlerFailedException { InnerException: { } cause } named && named.TopicPartition == partition
+            ? new HandlerFailure(cause, named.Offset)
+            : new HandlerFailure(exception, offset: null);
 }

@@ -16,6 +16,9 @@ internal sealed class PartitionRetry(ConsumerSession session, ConsumedPartition 
     /// <summary>The attempts are used up: pieces of the batch are tried, each once, until one record is left.</summary>
     public bool IsSplitting { get; set; }
 
+    /// <summary>The record that failed last; null when only the batch is known.</summary>
+    public long? FailedAt { get; set; }
+
     /// <summary>The offset behind the batch that failed.</summary>
     public long End => end;
 

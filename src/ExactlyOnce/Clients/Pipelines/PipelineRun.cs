@@ -7,19 +7,29 @@ namespace ExactlyOnce.Clients.Pipelines;
 internal sealed class PipelineRun : IDisposable
 {
     private readonly CancellationTokenSource _ending;
+    private readonly CancellationTokenSource _draining;
     private readonly ConcurrentDictionary<TopicPartition, HandlerFailedException> _stopped = new();
+    // Continuations run inline and hop to the backend's scheduler by themselves: see PipelineWorker.
+    private readonly TaskCompletionSource _allArrived = new();
     private Exception? _failure;
+    private int _workersToArrive;
     private volatile bool _isCaughtUp;
 
-    public PipelineRun(bool untilCaughtUp, CancellationToken cancellationToken)
+    public PipelineRun(bool untilCaughtUp, int workers, CancellationToken cancellationToken)
     {
         UntilCaughtUp = untilCaughtUp;
+        _workersToArrive = workers;
         _ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _draining = CancellationTokenSource.CreateLinkedTokenSource(_ending.Token);
         Ending = _ending.Token;
+        Draining = _draining.Token;
     }
 
     /// <summary>Cancelled when the run is to end, for whatever reason.</summary>
     public CancellationToken Ending { get; }
+
+    /// <summary>Cancelled when nothing more is to be read: the batch at hand is finished. Whatever ends the run cancels this as well.</summary>
+    public CancellationToken Draining { get; }
 
     public bool UntilCaughtUp { get; }
 
@@ -31,6 +41,16 @@ internal sealed class PipelineRun : IDisposable
     public bool IsStopped(TopicPartition partition) => !_stopped.IsEmpty && _stopped.ContainsKey(partition);
 
     public void StopPartition(TopicPartition partition, HandlerFailedException cause) => _stopped[partition] = cause;
+
+    /// <summary>Completes when every worker has joined the group, or has tried to.</summary>
+    public Task AllArrived => _allArrived.Task;
+
+    /// <summary>Called once by every worker, when it has joined the group or failed to.</summary>
+    public void Arrive()
+    {
+        if (Interlocked.Decrement(ref _workersToArrive) == 0)
+            _allArrived.SetResult();
+    }
 
     /// <summary>Ends the run by an exception; the first one counts.</summary>
     public void Fail(Exception exception)
@@ -48,6 +68,8 @@ internal sealed class PipelineRun : IDisposable
 
     public void End() => _ending.Cancel();
 
+    public void Drain() => _draining.Cancel();
+
     /// <summary>Throws what the caller of the run must know; called when all workers have ended.</summary>
     public void ThrowIfFailed(CancellationToken cancellationToken)
     {
@@ -61,5 +83,9 @@ internal sealed class PipelineRun : IDisposable
             throw cause;
     }
 
-    public void Dispose() => _ending.Dispose();
+    public void Dispose()
+    {
+        _draining.Dispose();
+        _ending.Dispose();
+    }
 }

@@ -18,6 +18,7 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
     private readonly TypedContents<TKey, TValue> _contents = new(plan.Topic);
     private readonly Dictionary<ConsumedPartition, PartitionRetry> _retries = [];
     private long _batchesDone;
+    private bool _hasArrived;
 
     public async Task RunAsync()
     {
@@ -26,7 +27,7 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
         {
             await RunUntilEndingAsync().ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (run.Ending.IsCancellationRequested)
+        catch (OperationCanceledException) when (run.Draining.IsCancellationRequested)
         {
             // The batch at hand was finished or aborted: nothing is in doubt.
         }
@@ -34,6 +35,10 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
         {
             PipelineLog.Stopped(plan.Logger, exception, plan.Name);
             run.Fail(exception);
+        }
+        finally
+        {
+            Arrive();
         }
     }
 
@@ -53,7 +58,7 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
                 failures = _batchesDone == batchesDone ? failures + 1 : 1;
                 var delay = _options.DelayAfter(failures);
                 PipelineLog.WorkerRecreated(plan.Logger, exception, plan.Name, worker, exception.Code, delay);
-                await Task.Delay(delay, plan.Backend.Time, run.Ending).ConfigureAwait(false);
+                await Task.Delay(delay, plan.Backend.Time, run.Draining).ConfigureAwait(false);
             }
         }
     }
@@ -67,7 +72,8 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
         await using var session = plan.OpenSession(output, run);
         try
         {
-            while (await ReadAsync(session, output).ConfigureAwait(false))
+            await JoinAsync(session).ConfigureAwait(false);
+            while (!run.Draining.IsCancellationRequested && await ReadAsync(session, output).ConfigureAwait(false))
                 if (_contents.Count > 0)
                     await HandleAsync(session, output, _contents.Partition!).ConfigureAwait(false);
         }
@@ -79,12 +85,33 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
         }
     }
 
+    // The workers share out the partitions before any of them begins: a handler that is slow with its first batch would otherwise hold the shares of those who come after it.
+    private async ValueTask JoinAsync(ConsumerSession session)
+    {
+        if (_options.Workers == 1)
+            return;
+        await session.StartAsync(run.Draining).ConfigureAwait(false);
+        Arrive();
+        if (run.AllArrived.IsCompleted)
+            return;
+        await run.AllArrived.WaitAsync(run.Draining).ConfigureAwait(false);
+        await new SchedulerHop(plan.Backend.Completions);
+    }
+
+    private void Arrive()
+    {
+        if (_hasArrived)
+            return;
+        _hasArrived = true;
+        run.Arrive();
+    }
+
     // A record that cannot be read fails for the same reason every time: it is not tried again.
     private async ValueTask<bool> ReadAsync(ConsumerSession session, PipelineOutput<TKey, TValue> output)
     {
         try
         {
-            return await session.ReadAsync(_contents, run.Ending).ConfigureAwait(false);
+            return await session.ReadAsync(_contents, run.Draining).ConfigureAwait(false);
         }
         catch (RecordDeserializationException exception)
         {
@@ -145,15 +172,15 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
     {
         _batchesDone++;
         partition.Committed = nextOffset;
-        // The search goes on behind a piece that was good.
-        if (_retries.TryGetValue(partition, out var retry) && !(retry.IsSplitting && nextOffset < retry.End))
+        // The search goes on behind a piece that was good, and the record that failed is still to come when only what stands in front of it was done.
+        if (_retries.TryGetValue(partition, out var retry) && !(retry.IsSplitting && nextOffset < retry.End) && !(nextOffset <= retry.FailedAt))
             Forget(partition, retry);
     }
 
     private async ValueTask RetryAsync(
         ConsumerSession session, PipelineOutput<TKey, TValue> output, ConsumedPartition partition, Exception cause, long? failedAt)
     {
-        var (first, count) = (_contents.Slots[0].Offset, _contents.Count);
+        var (first, count, blamed) = (_contents.Slots[0].Offset, _contents.Count, IndexOf(failedAt));
         var retry = FindRetry(session, partition);
         retry.Attempts++;
         if (retry.Attempts < _options.MaxAttempts && !retry.IsSplitting)
@@ -162,24 +189,24 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
             PipelineLog.AttemptFailed(
                 plan.Logger, cause, plan.Name, partition.Id, first, _contents.NextOffset, retry.Attempts, _options.MaxAttempts, delay);
             ProcessMeter.HandlerRetries.Add(1, ProcessMeter.TagsOf(partition.Id, plan.Name));
-            retry.GoBack(first, count, delay);
+            // What stands in front of the record that failed is done by itself, so that no further attempt repeats it.
+            retry.FailedAt = failedAt;
+            retry.GoBack(first, blamed > 0 ? blamed : count, delay);
         }
-        else if (_options.WhenRetriesExhausted == WhenRetriesExhausted.DeadLetter && count > 1)
+        else if (_options.WhenRetriesExhausted == WhenRetriesExhausted.DeadLetter && (failedAt is null ? count > 1 : blamed > 0))
         {
+            // The record that failed, when it is known, is cut out: what stands in front of it first. Otherwise the batch is halved.
             retry.IsSplitting = true;
-            var piece = PieceSize(failedAt);
+            var piece = failedAt is null ? count / 2 : blamed;
             PipelineLog.Splitting(plan.Logger, plan.Name, partition.Id, first, _contents.NextOffset, piece);
             retry.GoBack(first, piece, TimeSpan.Zero);
         }
         else
         {
-            var letter = DeadLetter.Of(_contents, IndexOf(failedAt), cause, retry.Attempts);
-            await GiveUpAsync(session, output, partition, letter, _contents.NextOffset).ConfigureAwait(false);
+            var letter = DeadLetter.Of(_contents, blamed, cause, retry.Attempts);
+            await GiveUpAsync(session, output, partition, letter, _contents.PositionAfter(blamed)).ConfigureAwait(false);
         }
     }
-
-    // The record that failed, when it is known, is cut out: what stands in front of it first. Otherwise the batch is halved.
-    private int PieceSize(long? failedAt) => failedAt is null ? _contents.Count / 2 : Math.Max(1, IndexOf(failedAt));
 
     private int IndexOf(long? offset)
     {

@@ -10,8 +10,7 @@ internal sealed class SinkOutput<TKey, TValue>(
     Broker broker, Topic<TKey, TValue> topic, string pipeline, string? deadLetterTopic, ITransactionalSink<TKey, TValue> sink)
     : PipelineOutput<TKey, TValue>
 {
-    private readonly Topic<byte[], byte[]>? _deadLetters =
-        deadLetterTopic is null ? null : Topic.Create(deadLetterTopic, Serdes.Bytes, Serdes.Bytes);
+    private readonly DeadLetterTopic? _deadLetters = deadLetterTopic is null ? null : new DeadLetterTopic(deadLetterTopic, pipeline);
 
     private readonly TypedContents<TKey, TValue> _steps = new(topic);
 
@@ -36,8 +35,7 @@ internal sealed class SinkOutput<TKey, TValue>(
 
     public override async ValueTask DeadLetterAsync(ConsumerSession session, DeadLetter letter, long nextOffset, CancellationToken cancellationToken)
     {
-        var record = letter.ToRecord(pipeline, broker.Backend.Time.GetUtcNow());
-        await broker.PublishAsync(_deadLetters!, record, cancellationToken).ConfigureAwait(false);
+        await _deadLetters!.PublishAsync(broker, letter, broker.Backend.Time.GetUtcNow(), cancellationToken).ConfigureAwait(false);
         await WriteStepAsync(letter.Source, nextOffset, cancellationToken).ConfigureAwait(false);
     }
 
@@ -80,7 +78,7 @@ internal sealed class SinkOutput<TKey, TValue>(
         }
         catch (Exception exception) when (HandlerFailure.Is(exception, cancellationToken))
         {
-            throw new HandlerFailure(exception, offset: null);
+            throw HandlerFailure.Of(exception, batch.TopicPartition);
         }
     }
 }

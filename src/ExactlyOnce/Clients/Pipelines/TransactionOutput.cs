@@ -11,8 +11,7 @@ internal sealed class TransactionOutput<TKey, TValue>(
     string? deadLetterTopic,
     Func<ConsumerBatch<TKey, TValue>, TransactionWriter, CancellationToken, ValueTask> process) : PipelineOutput<TKey, TValue>
 {
-    private readonly Topic<byte[], byte[]>? _deadLetters =
-        deadLetterTopic is null ? null : Topic.Create(deadLetterTopic, Serdes.Bytes, Serdes.Bytes);
+    private readonly DeadLetterTopic? _deadLetters = deadLetterTopic is null ? null : new DeadLetterTopic(deadLetterTopic, pipeline);
 
     public override Func<TopicPartition, CancellationToken, ValueTask<long?>>? FindPosition => null;
 
@@ -32,7 +31,7 @@ internal sealed class TransactionOutput<TKey, TValue>(
         }
         catch (Exception exception) when (HandlerFailure.Is(exception, cancellationToken))
         {
-            throw new HandlerFailure(exception, offset: null);
+            throw HandlerFailure.Of(exception, batch.TopicPartition);
         }
         await CommitAsync(transaction, session, batch.TopicPartition, batch.NextOffset, cancellationToken).ConfigureAwait(false);
     }
@@ -40,7 +39,7 @@ internal sealed class TransactionOutput<TKey, TValue>(
     public override async ValueTask DeadLetterAsync(ConsumerSession session, DeadLetter letter, long nextOffset, CancellationToken cancellationToken)
     {
         await using var transaction = await producer.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
-        await transaction.SendAsync(_deadLetters!, letter.ToRecord(pipeline, backend.Time.GetUtcNow()), cancellationToken).ConfigureAwait(false);
+        await _deadLetters!.SendAsync(transaction, letter, backend.Time.GetUtcNow(), cancellationToken).ConfigureAwait(false);
         await CommitAsync(transaction, session, letter.Source, nextOffset, cancellationToken).ConfigureAwait(false);
     }
 

@@ -1,5 +1,6 @@
 using ExactlyOnce.Kernel.Primitives;
 using ExactlyOnce.Kernel.Records;
+using ExactlyOnce.References;
 
 namespace ExactlyOnce.Clients.Producing;
 
@@ -17,6 +18,7 @@ internal sealed class BatchDraft(RecordAccumulator accumulator, BackendPartition
 
     private readonly bool _mayReuseReading = accumulator.Settings.PostLinger <= s_clockReuseMax;
     private BatchWriter _writer = new();
+    private ReferencePage? _references;
     private int _nextSequence;
     private long _nowMs;
     private int _recordsSinceReading;
@@ -27,7 +29,9 @@ internal sealed class BatchDraft(RecordAccumulator accumulator, BackendPartition
     public bool TryAppend(in EncodedRecord record, int bytesMax, out long timestampMs)
     {
         timestampMs = record.TimestampMs == EncodedRecord.TimestampNow ? ReadClock() : record.TimestampMs;
-        return _writer.TryAppend(timestampMs, record.Key, record.HasKey, record.Value, record.HasValue, record.Headers, bytesMax);
+        return record.Reference is { } reference
+            ? TryAppendReference(record, reference, timestampMs, bytesMax)
+            : _writer.TryAppend(timestampMs, record.Key, record.HasKey, record.Value, record.HasValue, record.Headers, bytesMax);
     }
 
     /// <summary>Seals the bytes and gives them to <paramref name="batch"/>; may be done again with another identity or without some of the records.</summary>
@@ -37,6 +41,9 @@ internal sealed class BatchDraft(RecordAccumulator accumulator, BackendPartition
         var attributes = settings.IsTransactional ? BatchAttributes.Transactional : BatchAttributes.None;
         var header = Seal(batch.Session!.Identity, attributes, settings.Compression);
         batch.Sign(header, _writer.Bytes);
+        batch.References = _references;
+        if (_references is not null && settings.IsTransactional)
+            _references.Transaction = header.Producer.Id;
     }
 
     /// <summary>Writes a signed batch anew without the records whose message ids are known.</summary>
@@ -50,13 +57,36 @@ internal sealed class BatchDraft(RecordAccumulator accumulator, BackendPartition
     public void Advance(int recordCount) => _nextSequence = Sequence.Add(_nextSequence, recordCount);
 
     /// <summary>Begins the next draft: the backend has copied the bytes.</summary>
-    public void Clear() => _writer.Reset();
+    public void Clear()
+    {
+        _writer.Reset();
+        _references = null;
+    }
 
     /// <summary>Drops the bytes and numbers from 0: a new identity.</summary>
     public void Restart()
     {
-        _writer.Reset();
+        Clear();
         _nextSequence = 0;
+    }
+
+    private bool TryAppendReference(in EncodedRecord record, object reference, long timestampMs, int bytesMax)
+    {
+        if (partition.References is null)
+            throw new InvalidRequestException(
+                ErrorCode.InvalidConfig,
+                $"The topic '{partition.Id.Topic}' carries its values by reference (Serdes.Reference), which only a broker in memory can hold. Give it a serde that writes bytes, Serdes.Json for example.");
+        if ((partition.TopicOptions.Cleanup & CleanupPolicy.Compact) != 0)
+            throw new InvalidRequestException(
+                ErrorCode.InvalidConfig, $"The topic '{partition.Id.Topic}' is compacted, and its values are carried by reference (Serdes.Reference): use a serde that writes bytes, or CleanupPolicy.Delete.");
+        var page = _references ?? new ReferencePage();
+        Span<byte> value = stackalloc byte[ReferencePage.ValueBytes];
+        page.WriteNext(value);
+        if (!_writer.TryAppend(timestampMs, record.Key, record.HasKey, value, hasValue: true, record.Headers, bytesMax))
+            return false;
+        page.Add(reference);
+        _references = page;
+        return true;
     }
 
     private long ReadClock()
@@ -71,7 +101,8 @@ internal sealed class BatchDraft(RecordAccumulator accumulator, BackendPartition
 
     private BatchHeader Seal(ProducerIdentity identity, BatchAttributes attributes, CompressionType compression)
     {
-        if (compression != CompressionType.None)
+        // What refers to objects is read where the batch goes, by whoever lets go of them; and there is nothing in it to compress.
+        if (compression != CompressionType.None && _references is null)
         {
             try
             {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ExactlyOnce.References;
 
 namespace ExactlyOnce.Clients.Producing;
 
@@ -30,6 +31,9 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
     /// <summary>The timestamp (<see cref="TimeProvider.GetTimestamp"/>) the batch was opened at; null when nobody wants to know.</summary>
     public long? OpenedAt { get; set; }
 
+    /// <summary>The objects that the batch's values refer to; null for bytes alone.</summary>
+    public ReferencePage? References { get; set; }
+
     public FlushEpoch? Epoch { get; set; }
 
     /// <summary>For named producers: the highest source sequence accepted when the batch was sealed.</summary>
@@ -47,6 +51,14 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
             PostCount++;
         else
             Link(send, timestampMs);
+        RecordCount++;
+    }
+
+    /// <summary>Notes a posted record without a message id, in a batch that has none.</summary>
+    public void AddPost(int reservedBytes)
+    {
+        ReservedBytes += reservedBytes;
+        PostCount++;
         RecordCount++;
     }
 
@@ -114,6 +126,7 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
         OpenedAt = null;
         NowMs = UnknownTime;
         Epoch = null;
+        References = null;
         LastSourceSequence = EncodedRecord.NoSourceSequence;
         _messageIds.Clear();
         _knownMessageIds?.Clear();

@@ -17,6 +17,9 @@ internal ref struct EncodedRecord(ReadOnlySpan<byte> key, bool hasKey, ReadOnlyS
     public readonly ReadOnlySpan<byte> Value = value;
     public readonly bool HasValue = hasValue;
 
+    /// <summary>The value itself where the topic carries references; its bytes are then room for what stands for it.</summary>
+    public object? Reference { get; set; }
+
     public RecordHeaders? Headers { get; set; }
 
     /// <summary>Unix milliseconds, or <see cref="TimestampNow"/>.</summary>

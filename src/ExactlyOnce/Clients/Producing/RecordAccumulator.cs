@@ -129,6 +129,9 @@ internal sealed class RecordAccumulator : IAsyncDisposable
             throw new InvalidOperationException("The transaction has ended; nothing can be added to it.");
     }
 
+    /// <summary>False when <see cref="ThrowIfUnusable"/> would throw.</summary>
+    public bool IsUsable(object? scope) => !_isClosed && Failure is null && Session!.Fenced is null && ReferenceEquals(scope, Volatile.Read(ref _scope));
+
     public void ThrowIfClosed() => ObjectDisposedException.ThrowIf(_isClosed, typeof(Producer<,>));
 
     /// <summary>Makes sure that an open batch is sent in time; answers when that is, on the clock of <see cref="TimeProvider.GetTimestamp"/>.</summary>
@@ -239,6 +242,7 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     /// </summary>
     public BrokerException? Finish(BatchOperation batch, bool wasPending, SendOperation? own)
     {
+        DropReferences(batch);
         var failure = TakeFailure(batch);
         if (failure is not null)
             NoteFailure(batch, failure, wasPending);
@@ -255,8 +259,17 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     public void Discard(BatchOperation batch)
     {
         batch.Epoch = null;
+        if (batch.References is { } page)
+            batch.Partition!.References!.Remove(page);
         batch.DecideSends(new TransactionAbortableException("The transaction was aborted before the record was sent."));
         Settle(batch);
+    }
+
+    // Of a batch that is not in the log. A duplicate is: its original has the same bytes, and they name the same page. So may be one whose outcome nobody knows.
+    private static void DropReferences(BatchOperation batch)
+    {
+        if (batch.References is { } page && (batch.RecordCount == 0 || batch.Outcome.Error is not (ErrorCode.None or ErrorCode.OutcomeUnknown)))
+            batch.Partition!.References!.Remove(page);
     }
 
     private void Settle(BatchOperation batch)

@@ -1,5 +1,6 @@
 using System.Buffers;
 using ExactlyOnce.Kernel.Records;
+using ExactlyOnce.References;
 
 namespace ExactlyOnce.Clients.Producing;
 
@@ -11,8 +12,8 @@ internal sealed class RecordScratch : IBufferWriter<byte>
 {
     private const int InitialBytes = 1024;
 
-    /// <summary>A scratch that grew beyond this is not kept: one huge record must not cost its size on every thread for ever.</summary>
-    private const int KeptBytesMax = 1024 * 1024;
+    /// <summary>A scratch that grew beyond this is not kept: one huge record must not cost its size on every thread for ever. Room for the largest record that topics take by default.</summary>
+    private const int KeptBytesMax = 2 * 1024 * 1024;
 
     /// <summary>The thread's scratch; while a serializer uses another producer, the one rented for that, with the thread's own behind it.</summary>
     [ThreadStatic]
@@ -57,6 +58,12 @@ internal sealed class RecordScratch : IBufferWriter<byte>
                 topic.KeySerde.Serialize(record.Key, this);
             var keyBytes = _written;
             var hasValue = HasContent(record.Value);
+            if (hasValue && topic.HasReferences)
+            {
+                GetSpan(ReferencePage.ValueBytes)[..ReferencePage.ValueBytes].Clear();
+                Advance(ReferencePage.ValueBytes);
+                return new EncodedRecord(_buffer.AsSpan(0, keyBytes), hasKey, _buffer.AsSpan(keyBytes, ReferencePage.ValueBytes), hasValue) { Reference = record.Value };
+            }
             if (hasValue)
                 topic.ValueSerde.Serialize(record.Value, this);
             return new EncodedRecord(_buffer.AsSpan(0, keyBytes), hasKey, _buffer.AsSpan(keyBytes, _written - keyBytes), hasValue);

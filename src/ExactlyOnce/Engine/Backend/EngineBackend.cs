@@ -32,6 +32,8 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
 
     public override PipeScheduler Completions => engine.Environment.Completions;
 
+    public override StorageException? Failure => engine.Journal.Failure;
+
     internal BrokerEngine Engine => engine;
 
     public override ICompressionCodec GetCodec(CompressionType type) => engine.Codecs.Get(type);

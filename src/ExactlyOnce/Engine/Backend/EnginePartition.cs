@@ -4,6 +4,7 @@ using ExactlyOnce.Clients.Producing;
 using ExactlyOnce.Engine.Partitions;
 using ExactlyOnce.Kernel.Partitions;
 using ExactlyOnce.Kernel.Transactions;
+using ExactlyOnce.References;
 
 namespace ExactlyOnce.Engine.Backend;
 
@@ -17,6 +18,8 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
     public override TopicOptions TopicOptions => partition.Options;
 
     public override bool AnswersAtOnce { get; } = engine.Journal.Durability == Durability.Memory;
+
+    public override ReferenceTable? References { get; } = engine.Journal.Durability == Durability.Memory ? partition.Tail.References : null;
 
     public override bool IsCongested => engine.Congestion.IsCongested;
 

@@ -5,7 +5,7 @@ namespace ExactlyOnce.Engine.Log;
 
 /// <summary>
 /// The memory of all log tails of a broker: pinned buffers in powers of two from 4 KiB to 1 MiB, used again, because touching new pages costs several times
-/// the copy into warm ones. A larger batch gets a buffer of exactly its size that is not kept. Thread-safe; one per broker.
+/// the copy into warm ones. A larger batch gets a buffer of its own, of exactly its size or one that was used before and is not much larger. Thread-safe; one per broker.
 /// <para>
 /// While a log grows, memory is made and its pages are touched ahead, in the background: who appends holds the partition's lock and should find it warm. That begins with the first buffer
 /// of the largest size, which small logs never want.
@@ -21,10 +21,19 @@ internal sealed class ChunkPool
 
     private const int PageBytes = 4096;
 
+    /// <summary>A kept buffer serves a large batch that leaves at most one part in so many of it unused.</summary>
+    private const int UnusedPartMax = 8;
+
+    /// <summary>Buffers for large batches that are kept; they are looked through one by one.</summary>
+    private const int LargeMax = 16;
+
     private static readonly Action<object?> s_prepare = static state => ((ChunkPool)state!).Prepare();
 
     private readonly Lock _lock = new();
     private readonly Stack<byte[]>[] _free;
+
+    /// <summary>What is kept for batches that no power of two holds.</summary>
+    private readonly List<byte[]> _large = [];
     private readonly long _retainedBytesMax;
     private readonly PipeScheduler? _background;
     private long _retainedBytes;
@@ -51,7 +60,7 @@ internal sealed class ChunkPool
     /// <summary>A buffer of at least this size with any content.</summary>
     public byte[] Rent(int bytesMin)
     {
-        var buffer = bytesMin <= LargestBytes ? TakeOrAllocate(Math.Max(bytesMin, SmallestBytes)) : Allocate(bytesMin);
+        var buffer = bytesMin <= LargestBytes ? TakeOrAllocate(Math.Max(bytesMin, SmallestBytes)) : TakeLarge(bytesMin) ?? Allocate(bytesMin);
         if (buffer.Length == LargestBytes)
             PrepareAhead();
         Interlocked.Add(ref _rentedBytes, buffer.Length);
@@ -62,14 +71,15 @@ internal sealed class ChunkPool
     public void Return(byte[] buffer)
     {
         Interlocked.Add(ref _rentedBytes, -buffer.Length);
-        if (buffer.Length > LargestBytes)
-            return;
         lock (_lock)
         {
-            if (_retainedBytes + buffer.Length > _retainedBytesMax)
+            if (_retainedBytes + buffer.Length > _retainedBytesMax || (buffer.Length > LargestBytes && _large.Count == LargeMax))
                 return;
             _retainedBytes += buffer.Length;
-            _free[ClassOf(buffer.Length)].Push(buffer);
+            if (buffer.Length > LargestBytes)
+                _large.Add(buffer);
+            else
+                _free[ClassOf(buffer.Length)].Push(buffer);
         }
     }
 
@@ -85,6 +95,20 @@ internal sealed class ChunkPool
             }
         }
         return Allocate(size);
+    }
+
+    private byte[]? TakeLarge(int bytesMin)
+    {
+        lock (_lock)
+        {
+            var found = _large.FindIndex(kept => kept.Length >= bytesMin && kept.Length - bytesMin <= kept.Length / UnusedPartMax);
+            if (found < 0)
+                return null;
+            var buffer = _large[found];
+            _large.RemoveAt(found);
+            _retainedBytes -= buffer.Length;
+            return buffer;
+        }
     }
 
     private void PrepareAhead()

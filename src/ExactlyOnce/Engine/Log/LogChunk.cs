@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ExactlyOnce.Kernel.Records;
+using ExactlyOnce.References;
 
 namespace ExactlyOnce.Engine.Log;
 
@@ -17,15 +18,17 @@ namespace ExactlyOnce.Engine.Log;
 internal sealed class LogChunk
 {
     private readonly ChunkPool _pool;
+    private readonly ReferenceTable _references;
     private int _leases = 1;
     private int _written;
     private int _closedLength = int.MaxValue;
     private LogChunk? _next;
     private byte[]? _buffer;
 
-    internal LogChunk(ChunkPool pool, byte[] buffer, long baseOffset)
+    internal LogChunk(ChunkPool pool, byte[] buffer, long baseOffset, ReferenceTable references)
     {
         _pool = pool;
+        _references = references;
         _buffer = buffer;
         BaseOffset = baseOffset;
     }
@@ -78,6 +81,8 @@ internal sealed class LogChunk
         if (left > 0)
             return;
         var buffer = Buffer;
+        if (_references.IsUsed)
+            _references.Release(buffer.AsSpan(0, Written));
         _buffer = null;
         _pool.Return(buffer);
     }

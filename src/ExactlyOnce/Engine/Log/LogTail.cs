@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Numerics;
 using ExactlyOnce.Kernel.Records;
+using ExactlyOnce.References;
 
 namespace ExactlyOnce.Engine.Log;
 
@@ -21,6 +22,9 @@ internal sealed class LogTail
         _pool = pool;
         NextOffset = nextOffset;
     }
+
+    /// <summary>The objects that values in here refer to, in a log that is kept in memory. Thread-safe.</summary>
+    public ReferenceTable References { get; } = new();
 
     /// <summary>The first chunk; null as long as the tail is empty.</summary>
     public LogChunk? First { get; private set; }
@@ -132,7 +136,7 @@ internal sealed class LogTail
     {
         var wanted = (int)Math.Min(SizeInBytes, ChunkPool.LargestBytes);
         var size = Math.Max((int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(wanted, ChunkPool.SmallestBytes)), batchBytes);
-        var chunk = new LogChunk(_pool, _pool.Rent(size), baseOffset);
+        var chunk = new LogChunk(_pool, _pool.Rent(size), baseOffset, References);
         if (_last is null)
             First = chunk;
         else

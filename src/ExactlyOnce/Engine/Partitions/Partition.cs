@@ -213,7 +213,10 @@ internal sealed class Partition : IPartitionViewSource
             _staged.ApplyTo(State, lsn);
         _staged = default;
         if (_stagedMarker.Kind != StagedKind.Nothing)
+        {
             _stagedMarker.ApplyTo(State, lsn);
+            Tail.References.EndTransaction(_stagedMarker.Producer.Id, _stagedMarker.IsCommit);
+        }
         _stagedMarker = default;
         Marks.Add(MarkAt(lsn), _journal?.VisibleLsn ?? lsn);
     }

@@ -54,6 +54,9 @@ internal sealed class LogCompactor(Checkpointer? checkpointer, ChunkPool chunks,
 
     private bool CompactTail(Partition partition, long bound, long youngestMs, CompactionRules rules)
     {
+        // A topic that became a compacted one while there were objects in it: the bytes that name them must stay where they are.
+        if (partition.Tail.References.IsUsed)
+            return false;
         CompactionRange range;
         IReadOnlyDictionary<long, ProducerTrace> producers;
         using (partition.Lock.Enter())

@@ -147,11 +147,13 @@ public sealed class TransactionTests : IAsyncDisposable
         await using var next = await producer.BeginTransactionAsync();
 
         await ended.Awaiting(t => t.SendAsync(s_orders, "k", "late").AsTask()).Should().ThrowAsync<InvalidOperationException>();
+        await next.SendAsync(s_orders, "k", "b");
+        await ended.Awaiting(t => t.SendAsync(s_orders, "k", "late").AsTask()).Should().ThrowAsync<InvalidOperationException>("not even into a batch that is open");
         await ended.Awaiting(t => t.CommitAsync().AsTask()).Should().ThrowAsync<InvalidOperationException>().WithMessage("*committed already*");
         await ended.Awaiting(t => t.AbortAsync().AsTask()).Should().ThrowAsync<InvalidOperationException>();
 
         await next.CommitAsync();
-        _backend["orders"].Values.Should().Equal("a");
+        _backend["orders"].Values.Should().Equal("a", "b");
     }
 
     [Fact]

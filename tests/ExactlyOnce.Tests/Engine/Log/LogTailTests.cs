@@ -37,7 +37,7 @@ public class LogTailTests
     }
 
     [Fact]
-    public void A_batch_larger_than_a_chunk_gets_one_of_its_own_size_that_the_pool_does_not_keep()
+    public void A_batch_larger_than_a_chunk_gets_one_of_its_own_size()
     {
         var tail = new LogTail(_pool, 0);
         var batch = TestBatch.Sized(1, 2 << 20);
@@ -45,7 +45,7 @@ public class LogTailTests
 
         tail.First!.Buffer.Length.Should().Be(batch.Length);
         tail.TrimTo(1);
-        (_pool.RentedBytes, _pool.RetainedBytes).Should().Be((0, 0));
+        (_pool.RentedBytes, _pool.RetainedBytes).Should().Be((0, batch.Length));
     }
 
     [Fact]
@@ -119,6 +119,21 @@ public class LogTailTests
         pool.Rent(100).Should().BeSameAs(second);
         pool.RetainedBytes.Should().Be(4096);
         pool.RentedBytes.Should().Be(4096);
+    }
+
+    [Fact]
+    public void A_large_batchs_buffer_is_used_again_by_one_that_nearly_fills_it()
+    {
+        var pool = new ChunkPool(retainedBytesMax: 4 * ChunkPool.LargestBytes);
+        var buffer = pool.Rent(ChunkPool.LargestBytes + 800);
+        buffer.Length.Should().Be(ChunkPool.LargestBytes + 800, "a power of two would leave half of it unused");
+        pool.Return(buffer);
+        pool.RetainedBytes.Should().Be(buffer.Length);
+
+        pool.Rent(ChunkPool.LargestBytes).Should().NotBeSameAs(buffer, "that is a size of its own");
+        pool.Rent(2 * ChunkPool.LargestBytes).Length.Should().Be(2 * ChunkPool.LargestBytes, "it does not fit in there");
+        pool.Rent(ChunkPool.LargestBytes + 500).Should().BeSameAs(buffer);
+        pool.RetainedBytes.Should().Be(0);
     }
 
     [Fact]

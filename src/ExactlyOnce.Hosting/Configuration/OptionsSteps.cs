@@ -1,0 +1,90 @@
+using ExactlyOnce.Hosting.Running;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace ExactlyOnce.Hosting.Configuration;
+
+/// <summary>First step: what the configuration says, when there is one. The code's own settings come after it.</summary>
+internal sealed class OptionsFromConfiguration(string broker, IServiceProvider provider) : IConfigureNamedOptions<ExactlyOnceOptions>
+{
+    public void Configure(ExactlyOnceOptions options) => Configure(Options.DefaultName, options);
+
+    public void Configure(string? name, ExactlyOnceOptions options)
+    {
+        if (name != broker || provider.GetService<IConfiguration>() is not { } configuration)
+            return;
+        options.ConnectionString = configuration[SectionNames.ConnectionStringOf(broker)];
+        var section = SectionNames.Of(configuration, broker);
+        Settings.Broker.Apply(section, options, options.Mistakes);
+        CheckNames(section, options);
+    }
+
+    // A topic or pipeline that nobody has registered is a slip of the pen, whose settings would silently have no effect.
+    private void CheckNames(IConfigurationSection section, ExactlyOnceOptions options)
+    {
+        var registration = provider.GetRequiredKeyedService<BrokerRegistration>(broker);
+        CheckNames(section.GetSection(SectionNames.Topics), "topic", registration.Topics.Keys, options);
+        CheckNames(section.GetSection(SectionNames.Pipelines), "pipeline", registration.Pipelines.Where(pipeline => pipeline.TakesSettings).Select(pipeline => pipeline.Name), options);
+    }
+
+    private static void CheckNames(IConfigurationSection section, string kind, IEnumerable<string> known, ExactlyOnceOptions options)
+    {
+        foreach (var child in section.GetChildren())
+            if (!known.Contains(child.Key, StringComparer.OrdinalIgnoreCase))
+                options.Mistakes.Add($"{child.Path} names a {kind} that takes no settings; those that do are {Listed(known)}.");
+    }
+
+    private static string Listed(IEnumerable<string> names) => string.Join(", ", names) is { Length: > 0 } list ? list : "none";
+}
+
+/// <summary>Second step: the connection string, wherever it came from.</summary>
+internal sealed class ConnectionStringStep(string broker) : IPostConfigureOptions<ExactlyOnceOptions>
+{
+    public void PostConfigure(string? name, ExactlyOnceOptions options)
+    {
+        if (name != broker || options.ConnectionString is not { } connectionString)
+            return;
+        try
+        {
+            options.Broker.UseConnectionString(connectionString);
+        }
+        catch (ArgumentException exception)
+        {
+            options.Mistakes.Add(exception.Message);
+        }
+    }
+}
+
+/// <summary>Last step: whether a broker can be opened so.</summary>
+internal sealed class OptionsValidation(string broker) : IValidateOptions<ExactlyOnceOptions>
+{
+    public ValidateOptionsResult Validate(string? name, ExactlyOnceOptions options)
+    {
+        if (name != broker)
+            return ValidateOptionsResult.Skip;
+        var mistakes = options.Mistakes.ToList();
+        if (options.ConnectionString is null && options.Broker.Directory is null)
+            mistakes.Add(
+                $"Nothing says where the broker keeps its records. Call UseMemory(), UseDirectory(\"data/shop\") or UseConnectionString(\"mode=durable;path=data/shop\"), or set " +
+                $"{SectionNames.ConnectionStringOf(broker)} in the configuration.");
+        if (options.DrainTimeout <= TimeSpan.Zero)
+            mistakes.Add($"{nameof(ExactlyOnceOptions.DrainTimeout)} is {options.DrainTimeout}; it must be above zero.");
+        if (options.StuckTransactionAfter <= TimeSpan.Zero)
+            mistakes.Add($"{nameof(ExactlyOnceOptions.StuckTransactionAfter)} is {options.StuckTransactionAfter}; it must be above zero.");
+        AddBrokerMistake(options.Broker, mistakes);
+        return mistakes.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(mistakes);
+    }
+
+    private static void AddBrokerMistake(BrokerOptions options, List<string> mistakes)
+    {
+        try
+        {
+            options.Validate();
+        }
+        catch (InvalidRequestException exception)
+        {
+            mistakes.Add(exception.Message);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+using ExactlyOnce.Hosting.Configuration;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace ExactlyOnce.Hosting.Running;
+
+/// <summary>
+/// One broker in a host, from its opening to its closing, and the pipelines that run on it. Opens when the host starts, or before that when somebody's constructor wants it: opening reads
+/// and replays the log and blocks, as every constructor at start does. Owns broker and pipelines; thread-safe.
+/// </summary>
+internal sealed class HostedBroker : IAsyncDisposable
+{
+    private readonly BrokerRegistration _registration;
+    private readonly IServiceProvider _provider;
+    private readonly ILogger _logger;
+    private readonly Lazy<Broker> _broker;
+    private readonly AsyncLocal<TransactionWriter?> _writer = new();
+    private volatile HostedPipeline[] _pipelines = [];
+    private Task? _closing;
+
+    public HostedBroker(BrokerRegistration registration, IServiceProvider provider)
+    {
+        _registration = registration;
+        _provider = provider;
+        _logger = (provider.GetService<ILoggerFactory>() ?? NullLoggerFactory.Instance).CreateLogger("ExactlyOnce.Hosting");
+#pragma warning disable RS0030 // The one place of this package where the system's clock comes in.
+        Time = provider.GetService<TimeProvider>() ?? TimeProvider.System;
+#pragma warning restore RS0030
+        _broker = new Lazy<Broker>(Open);
+    }
+
+    public string Name => _registration.Name;
+
+    public string Title => _registration.Title;
+
+    public TimeProvider Time { get; private set; }
+
+    /// <summary>Validated; throws what is wrong with them.</summary>
+    public ExactlyOnceOptions Options => _provider.GetRequiredService<IOptionsMonitor<ExactlyOnceOptions>>().Get(Name);
+
+    /// <summary>The open broker; opens it when it is not.</summary>
+    public Broker Broker => _broker.Value;
+
+    /// <summary>True from the moment the log has been recovered and the declared topics are there.</summary>
+    public bool IsOpen => _broker.IsValueCreated && _closing is null;
+
+    public bool IsClosed => _closing is not null;
+
+    public IReadOnlyList<HostedPipeline> Pipelines => _pipelines;
+
+    /// <summary>The transaction of the handler in whose flow this is asked; null elsewhere. What the handler publishes belongs into it.</summary>
+    public TransactionWriter? CurrentWriter
+    {
+        get => _writer.Value;
+        set => _writer.Value = value;
+    }
+
+    /// <summary>Opens the broker and makes the pipelines, so that whatever is wrong with either stops the host from starting.</summary>
+    public void Start()
+    {
+        var broker = Broker;
+        _pipelines = [.. _registration.Pipelines.Select(pipeline => new HostedPipeline(pipeline.Name, pipeline.Create(_provider, broker), _logger))];
+        HostingLog.Opened(_logger, Title, _pipelines.Length);
+    }
+
+    public void RunPipelines()
+    {
+        foreach (var pipeline in _pipelines)
+            pipeline.Run();
+    }
+
+    /// <summary>Has all pipelines finish the batch at hand, for as long as the options and the token allow; after that the batches are aborted.</summary>
+    public async Task StopPipelinesAsync(CancellationToken cancellationToken)
+    {
+        using var patience = new CancellationTokenSource(Options.DrainTimeout, Time);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        var stopping = Task.WhenAll(_pipelines.Select(pipeline => pipeline.StopAsync(ending.Token)));
+        await FinishAsync(stopping, "pipelines", cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Closes the broker, if it was opened, for as long as the token allows.</summary>
+    public Task CloseAsync(CancellationToken cancellationToken) => FinishAsync(DisposeAsync().AsTask(), "broker", cancellationToken);
+
+    public ValueTask DisposeAsync()
+    {
+        lock (_broker)
+            _closing ??= _broker.IsValueCreated ? _broker.Value.DisposeAsync().AsTask() : Task.CompletedTask;
+        return new ValueTask(_closing);
+    }
+
+    // What is not finished in time is left behind: the next opening recovers, and repeats nothing that was committed.
+    private async Task FinishAsync(Task work, string what, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await work.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            HostingLog.LeftBehind(_logger, Title, what);
+        }
+    }
+
+    private Broker Open()
+    {
+        var options = Options;
+        options.Broker.LoggerFactory ??= _provider.GetService<ILoggerFactory>();
+        options.Broker.TimeProvider ??= _provider.GetService<TimeProvider>();
+        Time = options.Broker.TimeProvider ?? Time;
+        var builder = Broker.CreateBuilder(options.Broker);
+        var section = _provider.GetService<IConfiguration>() is { } configuration ? SectionNames.Of(configuration, Name) : null;
+        foreach (var (topic, configure) in _registration.Topics)
+            builder.AddTopic(topic, settings =>
+            {
+                configure?.Invoke(settings);
+                Settings.Topics.ApplyOrThrow(section?.GetSection($"{SectionNames.Topics}:{topic}"), settings);
+            });
+        return builder.OpenAsync().GetAwaiter().GetResult();
+    }
+}

@@ -1,0 +1,127 @@
+using System.Text.RegularExpressions;
+using System.Threading.Channels;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+using static ExactlyOnce.Hosting.Tests.Shop;
+
+namespace ExactlyOnce.Hosting.Tests.Pages;
+
+/// <summary>What the package's pages show is code that runs.</summary>
+public sealed class PageTests : IDisposable
+{
+    private static readonly string[] s_pages = ["README.md", "FROM-MEDIATR.md", "FROM-CHANNELS.md"];
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("exactly-once-hosting-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Every_csharp_snippet_of_the_pages_is_the_code_that_these_tests_run()
+    {
+        var root = FindRoot();
+        var pages = string.Join('\n', s_pages.Select(page => File.ReadAllText(Path.Combine(root, "src/ExactlyOnce.Hosting", page)))).ReplaceLineEndings("\n");
+        var source = File.ReadAllText(Path.Combine(root, "tests/ExactlyOnce.Hosting.Tests/Pages/Snippets.cs")).ReplaceLineEndings("\n");
+
+        var shown = Regex.Matches(pages, "<!-- snippet: (\\w+) -->\n```csharp\n(.*?)\n```", RegexOptions.Singleline).ToDictionary(match => match.Groups[1].Value, match => match.Groups[2].Value);
+        var compiled = Regex.Matches(source, "^ *// snippet: (\\w+)\n(.*?)\n *// end$", RegexOptions.Singleline | RegexOptions.Multiline)
+            .ToDictionary(match => match.Groups[1].Value, match => Unindent(match.Groups[2].Value));
+
+        shown.Should().BeEquivalentTo(compiled);
+        Regex.Count(pages, "```csharp").Should().Be(shown.Count + Regex.Count(pages, "<!-- before -->\n```csharp"), "a snippet without a name is compiled by nobody");
+    }
+
+    [Fact]
+    public void Every_file_that_a_page_links_to_exists()
+    {
+        var folder = Path.Combine(FindRoot(), "src/ExactlyOnce.Hosting");
+
+        s_pages.SelectMany(page => Regex.Matches(File.ReadAllText(Path.Combine(folder, page)), @"\]\((?!https?:)([^)#]+)").Select(match => match.Groups[1].Value))
+            .Where(link => !Path.Exists(Path.Combine(folder, link))).Should().BeEmpty();
+    }
+
+    [Fact]
+    public async Task The_registration_of_the_README_bills_and_mails_and_is_healthy()
+    {
+        using var host = await StartAsync(builder =>
+        {
+            Snippets.Registration(builder, _folder);
+            Snippets.Events(builder);
+        });
+
+        await host.Get<Producer<string, Order>>().SendAsync("customer-7", new Order(1, 12.50m));
+        await host.Get<Notes>().WaitAsync($"{new Invoice(1, 12.50m)}");
+        await host.Get<IEventBus>().PublishAsync(new OrderPlaced(1, "customer-7", 12.50m));
+        await host.Get<Notes>().WaitAsync($"{new OrderPlaced(1, "customer-7", 12.50m)}");
+        await host.Get<Notes>().WaitAsync("12.50 points");
+
+        (await host.Get<HealthCheckService>().CheckHealthAsync()).Status.Should().Be(HealthStatus.Healthy);
+        await host.StopAndDisposeAsync();
+    }
+
+    [Fact]
+    public async Task What_replaces_MediatR_delivers()
+    {
+        using var host = await StartAsync(Snippets.MediatR);
+
+        await Snippets.MediatRPublishAsync(host.Get<IEventBus>(), CancellationToken.None);
+
+        await host.Get<Notes>().WaitAsync($"{new OrderPlaced(7, "customer-7", 12.50m)}");
+        await host.StopAndDisposeAsync();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_worker_of_a_channel_goes_on_over_a_topic_as_it_is(bool isOverTopic)
+    {
+        using var host = await StartAsync(builder =>
+        {
+            if (isOverTopic)
+                Snippets.ChannelAfter(builder, _folder);
+            else
+                Snippets.ChannelBefore(builder);
+        });
+
+        await host.Get<ChannelWriter<OrderPlaced>>().WriteAsync(new OrderPlaced(1, "a", 2m));
+
+        await host.Get<Notes>().WaitAsync($"{new OrderPlaced(1, "a", 2m)}");
+        await host.StopAndDisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_handler_in_the_place_of_a_channels_worker_delivers()
+    {
+        using var host = await StartAsync(builder => Snippets.ChannelHandler(builder, _folder));
+
+        await host.Get<IEventBus>().PublishAsync(new OrderPlaced(1, "a", 2m));
+
+        await host.Get<Notes>().WaitAsync($"{new OrderPlaced(1, "a", 2m)}");
+        await host.StopAndDisposeAsync();
+    }
+
+    private static async Task<IHost> StartAsync(Action<HostApplicationBuilder> configure)
+    {
+        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Services.AddSingleton<Notes>().AddSingleton<Mailer>();
+        configure(builder);
+        var host = builder.Build();
+        await host.StartAsync();
+        return host;
+    }
+
+    private static string Unindent(string code)
+    {
+        var lines = code.Split('\n');
+        var indent = lines.Where(line => line.Length > 0).Min(line => line.Length - line.TrimStart().Length);
+        return string.Join('\n', lines.Select(line => line.Length > indent ? line[indent..] : line.TrimStart()));
+    }
+
+    private static string FindRoot()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "ExactlyOnce.sln")))
+            folder = folder.Parent ?? throw new DirectoryNotFoundException("The repository's root was not found above the tests.");
+        return folder.FullName;
+    }
+}
