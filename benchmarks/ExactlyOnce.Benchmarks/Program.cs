@@ -3,6 +3,7 @@ using ExactlyOnce.Benchmarks;
 using ExactlyOnce.Benchmarks.Comparing;
 using ExactlyOnce.Benchmarks.Comparing.Rows;
 using ExactlyOnce.Benchmarks.Growing;
+using ExactlyOnce.Benchmarks.Sinks;
 using ExactlyOnce.Benchmarks.Testing;
 
 if (args is ["compare", .. var compared])
@@ -13,6 +14,8 @@ if (args is ["kafka", .. var served])
     return await CompareCommand.RunAsync("kafka", served, KafkaRows.List);
 if (args is ["growth", .. var grown])
     return await GrowthCommand.RunAsync(grown);
+if (args is ["sinks", .. var sunk])
+    return await SinkCommand.RunAsync(sunk);
 if (args is ["child", .. var work])
     return await ChildProcess.WorkAsync(work);
 if (args is ["send", ..])

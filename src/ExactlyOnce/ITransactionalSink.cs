@@ -8,10 +8,21 @@ namespace ExactlyOnce;
 /// <typeparam name="TValue">The topic's value type.</typeparam>
 public interface ITransactionalSink<TKey, TValue>
 {
-    /// <summary>The next offset to read, as stored by the last write; null when nothing of this partition was written yet.</summary>
+    /// <summary>
+    /// The next offset to read, as stored by the last write; null when nothing of this partition was written yet. Called when the pipeline takes the partition over: a store
+    /// that fences takes its new epoch here.
+    /// </summary>
     /// <param name="partition">The partition.</param>
     /// <param name="cancellationToken">Cancels the call.</param>
     ValueTask<long?> LoadNextOffsetAsync(TopicPartition partition, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The same, for somebody who only wants to know how far the partition is, and who may not be the one that works on it: takes nothing over. A store that does not fence
+    /// need not tell the two apart.
+    /// </summary>
+    /// <param name="partition">The partition.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    ValueTask<long?> PeekNextOffsetAsync(TopicPartition partition, CancellationToken cancellationToken) => LoadNextOffsetAsync(partition, cancellationToken);
 
     /// <summary>
     /// Stores the effects of the batch and its <see cref="ConsumerBatch{TKey,TValue}.NextOffset"/>, both or nothing. The batch is empty when a record was taken out and

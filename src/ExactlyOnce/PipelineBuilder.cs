@@ -41,6 +41,12 @@ public sealed class PipelineBuilder<TKey, TValue>
         _topic = topic;
     }
 
+    /// <summary>The pipeline's name: its consumer group, and the name under which a sink keeps its offsets.</summary>
+    public string Name => _name;
+
+    /// <summary>The topic read.</summary>
+    public Topic<TKey, TValue> Topic => _topic;
+
     /// <summary>How many workers read at the same time, each its share of the partitions. Order is kept within a partition.</summary>
     /// <param name="workers">At least 1; more than there are partitions are of no use.</param>
     public PipelineBuilder<TKey, TValue> WithWorkers(int workers) => With(options => options.Workers = workers);

@@ -14,7 +14,8 @@ internal sealed class SinkOutput<TKey, TValue>(
 
     private readonly TypedContents<TKey, TValue> _steps = new(topic);
 
-    public override Func<TopicPartition, CancellationToken, ValueTask<long?>>? FindPosition => LoadAsync;
+    public override Func<TopicPartition, CancellationToken, ValueTask<long?>>? FindPosition =>
+        (partition, cancellationToken) => AskAsync(sink.LoadNextOffsetAsync, partition, cancellationToken);
 
     public override ValueTask StoreStartAsync(ConsumerSession session, TopicPartition partition, long offset, CancellationToken cancellationToken) =>
         WriteStepAsync(partition, offset, cancellationToken);
@@ -24,7 +25,7 @@ internal sealed class SinkOutput<TKey, TValue>(
     {
         var committed = new Dictionary<TopicPartition, CommittedOffset>();
         foreach (var partition in partitions)
-            if (await LoadAsync(partition, cancellationToken).ConfigureAwait(false) is { } offset)
+            if (await AskAsync(sink.PeekNextOffsetAsync, partition, cancellationToken).ConfigureAwait(false) is { } offset)
                 committed.Add(partition, new CommittedOffset(offset));
         return committed;
     }
@@ -40,11 +41,12 @@ internal sealed class SinkOutput<TKey, TValue>(
 
     public override ValueTask DisposeAsync() => default;
 
-    private async ValueTask<long?> LoadAsync(TopicPartition partition, CancellationToken cancellationToken)
+    private async ValueTask<long?> AskAsync(
+        Func<TopicPartition, CancellationToken, ValueTask<long?>> ask, TopicPartition partition, CancellationToken cancellationToken)
     {
         try
         {
-            return await sink.LoadNextOffsetAsync(partition, cancellationToken).ConfigureAwait(false);
+            return await ask(partition, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (HandlerFailure.Is(exception, cancellationToken) && exception is not BrokerException)
         {
@@ -53,10 +55,19 @@ internal sealed class SinkOutput<TKey, TValue>(
         }
     }
 
-    private ValueTask WriteStepAsync(TopicPartition partition, long nextOffset, CancellationToken cancellationToken)
+    private async ValueTask WriteStepAsync(TopicPartition partition, long nextOffset, CancellationToken cancellationToken)
     {
         _steps.BecomeStep(nextOffset);
-        return WriteAsync(_steps.Open(partition), cancellationToken);
+        try
+        {
+            await WriteAsync(_steps.Open(partition), cancellationToken).ConfigureAwait(false);
+        }
+        catch (HandlerFailure failure)
+        {
+            // No record is to blame for it, so no record is tried again: set up anew, later, at what the store holds.
+            throw new TransientException(
+                ErrorCode.HandlerFailed, $"The sink of pipeline '{pipeline}' did not store offset {nextOffset} of {partition}: {failure.Cause.Message}", failure.Cause);
+        }
     }
 
     private async ValueTask WriteAsync(ConsumerBatch<TKey, TValue> batch, CancellationToken cancellationToken)
