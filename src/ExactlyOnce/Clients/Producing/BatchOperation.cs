@@ -54,14 +54,6 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
         RecordCount++;
     }
 
-    /// <summary>Notes a posted record without a message id, in a batch that has none.</summary>
-    public void AddPost(int reservedBytes)
-    {
-        ReservedBytes += reservedBytes;
-        PostCount++;
-        RecordCount++;
-    }
-
     /// <summary>
     /// Makes the batch that of one record which nobody waits for through the batch. What is not named here and in the signing is as a new batch has it, and stays so: a batch is lone for
     /// good. A record stamped now was stamped by the clock that the broker reads too, a moment ago: once is enough.

@@ -20,9 +20,6 @@ internal sealed class PartitionAccumulator
 
     /// <summary>Buffer memory that is reserved and that no record has used yet.</summary>
     private int _spareBytes;
-
-    /// <summary>A batch that reaches it is sent.</summary>
-    private int _roomBytesMax;
     private volatile int _sealCount;
     private bool _isOpened;
 
@@ -59,24 +56,6 @@ internal sealed class PartitionAccumulator
             _lock.Exit();
             if (finished is not null)
                 _accumulator.FinishAll(finished, attempt.Send);
-        }
-    }
-
-    /// <summary>
-    /// The short way of a posted record into the open batch: nothing is opened, taken or sent for it. False, and nothing has happened, when it must go the long way, through
-    /// <see cref="Accept"/>, which also says what is wrong when something is.
-    /// </summary>
-    public bool TryPost(in EncodedRecord record, object? scope)
-    {
-        var bytes = (int)record.SizeBytesMax;
-        using (_lock.Enter())
-        {
-            if (_open is not { MessageIds: null } open || bytes > _spareBytes || bytes >= _roomBytesMax - _draft.SizeInBytes || !_accumulator.IsUsable(scope)
-                || !_draft.TryAppend(record, _roomBytesMax, out _))
-                return false;
-            _spareBytes -= bytes;
-            open.AddPost(bytes);
-            return true;
         }
     }
 
@@ -338,7 +317,6 @@ internal sealed class PartitionAccumulator
     private BatchOperation Open(bool waits)
     {
         var batch = _accumulator.Batches.Rent();
-        _roomBytesMax = Math.Min(_accumulator.Settings.BatchBytes, Partition.TopicOptions.MaxMessageBytes);
         if (waits || ClientMeter.MeasuresSends)
             batch.OpenedAt = _accumulator.Time.GetTimestamp();
         if (waits)

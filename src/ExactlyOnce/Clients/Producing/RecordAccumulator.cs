@@ -129,9 +129,6 @@ internal sealed class RecordAccumulator : IAsyncDisposable
             throw new InvalidOperationException("The transaction has ended; nothing can be added to it.");
     }
 
-    /// <summary>False when <see cref="ThrowIfUnusable"/> would throw.</summary>
-    public bool IsUsable(object? scope) => !_isClosed && Failure is null && Session!.Fenced is null && ReferenceEquals(scope, Volatile.Read(ref _scope));
-
     public void ThrowIfClosed() => ObjectDisposedException.ThrowIf(_isClosed, typeof(Producer<,>));
 
     /// <summary>Makes sure that an open batch is sent in time; answers when that is, on the clock of <see cref="TimeProvider.GetTimestamp"/>.</summary>

@@ -57,41 +57,6 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
     private ValueTask PostCoreAsync<TKey, TValue>(
         Topic<TKey, TValue> topic, in ProducerRecord<TKey, TValue> record, object? scope, CancellationToken cancellationToken)
     {
-        try
-        {
-            if (TryPost(topic, record, scope))
-                return default;
-        }
-        catch (Exception exception)
-        {
-            return ValueTask.FromException(exception);
-        }
-        return PostByAttemptAsync(topic, record, scope, cancellationToken);
-    }
-
-    /// <summary>
-    /// The short way of a posted record that is a key and a value and finds an open batch with room for it: of six hundred records all but the first and the last. False, and nothing has
-    /// happened but that it was serialized, when the record must go the long way.
-    /// </summary>
-    private bool TryPost<TKey, TValue>(Topic<TKey, TValue> topic, in ProducerRecord<TKey, TValue> record, object? scope)
-    {
-        if (record.HasExtras || accumulator.Settings.Name is not null || !accumulator.Line.IsEmpty || accumulator.TryGetRoute(topic.Name) is not { } route)
-            return false;
-        var scratch = RecordScratch.Rent();
-        try
-        {
-            var encoded = scratch.Encode(accumulator, topic, record);
-            return route.Choose(encoded, accumulator.Settings.Partitioner).TryPost(encoded, scope);
-        }
-        finally
-        {
-            scratch.Return();
-        }
-    }
-
-    private ValueTask PostByAttemptAsync<TKey, TValue>(
-        Topic<TKey, TValue> topic, in ProducerRecord<TKey, TValue> record, object? scope, CancellationToken cancellationToken)
-    {
         var attempt = new SendAttempt { IsAwaited = false, Scope = scope };
         try
         {
