@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Running;
 using ExactlyOnce.Benchmarks;
+using ExactlyOnce.Benchmarks.Bus;
 using ExactlyOnce.Benchmarks.Comparing;
 using ExactlyOnce.Benchmarks.Comparing.Rows;
 using ExactlyOnce.Benchmarks.Growing;
@@ -12,6 +13,8 @@ if (args is ["latency", .. var timed])
     return await CompareCommand.RunAsync("latency", timed, LatencyRows.List);
 if (args is ["kafka", .. var served])
     return await CompareCommand.RunAsync("kafka", served, KafkaRows.List);
+if (args is ["bus", .. var published])
+    return await CompareCommand.RunAsync("bus", published, BusRows.List);
 if (args is ["growth", .. var grown])
     return await GrowthCommand.RunAsync(grown);
 if (args is ["sinks", .. var sunk])

@@ -6,7 +6,7 @@ namespace ExactlyOnce.Benchmarks.Comparing;
 internal sealed record CompareOptions(Scale Scale, IReadOnlyList<Row> Rows, string? Markdown)
 {
     public const string Usage = """
-        compare|latency|kafka [--quick] [--only ROW,ROW] [--markdown PATH] [--scale FACTOR]
+        compare|latency|kafka|bus [--quick] [--only ROW,ROW] [--markdown PATH] [--scale FACTOR]
           --quick          short rounds, and few: the whole comparison in under two minutes
           --only           only these rows, by number or name
           --markdown       writes the table into this file, between its markers if it has them
