@@ -16,6 +16,10 @@ internal sealed class EngineRawReader(BrokerEngine engine, Partition partition) 
     private LogCursor? _place;
     private Mark _seen;
 
+    // A batch that did not fit, and how large it is: a fetch over many partitions, with room for one, would read a batch of each from its file and throw it away, time and again.
+    private long _refusedAt = -1;
+    private int _refusedBytes;
+
     public override RawRead Read(long offset, IsolationLevel isolation, int maxBytes, bool takesOne)
     {
         // The limit first and the view afterwards: everything below the limit is in the view.
@@ -52,10 +56,14 @@ internal sealed class EngineRawReader(BrokerEngine engine, Partition partition) 
         var next = offset;
         while (next < limit && (read.Bytes < maxBytes || (takesOne && read.Bytes == 0)))
         {
+            var room = takesOne && read.Bytes == 0 ? int.MaxValue : maxBytes - read.Bytes;
+            if (next == _refusedAt && _refusedBytes > room)
+                break;
             var cursor = TakeCursor(next);
             var found = cursor.TryRead(limit, maxBytes - read.Bytes, out var batches);
-            if (found != LogRead.Batches || (batches.Length > maxBytes - read.Bytes && !(takesOne && read.Bytes == 0)))
+            if (found != LogRead.Batches || batches.Length > room)
             {
+                (_refusedAt, _refusedBytes) = (next, batches.Length);
                 Keep(cursor);
                 break;
             }

@@ -67,6 +67,28 @@ public sealed class RawReaderTests
             Headers(one).Should().ContainSingle();
     }
 
+    [Theory]
+    [InlineData(Place.Memory), InlineData(Place.Folder)]
+    public async Task A_batch_that_did_not_fit_is_returned_as_soon_as_there_is_room(Place place)
+    {
+        await using var broker = await TestBroker.OpenAsync(place, topic: options => options.SegmentBytes = 4096);
+        await PublishAsync(broker, 200);
+        if (place == Place.Folder)
+            broker.Engine.Checkpoint();
+        using var reader = broker.Partition(First).OpenRawReader();
+        int size;
+        using (var one = reader.Read(3, IsolationLevel.ReadUncommitted, 1, takesOne: true))
+            size = one.Bytes;
+
+        foreach (var (room, fits) in new[] { (size - 1, false), (size - 1, false), (size, true), (size - 1, false), (size, true) })
+        {
+            using var read = reader.Read(3, IsolationLevel.ReadUncommitted, room, takesOne: false);
+            Headers(read).Select(header => header.BaseOffset).Should().Equal(fits ? [3L] : []);
+        }
+        using var other = reader.Read(4, IsolationLevel.ReadUncommitted, size, takesOne: false);
+        Headers(other).Select(header => header.BaseOffset).Should().Equal(4L);
+    }
+
     [Fact]
     public async Task A_waiting_reader_is_woken_by_a_record_and_by_the_end_of_the_topic()
     {
