@@ -79,14 +79,17 @@ internal static class KafkaRows
         {
             names ??= await FillAsync(server, topics, bytes, filled);
             var read = names.Take(Math.Max(1, (int)(topics * share))).ToList();
-            using var consumer = new ConsumerBuilder<Ignore, byte[]>(new ConsumerConfig
+            var config = new ConsumerConfig
             {
                 BootstrapServers = server.BootstrapServers,
                 GroupId = "readers",
                 EnableAutoCommit = false,
                 // Or whoever comes to the end of one topic waits for half a second before he is given another.
                 FetchWaitMaxMs = 10,
-            }).Build();
+            };
+            // A client that has fetched enough in advance pauses for a second, which would be all that is measured.
+            config.Set("fetch.queue.backoff.ms", "1");
+            using var consumer = new ConsumerBuilder<Ignore, byte[]>(config).Build();
             // Connected, and with its partitions known.
             Read(consumer, read, bytes, KafkaServer.Partitions);
             return await TimeAsync(filled * read.Count, () => Read(consumer, read, bytes, filled * read.Count));
