@@ -11,6 +11,8 @@ internal sealed class WireReader : Wire
 {
     /// <summary>Bits that the fifth byte of a number of 32 bits may have.</summary>
     private const int LastVarIntByteMax = 0x0F;
+
+    /// <summary>What librdkafka leaves behind a body at most.</summary>
     private const int SurplusBytesMax = 3;
 
     /// <summary>Elements of all arrays of a frame: twice the partitions that a topic may have. An element takes far more memory than bytes.</summary>
