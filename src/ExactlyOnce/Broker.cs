@@ -152,9 +152,17 @@ public sealed class Broker : IAsyncDisposable
     /// <summary>Closes the clients that are still open and then the broker, in bounded time. May be called more than once; a second call waits for the first.</summary>
     public ValueTask DisposeAsync()
     {
+        TaskCompletionSource closed;
         lock (_closeLock)
-            _closing ??= CloseAsync();
-        return new ValueTask(_closing);
+        {
+            if (_closing is { } running)
+                return new ValueTask(running);
+            closed = new TaskCompletionSource();
+            _closing = closed.Task;
+        }
+        // Not under the lock: clients that end run on into the code of whoever waits for their end.
+        _ = CloseAsync(closed);
+        return new ValueTask(closed.Task);
     }
 
     internal static async Task<Broker> OpenAsync(BrokerOptions options, CancellationToken cancellationToken)
@@ -170,6 +178,19 @@ public sealed class Broker : IAsyncDisposable
     internal void Unregister(IAsyncDisposable client) => _clients.TryRemove(client, out _);
 
     internal void ThrowIfClosed() => ObjectDisposedException.ThrowIf(_closing is not null, this);
+
+    private async Task CloseAsync(TaskCompletionSource closed)
+    {
+        try
+        {
+            await CloseAsync().ConfigureAwait(false);
+            closed.SetResult();
+        }
+        catch (Exception exception)
+        {
+            closed.SetException(exception);
+        }
+    }
 
     // The backend is closed whatever becomes of the clients: it is what leaves a clean directory behind.
     private async Task CloseAsync()

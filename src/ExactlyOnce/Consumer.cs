@@ -170,7 +170,7 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
         var group = Group ?? throw new InvalidOperationException("Only a consumer in a group has committed offsets: name the group with InGroup.");
         ThrowIfDisposed();
         cancellationToken.ThrowIfCancellationRequested();
-        var committed = await _session.Backend.FetchOffsetsAsync(group, [partition], cancellationToken).ConfigureAwait(false);
+        var committed = await _session.WhileOpenAsync(token => _session.Backend.FetchOffsetsAsync(group, [partition], token), cancellationToken).ConfigureAwait(false);
         return committed.TryGetValue(partition, out var offset) ? offset : null;
     }
 

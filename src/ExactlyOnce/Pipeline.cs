@@ -82,9 +82,10 @@ public sealed class Pipeline : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_isDisposed, this);
             running = _running;
             run = _run;
-            run?.Drain();
         }
-        using var patience = cancellationToken.Register(() => End(run));
+        // Not under the lock, here and below: a loop that ends runs on into the code of whoever waits for its end.
+        run?.Drain();
+        using var patience = cancellationToken.Register(() => run?.End());
         await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
@@ -92,23 +93,17 @@ public sealed class Pipeline : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Task running;
+        PipelineRun? run;
         lock (_lock)
         {
             _isDisposed = true;
             running = _running;
-            End(_run);
+            run = _run;
         }
+        run?.End();
         // How the run ended is told to whoever started it.
         await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _broker.Unregister(this);
-    }
-
-    // Under the lock, because the run disposes of itself when it is over; what the cancellation wakes are our own loops, and a handler that waits on its token.
-    private void End(PipelineRun? run)
-    {
-        lock (_lock)
-            if (_run == run)
-                run?.End();
     }
 
     private Task Start(bool untilCaughtUp, CancellationToken cancellationToken)

@@ -64,10 +64,7 @@ public sealed class Transaction : TransactionWriter, IAsyncDisposable
             return;
         var phase = Enter(
             TransactionPhase.Ending, "be aborted", TransactionPhase.Open, TransactionPhase.Sealed, TransactionPhase.Failed, TransactionPhase.Prepared);
-        await RunAsync(
-            phase == TransactionPhase.Prepared ? _producer.ResolveAsync(this, _token!, commit: false) : _producer.AbortAsync(this),
-            succeeded: TransactionPhase.Aborted,
-            retried: phase).ConfigureAwait(false);
+        await AbortFromAsync(phase).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -88,14 +85,17 @@ public sealed class Transaction : TransactionWriter, IAsyncDisposable
     /// <summary>Aborts the transaction unless it was committed or prepared. Never throws.</summary>
     public async ValueTask DisposeAsync()
     {
+        TransactionPhase phase;
         lock (Lock)
         {
-            if (_phase is not (TransactionPhase.Open or TransactionPhase.Sealed or TransactionPhase.Failed))
+            phase = _phase;
+            if (phase is not (TransactionPhase.Open or TransactionPhase.Sealed or TransactionPhase.Failed))
                 return;
+            _phase = TransactionPhase.Ending;
         }
         try
         {
-            await AbortAsync().ConfigureAwait(false);
+            await AbortFromAsync(phase).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -127,6 +127,11 @@ public sealed class Transaction : TransactionWriter, IAsyncDisposable
             _offsets[at] = known with { Offsets = merged };
         }
     }
+
+    /// <summary>What was open is dropped when the abort begins: whatever becomes of the abort, a commit would leave that out.</summary>
+    private ValueTask AbortFromAsync(TransactionPhase phase) => phase == TransactionPhase.Prepared
+        ? RunAsync(_producer.ResolveAsync(this, _token!, commit: false), succeeded: TransactionPhase.Aborted, retried: TransactionPhase.Prepared)
+        : RunAsync(_producer.AbortAsync(this), succeeded: TransactionPhase.Aborted, retried: TransactionPhase.Failed);
 
     private async ValueTask NoteTokenAsync(ValueTask<string> preparing) => _token = await preparing.ConfigureAwait(false);
 

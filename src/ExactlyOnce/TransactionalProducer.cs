@@ -72,7 +72,7 @@ public sealed class TransactionalProducer : IAsyncDisposable
             Volatile.Write(ref _current, null);
             throw;
         }
-        ClientMeter.TransactionOpen.Add(1, new KeyValuePair<string, object?>(TelemetryNames.SystemName, TelemetryNames.System));
+        ClientMeter.RecordTransactionOpened();
         return transaction;
     }
 
@@ -166,8 +166,8 @@ public sealed class TransactionalProducer : IAsyncDisposable
         var reason = _accumulator.TransactionFailure is TransactionTimedOutException ? "timed_out" : "aborted";
         _accumulator.CloseScope();
         _accumulator.Restart();
-        // Whoever fenced this producer has aborted the transaction; a broker whose storage failed aborts it when it is opened again.
-        if (_accumulator.Failure is null && Session.Fenced is null)
+        // Whoever fenced this producer has aborted the transaction. A producer that stopped for anything else has left it open, and readers wait for its end.
+        if (Session.Fenced is null)
             await AbortAtBrokerAsync().ConfigureAwait(false);
         Leave(transaction, reason);
     }
@@ -204,8 +204,9 @@ public sealed class TransactionalProducer : IAsyncDisposable
             // Aborted already, which is what was asked for.
             _needsIdentity = true;
         }
-        catch (BrokerException exception) when (exception.Recovery is ErrorRecovery.RecreateClient or ErrorRecovery.Stop)
+        catch (BrokerException exception) when (exception.Recovery is ErrorRecovery.RecreateClient or ErrorRecovery.Stop || _accumulator.Failure is not null)
         {
+            // A broker whose storage failed aborts it when it is opened again, any other when its time is over or its id is used again.
             _accumulator.StopBy(exception);
         }
     }

@@ -8,6 +8,8 @@ internal static class ClientMeter
 {
     public static readonly Meter Meter = new(new MeterOptions(TelemetryNames.Source) { TelemetrySchemaUrl = TelemetryNames.SchemaUrl });
 
+    private static readonly TagList s_system = new() { { TelemetryNames.SystemName, TelemetryNames.System } };
+
     public static readonly Histogram<double> OperationDuration = CreateDuration(
         TelemetryNames.OperationDuration, "Duration of operations from the opening of a batch to its acknowledgement.");
 
@@ -45,21 +47,23 @@ internal static class ClientMeter
         };
         if (failure is not null)
             tags.Add(TelemetryNames.ErrorType, TelemetryNames.ErrorTypeOf(failure));
-        SentMessages.Add(recordCount, tags);
+        SentMessages.TryAdd(recordCount, tags);
         if (openedAt is { } beganAt)
-            OperationDuration.Record(time.GetElapsedTime(beganAt).TotalSeconds, tags);
+            OperationDuration.TryRecord(time.GetElapsedTime(beganAt).TotalSeconds, tags);
         if (isDuplicate)
-            DuplicatesRejected.Add(1, tags);
+            DuplicatesRejected.TryAdd(1, tags);
     }
+
+    /// <summary>Counts a transaction that was begun.</summary>
+    public static void RecordTransactionOpened() => TransactionOpen.TryAdd(1, s_system);
 
     /// <summary>Counts a transaction that ended.</summary>
     public static void RecordTransaction(TimeProvider time, long? began, string outcome)
     {
-        TransactionOpen.Add(-1, new KeyValuePair<string, object?>(TelemetryNames.SystemName, TelemetryNames.System));
+        TransactionOpen.TryAdd(-1, s_system);
         if (began is { } beganAt)
-            TransactionDuration.Record(
+            TransactionDuration.TryRecord(
                 time.GetElapsedTime(beganAt).TotalSeconds,
-                new KeyValuePair<string, object?>(TelemetryNames.SystemName, TelemetryNames.System),
-                new KeyValuePair<string, object?>(TelemetryNames.TransactionOutcome, outcome));
+                new TagList { { TelemetryNames.SystemName, TelemetryNames.System }, { TelemetryNames.TransactionOutcome, outcome } });
     }
 }

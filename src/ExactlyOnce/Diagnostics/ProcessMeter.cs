@@ -22,7 +22,7 @@ internal static class ProcessMeter
     public static void RecordConsumed(string topic, string? group, int count)
     {
         if (ConsumedMessages.Enabled)
-            ConsumedMessages.Add(count, Tags(TelemetryNames.Poll, topic, group));
+            ConsumedMessages.TryAdd(count, Tags(TelemetryNames.Poll, topic, group));
     }
 
     /// <summary>Counts a batch that was worked on.</summary>
@@ -33,7 +33,7 @@ internal static class ProcessMeter
         var tags = TagsOf(partition, group);
         if (failure is not null)
             tags.Add(TelemetryNames.ErrorType, TelemetryNames.ErrorTypeOf(failure));
-        ProcessDuration.Record(time.GetElapsedTime(beganAt).TotalSeconds, tags);
+        ProcessDuration.TryRecord(time.GetElapsedTime(beganAt).TotalSeconds, tags);
     }
 
     public static TagList TagsOf(TopicPartition partition, string group) => Tags(TelemetryNames.Process, partition.Topic, group);

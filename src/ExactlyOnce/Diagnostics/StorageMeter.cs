@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 
 namespace ExactlyOnce.Diagnostics;
@@ -8,5 +9,5 @@ internal static class StorageMeter
     private static readonly Counter<long> s_corruptionDetected = ClientMeter.Meter.CreateCounter<long>(
         TelemetryNames.StorageCorruptionDetected, "{error}", "Bytes on disk that were found damaged, by an opening, a reader or a compaction; the log names file and position.");
 
-    public static void RecordCorruption() => s_corruptionDetected.Add(1, new KeyValuePair<string, object?>(TelemetryNames.SystemName, TelemetryNames.System));
+    public static void RecordCorruption() => s_corruptionDetected.TryAdd(1, new TagList { { TelemetryNames.SystemName, TelemetryNames.System } });
 }

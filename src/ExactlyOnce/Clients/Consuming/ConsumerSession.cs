@@ -26,6 +26,7 @@ internal sealed class ConsumerSession : IAsyncDisposable
 
     private ConsumedPartition[] _partitions = [];
     private GroupSession? _membership;
+    private Guid _topicId;
     private bool _isStarted;
     private volatile bool _isClosing;
     private bool _isClosed;
@@ -87,15 +88,23 @@ internal sealed class ConsumerSession : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_isClosing, typeof(Consumer<,>));
             return;
         }
-        await _turn.EnterAsync(cancellationToken).ConfigureAwait(false);
+        // A start waits for whatever holds the committed offsets, for as long as a prepared transaction is not decided.
+        await WhileOpenAsync(StartInOwnTurnAsync, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Does something that may wait for long, and does not wait longer than the session is open.</summary>
+    /// <exception cref="ObjectDisposedException">The session is being closed.</exception>
+    public async ValueTask<T> WhileOpenAsync<T>(Func<CancellationToken, ValueTask<T>> work, CancellationToken cancellationToken)
+    {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Closing);
         try
         {
-            ObjectDisposedException.ThrowIf(_isClosing, typeof(Consumer<,>));
-            await StartInTurnAsync(cancellationToken).ConfigureAwait(false);
+            return await work(ending.Token).ConfigureAwait(false);
         }
-        finally
+        catch (OperationCanceledException) when (ending.IsCancellationRequested)
         {
-            _turn.Exit();
+            cancellationToken.ThrowIfCancellationRequested();
+            throw new ObjectDisposedException(typeof(Consumer<,>).FullName);
         }
     }
 
@@ -131,6 +140,8 @@ internal sealed class ConsumerSession : IAsyncDisposable
         await StartAsync(cancellationToken).ConfigureAwait(false);
         var moved = new Dictionary<TopicPartition, CommittedOffset>();
         var partitions = Partitions;
+        // Closing takes the partitions away: nothing to commit would then look like nothing new to commit.
+        ObjectDisposedException.ThrowIf(_isClosing, typeof(Consumer<,>));
         foreach (var partition in partitions)
             if (partition.Committed != partition.Position)
                 moved.Add(partition.Id, new CommittedOffset(partition.Position));
@@ -204,6 +215,7 @@ internal sealed class ConsumerSession : IAsyncDisposable
                     await ReconcileAsync(cancellationToken).ConfigureAwait(false);
                 if (TryRead(contents))
                     return true;
+                ThrowIfDeleted();
                 if (WhenIdle is not null)
                     await WhenIdle(cancellationToken).ConfigureAwait(false);
                 if (TryRegister())
@@ -224,11 +236,27 @@ internal sealed class ConsumerSession : IAsyncDisposable
         return true;
     }
 
+    private async ValueTask<bool> StartInOwnTurnAsync(CancellationToken cancellationToken)
+    {
+        await _turn.EnterAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            ObjectDisposedException.ThrowIf(_isClosing, typeof(Consumer<,>));
+            await StartInTurnAsync(cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        finally
+        {
+            _turn.Exit();
+        }
+    }
+
     private async ValueTask StartInTurnAsync(CancellationToken cancellationToken)
     {
         if (_isStarted)
             return;
         var topic = await TopicResolution.ResolveAsync(_backend, _topic, _mayCreateTopic, cancellationToken).ConfigureAwait(false);
+        _topicId = topic.Id;
         if (_options.Group is { } group && _options.Partitions is null)
             await JoinAsync(group, cancellationToken).ConfigureAwait(false);
         else
@@ -281,6 +309,13 @@ internal sealed class ConsumerSession : IAsyncDisposable
         var gained = assignment.Partitions.Where(id => !Partitions.Any(partition => partition.Id == id)).ToList();
         await AddAsync(gained, _options.StartFrom, cancellationToken).ConfigureAwait(false);
         _isSettled = true;
+    }
+
+    // Whoever chose his partitions is told by his readers. A group shares out what there is, and of a topic that was deleted there is nothing: its members would wait for ever.
+    private void ThrowIfDeleted()
+    {
+        if (_membership is not null && _partitions.Length == 0 && _backend.TryGetTopic(_topic)?.Id != _topicId)
+            throw new UnknownTopicException($"The topic '{_topic}' was deleted. One that is made again under its name is another one, for another consumer.");
     }
 
     private void GiveUpAllBut(IReadOnlyList<TopicPartition> kept)

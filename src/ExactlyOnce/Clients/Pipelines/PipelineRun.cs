@@ -66,9 +66,9 @@ internal sealed class PipelineRun : IDisposable
         End();
     }
 
-    public void End() => _ending.Cancel();
+    public void End() => Cancel(_ending);
 
-    public void Drain() => _draining.Cancel();
+    public void Drain() => Cancel(_draining);
 
     /// <summary>Throws what the caller of the run must know; called when all workers have ended.</summary>
     public void ThrowIfFailed(CancellationToken cancellationToken)
@@ -81,6 +81,18 @@ internal sealed class PipelineRun : IDisposable
             throw new OperationCanceledException("The run was ended before the pipeline had caught up.", cancellationToken);
         foreach (var (_, cause) in _stopped)
             throw cause;
+    }
+
+    private static void Cancel(CancellationTokenSource source)
+    {
+        try
+        {
+            source.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The run is over.
+        }
     }
 
     public void Dispose()

@@ -188,7 +188,7 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
             var delay = _options.DelayAfter(retry.Attempts);
             PipelineLog.AttemptFailed(
                 plan.Logger, cause, plan.Name, partition.Id, first, _contents.NextOffset, retry.Attempts, _options.MaxAttempts, delay);
-            ProcessMeter.HandlerRetries.Add(1, ProcessMeter.TagsOf(partition.Id, plan.Name));
+            ProcessMeter.HandlerRetries.TryAdd(1, ProcessMeter.TagsOf(partition.Id, plan.Name));
             // What stands in front of the record that failed is done by itself, so that no further attempt repeats it.
             retry.FailedAt = failedAt;
             retry.GoBack(first, blamed > 0 ? blamed : count, delay);
@@ -224,7 +224,7 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
             case WhenRetriesExhausted.DeadLetter:
                 await output.DeadLetterAsync(session, letter, nextOffset, run.Ending).ConfigureAwait(false);
                 PipelineLog.DeadLettered(plan.Logger, letter.Cause, plan.Name, letter.Source, letter.Offset, letter.Attempts, _options.DeadLetterTopic!);
-                ProcessMeter.HandlerDeadLettered.Add(1, ProcessMeter.TagsOf(partition.Id, plan.Name));
+                ProcessMeter.HandlerDeadLettered.TryAdd(1, ProcessMeter.TagsOf(partition.Id, plan.Name));
                 partition.SeekTo(nextOffset);
                 _batchesDone++;
                 break;

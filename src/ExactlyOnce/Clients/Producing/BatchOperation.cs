@@ -81,6 +81,14 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
         RecordCount -= duplicates.Count;
     }
 
+    /// <summary>The append threw: an outcome all the same, so that whoever waits for the batch is told.</summary>
+    public void Fail(Exception exception)
+    {
+        var failure = exception as BrokerException
+            ?? ErrorTable.ToException(ErrorCode.Unknown, $"A batch for {Partition!.Id} could not be sent: {exception.Message}", exception);
+        Outcome = new AppendOutcome { Error = failure.Code, Exception = failure };
+    }
+
     public override void OnCompleted() => accumulator.Finish(this, wasPending: true, own: null);
 
     /// <summary>Gives every undecided send its outcome and hands the chain out; the batch knows none of them afterwards.</summary>

@@ -84,48 +84,34 @@ internal sealed class NamedSource(BrokerBackend backend, ProducerSession session
     private BatchOperation? Append(RecordAccumulator accumulator, List<Closing> closing)
     {
         BatchOperation? finished = null;
-        while (closing.Count > 0)
+        var status = TryAppend(accumulator, closing);
+        foreach (var (member, batch, recordCount) in closing)
         {
-            var isStopped = closing.TrueForAll(each => accumulator.IsStopped(each.Batch));
-            var status = isStopped
-                ? AppendStatus.Completed
-                : backend.AppendNamed(session, closing.ConvertAll(static each => (AppendOperation)each.Batch), _lastAccepted);
-            if (status == AppendStatus.Completed && TakeOutDuplicates(closing, ref finished))
+            // A pending batch may be finished and in use again by now; only a completed one may be looked at.
+            if (status == AppendStatus.Pending || (status == AppendStatus.Completed && batch.Outcome.Error == ErrorCode.None))
+                member.Advance(recordCount);
+            if (status != AppendStatus.Completed)
                 continue;
-            foreach (var (member, batch, recordCount) in closing)
-            {
-                // A pending batch may be finished and in use again by now; only a completed one may be looked at.
-                if (status == AppendStatus.Pending || (status == AppendStatus.Completed && batch.Outcome.Error == ErrorCode.None))
-                    member.Advance(recordCount);
-                if (status != AppendStatus.Completed)
-                    continue;
-                accumulator.NoteOutcomeWithLock(batch);
-                Push(batch, ref finished);
-            }
-            break;
+            accumulator.NoteOutcomeWithLock(batch);
+            Push(batch, ref finished);
         }
         return finished;
     }
 
-    /// <summary>True when the append was refused for message ids that are known, and those records are out now.</summary>
-    private static bool TakeOutDuplicates(List<Closing> closing, ref BatchOperation? finished)
+    private AppendStatus TryAppend(RecordAccumulator accumulator, List<Closing> closing)
     {
-        var any = false;
-        for (var i = closing.Count - 1; i >= 0; i--)
+        try
         {
-            var (member, batch, _) = closing[i];
-            if (batch.Outcome.DuplicateMessages is not { } duplicates)
-                continue;
-            any = true;
-            if (member.TakeOutWithLock(batch, duplicates))
-            {
-                closing[i] = new Closing(member, batch, batch.RecordCount);
-                continue;
-            }
-            closing.RemoveAt(i);
-            Push(batch, ref finished);
+            return closing.TrueForAll(each => accumulator.IsStopped(each.Batch))
+                ? AppendStatus.Completed
+                : backend.AppendNamed(session, closing.ConvertAll(static each => (AppendOperation)each.Batch), _lastAccepted);
         }
-        return any;
+        catch (Exception exception)
+        {
+            foreach (var (_, batch, _) in closing)
+                batch.Fail(exception);
+            return AppendStatus.Completed;
+        }
     }
 
     private static void Push(BatchOperation batch, ref BatchOperation? chain)

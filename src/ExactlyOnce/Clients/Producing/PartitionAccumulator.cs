@@ -184,6 +184,20 @@ internal sealed class PartitionAccumulator
     /// <summary>Appends a closed batch, without the records whose message ids the topic knows. Unless Completed is answered the batch may be finished already; the lock is held.</summary>
     public AppendStatus AppendWithLock(BatchOperation batch)
     {
+        try
+        {
+            return AppendNewWithLock(batch);
+        }
+        catch (Exception exception)
+        {
+            // A codec that cannot read what it wrote, for example.
+            batch.Fail(exception);
+            return AppendStatus.Completed;
+        }
+    }
+
+    private AppendStatus AppendNewWithLock(BatchOperation batch)
+    {
         while (true)
         {
             var count = batch.RecordCount;
@@ -202,7 +216,7 @@ internal sealed class PartitionAccumulator
     }
 
     /// <summary>Writes a refused batch anew without its duplicates; false when nothing is left, and the outcome is then a success.</summary>
-    public bool TakeOutWithLock(BatchOperation batch, IReadOnlyDictionary<int, long> duplicates)
+    private bool TakeOutWithLock(BatchOperation batch, IReadOnlyDictionary<int, long> duplicates)
     {
         batch.TakeOut(duplicates);
         batch.Outcome = default;

@@ -21,6 +21,7 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     private readonly PipeScheduler _completions;
     private readonly long _lingerTicks;
     private readonly OpenedPartitions _opened = new();
+    private readonly CancellationTokenSource _closing = new();
     private Task? _starting;
     private object? _scope;
     private volatile bool _isClosed;
@@ -62,6 +63,9 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     public NamedSource? Source { get; private set; }
 
     public bool IsClosed => _isClosed;
+
+    /// <summary>Cancelled when the producer is closed: whoever waits for something before his record has its place need not wait any more.</summary>
+    public CancellationToken Closing => _closing.Token;
 
     /// <summary>Why the producer stopped; null while it works.</summary>
     public BrokerException? Failure => _faults.Cause;
@@ -123,7 +127,8 @@ internal sealed class RecordAccumulator : IAsyncDisposable
         ThrowIfClosed();
         if (Failure is { } failure)
             throw failure;
-        if (Session!.Fenced is { } fenced)
+        // There is none while a new one is being taken, and then no transaction is open either.
+        if (Session?.Fenced is { } fenced)
             throw fenced;
         if (!ReferenceEquals(scope, Volatile.Read(ref _scope)))
             throw new InvalidOperationException("The transaction has ended; nothing can be added to it.");
@@ -349,11 +354,11 @@ internal sealed class RecordAccumulator : IAsyncDisposable
         {
             isCommitted = await Backend.TryCommitAsync(Session!, closed, offsets).ConfigureAwait(false);
         }
-        catch (BrokerException exception)
+        catch (Exception exception)
         {
             foreach (var batch in closed)
             {
-                batch.Outcome = new AppendOutcome { Error = exception.Code, Exception = exception };
+                batch.Fail(exception);
                 Finish(batch, wasPending: false, own: null);
             }
             closed.Clear();
@@ -406,7 +411,11 @@ internal sealed class RecordAccumulator : IAsyncDisposable
             ProducerLog.ClosedUnflushed(_logger, Settings.CloseTimeout);
         }
         _isClosed = true;
+        // Whoever opens a batch on a route that is not seen here sees that the producer is closed.
+        Interlocked.MemoryBarrier();
         SealAll();
+        // On the scheduler, because a call that ends runs on into the caller's code.
+        _completions.Schedule(static state => ((CancellationTokenSource)state!).Cancel(), _closing);
         _timer.Dispose();
         if (_faults.TakePostFailure() is { } failure)
             ProducerLog.PostFailureUnobserved(_logger, failure.Code, failure);

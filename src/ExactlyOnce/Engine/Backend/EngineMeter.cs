@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using ExactlyOnce.Diagnostics;
 using ExactlyOnce.Kernel.Transactions;
@@ -38,14 +39,14 @@ internal sealed class EngineMeter : IDisposable
     /// <summary>The meter itself, by which a listener tells brokers of one process apart.</summary>
     public Meter Meter => _meter;
 
-    public void RecordSync(TimeSpan duration) => _sync.Record(duration.TotalSeconds, s_system);
+    public void RecordSync(TimeSpan duration) => _sync.TryRecord(duration.TotalSeconds, new TagList { s_system });
 
     public void RecordRebalance(string group, TimeSpan duration) =>
-        _rebalance.Record(duration.TotalSeconds, s_system, new(TelemetryNames.ConsumerGroupName, group));
+        _rebalance.TryRecord(duration.TotalSeconds, new TagList { s_system, new(TelemetryNames.ConsumerGroupName, group) });
 
-    public void RecordFenced() => _fenced.Add(1, s_system);
+    public void RecordFenced() => _fenced.TryAdd(1, new TagList { s_system });
 
-    public void RecordRecovery(TimeSpan duration) => _recovery.Record(duration.TotalSeconds, s_system);
+    public void RecordRecovery(TimeSpan duration) => _recovery.TryRecord(duration.TotalSeconds, new TagList { s_system });
 
     public void Dispose() => _meter.Dispose();
 

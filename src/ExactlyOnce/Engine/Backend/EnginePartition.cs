@@ -40,6 +40,9 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
     {
         if (operation.Session?.Fenced is { } fenced)
             return Refuse(operation, fenced);
+        // Nobody would write it, nor say so.
+        if (engine.IsClosed)
+            return Refuse(operation, Refusals.Closed());
         if (operation.MessageIds is not null)
             return AppendWithMessageIds(operation);
         var nowMs = operation.NowMs != AppendOperation.UnknownTime ? operation.NowMs : engine.AppendTimeMs(partition.Options);
@@ -113,9 +116,9 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
 
     private static FoundOffset? ToFound(Log.FoundRecord? found) => found is { } record ? new FoundOffset(record.Offset, record.TimestampMs) : null;
 
-    private static AppendStatus Refuse(AppendOperation operation, BrokerException fenced)
+    private static AppendStatus Refuse(AppendOperation operation, BrokerException cause)
     {
-        operation.Outcome = new AppendOutcome { Error = fenced.Code, Exception = fenced };
+        operation.Outcome = new AppendOutcome { Error = cause.Code, Exception = cause };
         return AppendStatus.Completed;
     }
 

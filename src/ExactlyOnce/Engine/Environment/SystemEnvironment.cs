@@ -22,7 +22,7 @@ internal sealed class SystemEnvironment : BrokerEnvironment
     public SystemEnvironment(TimeProvider? time = null, ILoggerFactory? loggerFactory = null, IDisk? disk = null)
     {
         Time = time ?? TimeProvider.System;
-        LoggerFactory = loggerFactory ?? NullLoggerFactory.Instance;
+        LoggerFactory = loggerFactory is null or NullLoggerFactory ? NullLoggerFactory.Instance : new GuardedLoggerFactory(loggerFactory);
         Disk = disk ?? SystemDisk();
     }
 

@@ -134,18 +134,17 @@ public sealed class NamedProducerTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_known_message_id_inside_a_step_is_taken_out_of_it()
+    public async Task A_producer_with_an_identity_takes_no_message_ids_which_its_steps_do_not_look_up()
     {
         _backend.AddTopic("orders", topic => topic.MessageIdWindow = TimeSpan.FromMinutes(1));
         await using var importer = Importer();
-        await importer.SendAsync(new ProducerRecord<string, string>("k", "a") { MessageId = "m1", SourceSequence = 1 });
-        await importer.PostAsync(new ProducerRecord<string, string>("k", "a again") { MessageId = "m1", SourceSequence = 2 });
-        await importer.PostAsync(new ProducerRecord<string, string>("k", "b") { MessageId = "m2", SourceSequence = 3 });
 
-        await importer.FlushAsync();
+        var twice = new ProducerRecord<string, string>("k", "a") { MessageId = "m1", SourceSequence = 1 };
 
-        _backend["orders"].Values.Should().Equal("a", "b");
-        _backend.SourceSequences["import"].Should().Be(3);
+        await importer.Awaiting(p => p.SendAsync(twice).AsTask()).Should().ThrowAsync<InvalidOperationException>().WithMessage("*sourceSequence*");
+        await importer.Awaiting(p => p.PostAsync(twice).AsTask()).Should().ThrowAsync<InvalidOperationException>();
+        _backend["orders"].Records.Should().BeEmpty();
+        await importer.SendAsync("k", "a", sourceSequence: 1);
     }
 
     private Producer<string, string> Importer() => _broker.CreateProducer(s_orders).WithIdentity("import").Build();
