@@ -71,7 +71,7 @@ public sealed class Producer<TKey, TValue> : IAsyncDisposable
     /// <param name="value">The value; null for a tombstone.</param>
     /// <param name="messageId">The record's id; also stored as the header <c>message-id</c>.</param>
     /// <param name="cancellationToken">Honoured until the record has its place in the order.</param>
-    /// <exception cref="InvalidOperationException">The topic has no message id window.</exception>
+    /// <exception cref="InvalidOperationException">The topic has no message id window, or the producer has an identity.</exception>
     public ValueTask<RecordMetadata> SendAsync(TKey key, TValue value, string messageId, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(messageId);

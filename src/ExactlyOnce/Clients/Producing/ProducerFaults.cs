@@ -61,7 +61,8 @@ internal sealed class ProducerFaults(ProducerSettings settings, ILogger logger)
 
     private void DrawConsequences(BatchOperation batch, BrokerException failure, bool wasPending)
     {
-        if (settings.IsTransactional)
+        // The end of a transaction changes the identity: a batch of one that was aborted may fail late, and the next one has nothing to do with it.
+        if (settings.IsTransactional && batch.Header.Producer == batch.Session!.Identity)
             FailTransaction(failure);
         if (StopsProducer(failure, wasPending))
             Stop(batch, failure);

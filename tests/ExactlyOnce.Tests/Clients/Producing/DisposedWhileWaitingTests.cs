@@ -23,9 +23,8 @@ public sealed class DisposedWhileWaitingTests : IAsyncDisposable
     {
         _backend.HoldsAnswers = true;
         var producer = _broker.CreateProducer(s_orders).WithBatchSize(512).WithBufferMemory(1024).WithCloseTimeout(TimeSpan.Zero).Build();
-        for (var i = 0; i < 2; i++)
-            await producer.PostAsync("k", new string('x', 400));
-        var waiting = new[] { producer.PostAsync("k", new string('x', 400)).AsTask(), producer.SendAsync("k", "small").AsTask() };
+        await producer.PostAsync("k", new string('x', 800));
+        var waiting = new[] { producer.PostAsync("k", new string('x', 800)).AsTask(), producer.SendAsync("k", "small").AsTask() };
         Array.Exists(waiting, call => call.IsCompleted).Should().BeFalse("the memory is used up");
 
         await producer.DisposeAsync().AsTask().WaitAsync(s_soon);

@@ -55,6 +55,27 @@ public sealed class FailedEndTests
     }
 
     [Fact]
+    public async Task A_batch_of_an_aborted_transaction_that_fails_late_is_no_concern_of_the_next_one()
+    {
+        var backend = new FakeBackend { HoldsAnswers = true };
+        await using var broker = new Broker(backend, new BrokerOptions());
+        await using var producer = await broker.CreateTransactionalProducerAsync("t", new TransactionalProducerOptions { BatchSize = 512 });
+        var aborted = await producer.BeginTransactionAsync();
+        await aborted.SendAsync(s_orders, "k", new string('x', 600));
+        backend.HeldCount.Should().Be(1, "its answer is on its way");
+        await aborted.AbortAsync();
+        await using var next = await producer.BeginTransactionAsync();
+        await next.SendAsync(s_orders, "k", "b");
+
+        backend.PendingFailure = new InvalidRequestException(ErrorCode.InvalidRecord, "Refused.");
+        backend.Release();
+
+        backend.HoldsAnswers = false;
+        await next.CommitAsync();
+        backend.Ends.Should().Equal("abort", "commit");
+    }
+
+    [Fact]
     public async Task A_record_for_a_transaction_that_has_ended_is_refused_also_while_the_producer_has_no_identity()
     {
         var backend = new FakeBackend();
