@@ -128,8 +128,11 @@ internal sealed class OffsetFetchApi() : Api<OffsetFetchRequest, OffsetFetchResp
             return new OffsetFetchResponse { Topics = only.Topics, ErrorCode = only.ErrorCode };
         }
         var response = new OffsetFetchResponse { Groups = new OffsetFetchResponse.Group[request.Groups.Length] };
+        var seen = new HashSet<string>(StringComparer.Ordinal);
         for (var i = 0; i < request.Groups.Length; i++)
-            response.Groups[i] = await FetchAsync(request.Groups[i], request.RequireStable, call).ConfigureAwait(false);
+            response.Groups[i] = seen.Add(request.Groups[i].GroupId)
+                ? await FetchAsync(request.Groups[i], request.RequireStable, call).ConfigureAwait(false)
+                : new OffsetFetchResponse.Group { GroupId = request.Groups[i].GroupId, ErrorCode = KafkaError.InvalidRequest };
         return response;
     }
 
@@ -177,11 +180,11 @@ internal sealed class OffsetFetchApi() : Api<OffsetFetchRequest, OffsetFetchResp
     private static OffsetFetchResponse.Partition ToPartition(in FetchedPartitionOffset offset, Call call) => !MayKnow(offset.Partition.Topic, call)
         ? new() { PartitionIndex = offset.Partition.Partition, CommittedOffset = -1, Metadata = "", ErrorCode = KafkaError.TopicAuthorizationFailed }
         : new()
-    {
-        PartitionIndex = offset.Partition.Partition,
-        CommittedOffset = offset.Offset,
-        CommittedLeaderEpoch = offset.LeaderEpoch,
-        Metadata = offset.Metadata,
-        ErrorCode = call.Version >= FirstByTopicId && offset.Partition.Topic.Length == 0 ? KafkaError.UnknownTopicId : offset.Error.ToKafka(),
-    };
+        {
+            PartitionIndex = offset.Partition.Partition,
+            CommittedOffset = offset.Offset,
+            CommittedLeaderEpoch = offset.LeaderEpoch,
+            Metadata = offset.Metadata,
+            ErrorCode = call.Version >= FirstByTopicId && offset.Partition.Topic.Length == 0 ? KafkaError.UnknownTopicId : offset.Error.ToKafka(),
+        };
 }

@@ -128,11 +128,11 @@ internal sealed class CreateTopicsApi() : Api<CreateTopicsRequest, CreateTopicsR
     protected override async ValueTask<CreateTopicsResponse?> HandleAsync(CreateTopicsRequest request, Call call)
     {
         var topics = new CreateTopicsResponse.Topic[request.Topics.Length];
+        var counts = request.Topics.CountBy(topic => topic.Name, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
         for (var i = 0; i < topics.Length; i++)
         {
             var asked = request.Topics[i];
-            var isTwice = request.Topics.Count(topic => topic.Name == asked.Name) > 1;
-            topics[i] = isTwice
+            topics[i] = counts[asked.Name] > 1
                 ? Refused(asked, KafkaError.InvalidRequest, "The request names this topic twice.")
                 : await CreateAsync(asked, request.ValidateOnly, call).ConfigureAwait(false);
         }

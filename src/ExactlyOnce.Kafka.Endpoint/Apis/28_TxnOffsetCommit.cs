@@ -106,7 +106,8 @@ internal sealed class TxnOffsetCommitApi() : Api<TxnOffsetCommitRequest, TxnOffs
             return Refused(request, KafkaError.TransactionalIdAuthorizationFailed);
         if (!call.AllowsGroup(AclOperation.Read, request.GroupId))
             return Refused(request, KafkaError.GroupAuthorizationFailed);
-        var allowed = request.Topics.Where(topic => call.AllowsTopic(AclOperation.Read, topic.Name));
+        // Asked once: a rule that comes while the offsets are written does not change which of them they are.
+        var allowed = request.Topics.Where(topic => call.AllowsTopic(AclOperation.Read, topic.Name)).ToHashSet();
         var generation = call.Version < FirstOfV2 ? WireGeneration.V1 : WireGeneration.V2;
         var errors = await call.Wire.CommitTransactionOffsetsAsync(
             call.In(request.TransactionalId, request.ProducerId, request.ProducerEpoch, generation),
@@ -116,7 +117,7 @@ internal sealed class TxnOffsetCommitApi() : Api<TxnOffsetCommitRequest, TxnOffs
                 Generation = request.GenerationId,
                 MemberId = request.MemberId,
                 InstanceId = request.GroupInstanceId,
-                Offsets = [.. allowed.SelectMany(topic => topic.Partitions.Select(partition => new OffsetToCommit(
+                Offsets = [.. request.Topics.Where(allowed.Contains).SelectMany(topic => topic.Partitions.Select(partition => new OffsetToCommit(
                     new TopicPartition(topic.Name, partition.PartitionIndex), partition.CommittedOffset, partition.CommittedLeaderEpoch, partition.CommittedMetadata)))],
             }).ConfigureAwait(false);
         var next = 0;
@@ -128,7 +129,7 @@ internal sealed class TxnOffsetCommitApi() : Api<TxnOffsetCommitRequest, TxnOffs
                 Partitions = Array.ConvertAll(topic.Partitions, partition => new TxnOffsetCommitResponse.Partition
                 {
                     PartitionIndex = partition.PartitionIndex,
-                    ErrorCode = call.AllowsTopic(AclOperation.Read, topic.Name) ? ToKafka(errors[next++], call.Version) : KafkaError.TopicAuthorizationFailed,
+                    ErrorCode = allowed.Contains(topic) ? ToKafka(errors[next++], call.Version) : KafkaError.TopicAuthorizationFailed,
                 }),
             }),
         };

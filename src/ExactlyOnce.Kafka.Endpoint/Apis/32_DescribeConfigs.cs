@@ -104,10 +104,16 @@ internal sealed class DescribeConfigsResponse : IMessage
 /// <summary>Shows the configuration of topics, which can be changed, and of the broker, which cannot.</summary>
 internal sealed class DescribeConfigsApi() : Api<DescribeConfigsRequest, DescribeConfigsResponse>(32, "DescribeConfigs", 1, 4, flexibleFrom: 4)
 {
-    protected override ValueTask<DescribeConfigsResponse?> HandleAsync(DescribeConfigsRequest request, Call call) => new(new DescribeConfigsResponse
+    protected override ValueTask<DescribeConfigsResponse?> HandleAsync(DescribeConfigsRequest request, Call call)
     {
-        Results = Array.ConvertAll(request.Resources, resource => Describe(resource, request.IncludeSynonyms, call)),
-    });
+        var seen = new HashSet<(sbyte, string)>();
+        return new(new DescribeConfigsResponse
+        {
+            Results = Array.ConvertAll(request.Resources, resource => seen.Add((resource.ResourceType, resource.ResourceName))
+                ? Describe(resource, request.IncludeSynonyms, call)
+                : Refused(resource, KafkaError.InvalidRequest, "The request names this resource twice.")),
+        });
+    }
 
     private static DescribeConfigsResponse.Result Describe(DescribeConfigsRequest.Resource resource, bool withSynonyms, Call call) => (ResourceType)resource.ResourceType switch
     {

@@ -71,11 +71,11 @@ internal sealed class CreatePartitionsApi() : Api<CreatePartitionsRequest, Creat
     protected override async ValueTask<CreatePartitionsResponse?> HandleAsync(CreatePartitionsRequest request, Call call)
     {
         var results = new CreatePartitionsResponse.Topic[request.Topics.Length];
+        var counts = request.Topics.CountBy(topic => topic.Name, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
         for (var i = 0; i < results.Length; i++)
         {
             var asked = request.Topics[i];
-            var isTwice = request.Topics.Count(topic => topic.Name == asked.Name) > 1;
-            results[i] = isTwice
+            results[i] = counts[asked.Name] > 1
                 ? Refused(asked, KafkaError.InvalidRequest, "The request names this topic twice.")
                 : await AddAsync(asked, request.ValidateOnly, call).ConfigureAwait(false);
         }

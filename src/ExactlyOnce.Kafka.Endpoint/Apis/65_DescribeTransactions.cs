@@ -66,11 +66,12 @@ internal sealed class DescribeTransactionsApi() : Api<DescribeTransactionsReques
 {
     protected override async ValueTask<DescribeTransactionsResponse?> HandleAsync(DescribeTransactionsRequest request, Call call)
     {
-        var allowed = Array.FindAll(request.TransactionalIds, id => call.AllowsTransactionalId(AclOperation.Describe, id));
+        var asked = request.TransactionalIds.Distinct().ToArray();
+        var allowed = Array.FindAll(asked, id => call.AllowsTransactionalId(AclOperation.Describe, id));
         var found = await call.Wire.DescribeTransactionsAsync(allowed).ConfigureAwait(false);
         return new DescribeTransactionsResponse
         {
-            TransactionStates = [.. found.Select((transaction, i) => Describe(allowed[i], transaction, call)), .. request.TransactionalIds.Except(allowed).Select(Refused)],
+            TransactionStates = [.. found.Select((transaction, i) => Describe(allowed[i], transaction, call)), .. asked.Except(allowed).Select(Refused)],
         };
     }
 

@@ -114,7 +114,8 @@ internal sealed class ConsumerGroupDescribeApi() : Api<ConsumerGroupDescribeRequ
 {
     protected override async ValueTask<ConsumerGroupDescribeResponse?> HandleAsync(ConsumerGroupDescribeRequest request, Call call)
     {
-        var allowed = Array.FindAll(request.GroupIds, group => call.AllowsGroup(AclOperation.Describe, group));
+        var asked = request.GroupIds.Distinct().ToArray();
+        var allowed = Array.FindAll(asked, group => call.AllowsGroup(AclOperation.Describe, group));
         var groups = await call.Wire.DescribeConsumerGroupsAsync(allowed).ConfigureAwait(false);
         return new ConsumerGroupDescribeResponse
         {
@@ -131,7 +132,7 @@ internal sealed class ConsumerGroupDescribeApi() : Api<ConsumerGroupDescribeRequ
                 AssignorName = group.Assignor,
                 Members = [.. group.Members.Select(ToMember)],
                 AuthorizedOperations = AuthorizedOperations.OfGroup(call, group.Group, request.IncludeAuthorizedOperations),
-            }), .. request.GroupIds.Except(allowed).Select(group => Refused(group, KafkaError.GroupAuthorizationFailed))],
+            }), .. asked.Except(allowed).Select(group => Refused(group, KafkaError.GroupAuthorizationFailed))],
         };
     }
 

@@ -7,6 +7,8 @@ namespace ExactlyOnce.Kafka.Endpoint.Configs;
 /// </summary>
 internal static class TopicConfigs
 {
+    private const int ExcerptCharsMax = 200;
+
     /// <summary>Ascending by name.</summary>
     public static IReadOnlyList<TopicConfig> All { get; } =
     [
@@ -46,7 +48,7 @@ internal static class TopicConfigs
     public static string? TrySet(TopicOptions options, string name, string? value)
     {
         if (Find(name) is not { } config)
-            return $"There is no topic configuration '{name}'.";
+            return $"There is no topic configuration '{Excerpt(name)}'.";
         try
         {
             config.Set(options, value ?? config.DefaultValue);
@@ -54,9 +56,12 @@ internal static class TopicConfigs
         }
         catch (Exception exception) when (exception is FormatException or OverflowException)
         {
-            return $"'{name}' cannot be '{value}'.";
+            return $"'{name}' cannot be '{Excerpt(value ?? "")}'.";
         }
     }
+
+    /// <summary>What a client wrote, as far as a message has room for it.</summary>
+    public static string Excerpt(string text) => text.Length <= ExcerptCharsMax ? text : $"{text[..ExcerptCharsMax]}…";
 
     private static TopicConfig Accepted(string name, ConfigType type, string value) => new(name, type, _ => value, static (_, _) => { });
 

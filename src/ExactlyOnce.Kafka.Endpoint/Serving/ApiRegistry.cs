@@ -51,6 +51,7 @@ internal static class ApiRegistry
         new ListTransactionsApi(),
         new ConsumerGroupHeartbeatApi(),
         new ConsumerGroupDescribeApi(),
+        new ListConfigResourcesApi(),
         new DescribeTopicPartitionsApi(),
     ];
 
