@@ -211,6 +211,44 @@ public sealed class TopicAdminTests : EndpointTest
     }
 
     [Fact]
+    public async Task Whatever_has_a_configuration_is_listed_by_its_kind()
+    {
+        await Broker.Admin.CreateTopicAsync("t");
+        var client = Connect();
+        async Task<(KafkaError, (string, sbyte)[])> ListAsync(short version, params byte[] types)
+        {
+            var answer = await client.CallAsync<ListConfigResourcesResponse>(version, new ListConfigResourcesRequest { ResourceTypes = types });
+            return (answer.ErrorCode, [.. answer.ConfigResources.Select(resource => (resource.ResourceName, resource.ResourceType))]);
+        }
+
+        (await ListAsync(0)).Should().BeEquivalentTo((KafkaError.None, Array.Empty<(string, sbyte)>()), "that version knows of client metrics only");
+        (await ListAsync(1)).Should().BeEquivalentTo((KafkaError.None, new (string, sbyte)[] { ("t", 2), ("1", 4) }));
+        (await ListAsync(1, 2)).Should().BeEquivalentTo((KafkaError.None, new (string, sbyte)[] { ("t", 2) }));
+        (await ListAsync(1, 16, 32)).Should().BeEquivalentTo((KafkaError.None, Array.Empty<(string, sbyte)>()));
+        (await ListAsync(1, 2, 3)).Should().BeEquivalentTo((KafkaError.UnsupportedVersion, Array.Empty<(string, sbyte)>()));
+    }
+
+    [Fact]
+    public async Task A_configuration_that_is_wrong_at_great_length_is_refused_in_a_message_that_every_version_has_room_for()
+    {
+        await Broker.Admin.CreateTopicAsync("t");
+        var (client, longest) = (Connect(), new string('x', short.MaxValue));
+
+        foreach (var config in new IncrementalAlterConfigsRequest.Config[]
+        {
+            new() { Name = longest, Value = "1" }, new() { Name = longest }, new() { Name = longest, ConfigOperation = 2, Value = "1" }, new() { Name = "segment.bytes", Value = longest },
+        })
+        {
+            var answer = (await client.CallAsync<IncrementalAlterConfigsResponse>(0, new IncrementalAlterConfigsRequest
+            {
+                Resources = [new() { ResourceType = OfTopic, ResourceName = "t", Configs = [config] }],
+            })).Responses.Single();
+            answer.ErrorCode.Should().Be(KafkaError.InvalidConfig);
+            answer.ErrorMessage!.Length.Should().BeInRange(10, 300);
+        }
+    }
+
+    [Fact]
     public async Task A_leader_epoch_ends_where_the_log_does_and_another_one_nowhere()
     {
         await Broker.Admin.CreateTopicAsync("t");
