@@ -52,14 +52,14 @@ public sealed class ForgottenTests
         using var first = new RawClient(endpoint);
         await new RawMember(first, "g").JoinAsync(sessionTimeoutMs: 60_000);
 
-        var connection = await AskAndGoAsync(broker, first);
+        var server = await AskAndGoAsync(broker, first);
 
-        for (var patience = 200; patience > 0 && connection.IsAlive; patience--)
+        for (var patience = 200; patience > 0 && server.IsAlive; patience--)
         {
             await Task.Delay(10);
             GC.Collect();
         }
-        connection.IsAlive.Should().BeFalse("the group waits for its first member, and nobody waits for the group");
+        server.IsAlive.Should().BeFalse("the group waits for its first member, and nobody waits for the group");
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -77,14 +77,14 @@ public sealed class ForgottenTests
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static async Task<WeakReference> AskAndGoAsync(Broker broker, RawClient frames)
     {
-        var handler = new KafkaConnectionHandler(new KafkaServer(broker, new KafkaEndpointOptions()));
-        var connection = new PipedConnection(handler);
+        var server = new KafkaServer(broker, new KafkaEndpointOptions());
+        var connection = new PipedConnection(new KafkaConnectionHandler(server));
         connection.Forget();
         var join = new JoinGroupRequest { GroupId = "g", SessionTimeoutMs = 60_000, RebalanceTimeoutMs = 60_000, ProtocolType = "consumer", Protocols = [new() { Name = "range" }] };
         await connection.SendAsync((byte[])[.. frames.FrameOf(0, new ApiVersionsRequest()), .. frames.FrameOf(3, join)]);
         (await connection.WaitForEndAsync(TimeSpan.FromSeconds(20))).Should().BeTrue();
         connection.Thrown.Should().BeNull();
-        return new WeakReference(connection);
+        return new WeakReference(server);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
