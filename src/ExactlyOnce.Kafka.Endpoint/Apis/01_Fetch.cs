@@ -187,8 +187,8 @@ internal sealed class FetchResponse : IMessage, IDisposable
 }
 
 /// <summary>
-/// Reads, and waits for something to read. Fetch sessions are declined, as the protocol allows: every fetch is answered in full, with session 0, and clients then go on in that way. One
-/// that goes on in a session, which cannot be one of ours, is told so.
+/// Reads, and waits for something to read. Fetch sessions are declined, as the protocol allows: every fetch is answered in full, with session 0, and clients
+/// then go on in that way. One that goes on in a session, which cannot be one of ours, is told so.
 /// </summary>
 internal sealed class FetchApi() : Api<FetchRequest, FetchResponse>(1, "Fetch", 4, 17, flexibleFrom: 12)
 {

@@ -111,8 +111,7 @@ internal sealed class OffsetCommitApi() : Api<OffsetCommitRequest, OffsetCommitR
         for (var i = 0; i < names.Length; i++)
             if (refusals[i] == KafkaError.None)
                 foreach (var partition in request.Topics[i].Partitions)
-                    offsets.Add(new OffsetToCommit(
-                        new TopicPartition(names[i]!, partition.PartitionIndex), partition.CommittedOffset, partition.CommittedLeaderEpoch, partition.CommittedMetadata));
+                    offsets.Add(ToCommit(names[i]!, partition));
         var errors = await call.Wire.CommitOffsetsAsync(new OffsetCommitCall
         {
             Group = request.GroupId,
@@ -142,6 +141,9 @@ internal sealed class OffsetCommitApi() : Api<OffsetCommitRequest, OffsetCommitR
         return response;
     }
 
+    private static OffsetToCommit ToCommit(string topic, OffsetCommitRequest.Partition partition) => new(
+        new TopicPartition(topic, partition.PartitionIndex), partition.CommittedOffset, partition.CommittedLeaderEpoch, partition.CommittedMetadata);
+
     private static KafkaError Refuse(string? topic, Call call) =>
         topic is null ? KafkaError.UnknownTopicId : call.AllowsTopic(AclOperation.Read, topic) ? KafkaError.None : KafkaError.TopicAuthorizationFailed;
 
@@ -151,7 +153,8 @@ internal sealed class OffsetCommitApi() : Api<OffsetCommitRequest, OffsetCommitR
         {
             Name = topic.Name,
             TopicId = topic.TopicId,
-            Partitions = Array.ConvertAll(topic.Partitions, partition => new OffsetCommitResponse.Partition { PartitionIndex = partition.PartitionIndex, ErrorCode = error }),
+            Partitions = Array.ConvertAll(
+                topic.Partitions, partition => new OffsetCommitResponse.Partition { PartitionIndex = partition.PartitionIndex, ErrorCode = error }),
         }),
     };
 }

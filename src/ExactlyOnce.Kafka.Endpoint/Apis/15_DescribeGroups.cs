@@ -96,9 +96,11 @@ internal sealed class DescribeGroupsApi() : Api<DescribeGroupsRequest, DescribeG
                 ProtocolData = group.Protocol,
                 Members = [.. group.Members.Select(ToMember)],
                 AuthorizedOperations = AuthorizedOperations.OfGroup(call, group.Group, request.IncludeAuthorizedOperations),
-            }), .. asked.Except(allowed).Select(group => new DescribeGroupsResponse.Group { GroupId = group, ErrorCode = KafkaError.GroupAuthorizationFailed })],
+            }), .. asked.Except(allowed).Select(Refused)],
         };
     }
+
+    private static DescribeGroupsResponse.Group Refused(string group) => new() { GroupId = group, ErrorCode = KafkaError.GroupAuthorizationFailed };
 
     private static DescribeGroupsResponse.Member ToMember(ClassicMemberDescription member) => new()
     {

@@ -85,16 +85,18 @@ internal sealed class OffsetForLeaderEpochResponse : IMessage
 }
 
 /// <summary>Where a leader epoch ends: each topic has one, which ends where its log does.</summary>
-internal sealed class OffsetForLeaderEpochApi() : Api<OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse>(23, "OffsetForLeaderEpoch", 2, 4, flexibleFrom: 4)
+internal sealed class OffsetForLeaderEpochApi()
+    : Api<OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse>(23, "OffsetForLeaderEpoch", 2, 4, flexibleFrom: 4)
 {
-    protected override ValueTask<OffsetForLeaderEpochResponse?> HandleAsync(OffsetForLeaderEpochRequest request, Call call) => new(new OffsetForLeaderEpochResponse
-    {
-        Topics = Array.ConvertAll(request.Topics, topic => new OffsetForLeaderEpochResponse.Topic
+    protected override ValueTask<OffsetForLeaderEpochResponse?> HandleAsync(OffsetForLeaderEpochRequest request, Call call) =>
+        new(new OffsetForLeaderEpochResponse
         {
-            Name = topic.Name,
-            Partitions = Array.ConvertAll(topic.Partitions, asked => Find(topic.Name, asked, call)),
-        }),
-    });
+            Topics = Array.ConvertAll(request.Topics, topic => new OffsetForLeaderEpochResponse.Topic
+            {
+                Name = topic.Name,
+                Partitions = Array.ConvertAll(topic.Partitions, asked => Find(topic.Name, asked, call)),
+            }),
+        });
 
     private static OffsetForLeaderEpochResponse.Partition Find(string topic, OffsetForLeaderEpochRequest.Partition asked, Call call)
     {
@@ -111,8 +113,8 @@ internal sealed class OffsetForLeaderEpochApi() : Api<OffsetForLeaderEpochReques
     }
 
     /// <summary>
-    /// Where the first batch of a later epoch lies, or will: epochs only grow along the log, so it is searched for by halves. Nobody else remembers it, and it is asked for once by each
-    /// consumer after a restart that may have lost records.
+    /// Where the first batch of a later epoch lies, or will: epochs only grow along the log, so it is searched for by halves. Nobody else remembers it, and it
+    /// is asked for once by each consumer after a restart that may have lost records.
     /// </summary>
     private static (KafkaError Error, int LeaderEpoch, long EndOffset) FindEnd(int epoch, BackendPartition partition)
     {

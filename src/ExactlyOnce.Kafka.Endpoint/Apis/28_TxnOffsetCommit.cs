@@ -117,8 +117,8 @@ internal sealed class TxnOffsetCommitApi() : Api<TxnOffsetCommitRequest, TxnOffs
                 Generation = request.GenerationId,
                 MemberId = request.MemberId,
                 InstanceId = request.GroupInstanceId,
-                Offsets = [.. request.Topics.Where(allowed.Contains).SelectMany(topic => topic.Partitions.Select(partition => new OffsetToCommit(
-                    new TopicPartition(topic.Name, partition.PartitionIndex), partition.CommittedOffset, partition.CommittedLeaderEpoch, partition.CommittedMetadata)))],
+                Offsets = [.. request.Topics.Where(allowed.Contains)
+                    .SelectMany(topic => topic.Partitions.Select(partition => ToCommit(topic.Name, partition)))],
             }).ConfigureAwait(false);
         var next = 0;
         return new TxnOffsetCommitResponse
@@ -135,6 +135,9 @@ internal sealed class TxnOffsetCommitApi() : Api<TxnOffsetCommitRequest, TxnOffs
         };
     }
 
+    private static OffsetToCommit ToCommit(string topic, TxnOffsetCommitRequest.Partition partition) => new(
+        new TopicPartition(topic, partition.PartitionIndex), partition.CommittedOffset, partition.CommittedLeaderEpoch, partition.CommittedMetadata);
+
     private static TxnOffsetCommitResponse Refused(TxnOffsetCommitRequest request, KafkaError error) => new()
     {
         Topics = Array.ConvertAll(request.Topics, topic => new TxnOffsetCommitResponse.Topic
@@ -145,5 +148,6 @@ internal sealed class TxnOffsetCommitApi() : Api<TxnOffsetCommitRequest, TxnOffs
         }),
     };
 
-    private static KafkaError ToKafka(ErrorCode error, short version) => (version < FirstAbortable ? WireErrors.BeforeTransactionAbortable(error) : error).ToKafka();
+    private static KafkaError ToKafka(ErrorCode error, short version) =>
+        (version < FirstAbortable ? WireErrors.BeforeTransactionAbortable(error) : error).ToKafka();
 }

@@ -104,6 +104,8 @@ internal sealed class DescribeConfigsResponse : IMessage
 /// <summary>Shows the configuration of topics, which can be changed, and of the broker, which cannot.</summary>
 internal sealed class DescribeConfigsApi() : Api<DescribeConfigsRequest, DescribeConfigsResponse>(32, "DescribeConfigs", 1, 4, flexibleFrom: 4)
 {
+    private const string NotAllowed = "No rule allows it.";
+
     protected override ValueTask<DescribeConfigsResponse?> HandleAsync(DescribeConfigsRequest request, Call call)
     {
         var seen = new HashSet<(sbyte, string)>();
@@ -115,11 +117,13 @@ internal sealed class DescribeConfigsApi() : Api<DescribeConfigsRequest, Describ
         });
     }
 
-    private static DescribeConfigsResponse.Result Describe(DescribeConfigsRequest.Resource resource, bool withSynonyms, Call call) => (ResourceType)resource.ResourceType switch
+    private static DescribeConfigsResponse.Result Describe(DescribeConfigsRequest.Resource resource, bool withSynonyms, Call call) =>
+        (ResourceType)resource.ResourceType switch
     {
         ResourceType.Topic when !Topic.IsValidName(resource.ResourceName) => Refused(resource, KafkaError.InvalidTopicException, "Not the name of a topic."),
-        ResourceType.Topic when !call.AllowsTopic(AclOperation.DescribeConfigs, resource.ResourceName) => Refused(resource, KafkaError.TopicAuthorizationFailed, "No rule allows it."),
-        ResourceType.Broker when !call.AllowsCluster(AclOperation.DescribeConfigs) => Refused(resource, KafkaError.ClusterAuthorizationFailed, "No rule allows it."),
+        ResourceType.Topic when !call.AllowsTopic(AclOperation.DescribeConfigs, resource.ResourceName) =>
+            Refused(resource, KafkaError.TopicAuthorizationFailed, NotAllowed),
+        ResourceType.Broker when !call.AllowsCluster(AclOperation.DescribeConfigs) => Refused(resource, KafkaError.ClusterAuthorizationFailed, NotAllowed),
         ResourceType.Topic => call.Backend.TryGetTopic(resource.ResourceName) is { } topic
             ? Described(resource, TopicConfigs.All.Select(config => ToWire(config, topic.Options, withSynonyms)))
             : Refused(resource, KafkaError.UnknownTopicOrPartition, "There is no such topic."),
@@ -129,12 +133,13 @@ internal sealed class DescribeConfigsApi() : Api<DescribeConfigsRequest, Describ
         _ => Refused(resource, KafkaError.InvalidRequest, "Topics and the broker have configurations here."),
     };
 
-    private static DescribeConfigsResponse.Result Described(DescribeConfigsRequest.Resource resource, IEnumerable<DescribeConfigsResponse.Config> configs) => new()
-    {
-        ResourceType = resource.ResourceType,
-        ResourceName = resource.ResourceName,
-        Configs = [.. configs.Where(config => resource.ConfigurationKeys is null || resource.ConfigurationKeys.Contains(config.Name))],
-    };
+    private static DescribeConfigsResponse.Result Described(DescribeConfigsRequest.Resource resource, IEnumerable<DescribeConfigsResponse.Config> configs) =>
+        new()
+        {
+            ResourceType = resource.ResourceType,
+            ResourceName = resource.ResourceName,
+            Configs = [.. configs.Where(config => resource.ConfigurationKeys is null || resource.ConfigurationKeys.Contains(config.Name))],
+        };
 
     private static DescribeConfigsResponse.Config ToWire(TopicConfig config, TopicOptions options, bool withSynonyms)
     {

@@ -91,8 +91,8 @@ internal sealed class CreatePartitionsApi() : Api<CreatePartitionsRequest, Creat
         if (asked.Count <= topic.Partitions)
             return Refused(asked, KafkaError.InvalidPartitions, $"The topic has {topic.Partitions} partitions; their number can only grow.");
         var self = call.Server.Options.BrokerId;
-        if (asked.Assignments is { } assignments &&
-            (assignments.Length != asked.Count - topic.Partitions || !Array.TrueForAll(assignments, assignment => assignment.BrokerIds is [var only] && only == self)))
+        if (asked.Assignments is { } assignments && (assignments.Length != asked.Count - topic.Partitions ||
+            !Array.TrueForAll(assignments, assignment => assignment.BrokerIds is [var only] && only == self)))
             return Refused(asked, KafkaError.InvalidReplicaAssignment, "Each new partition is assigned to the one broker there is.");
         try
         {

@@ -84,7 +84,8 @@ internal sealed class OffsetDeleteApi() : Api<OffsetDeleteRequest, OffsetDeleteR
             return new OffsetDeleteResponse { ErrorCode = KafkaError.GroupAuthorizationFailed };
         // Asked once: a rule that comes while they are deleted does not change which of them they are.
         var allowed = request.Topics.Where(topic => call.AllowsTopic(AclOperation.Read, topic.Name)).ToHashSet();
-        TopicPartition[] partitions = [.. request.Topics.Where(allowed.Contains).SelectMany(topic => topic.Partitions.Select(partition => new TopicPartition(topic.Name, partition.PartitionIndex)))];
+        TopicPartition[] partitions = [.. request.Topics.Where(allowed.Contains)
+            .SelectMany(topic => topic.Partitions.Select(partition => new TopicPartition(topic.Name, partition.PartitionIndex)))];
         var answer = await call.Wire.DeleteOffsetsAsync(request.GroupId, partitions).ConfigureAwait(false);
         if (answer.Error != ErrorCode.None)
             return new OffsetDeleteResponse { ErrorCode = answer.Error.ToKafka() };

@@ -95,9 +95,10 @@ internal sealed class DescribeProducersApi() : Api<DescribeProducersRequest, Des
         for (var i = 0; i < request.Topics.Length; i++)
         {
             var asked = request.Topics[i];
-            var topic = response.Topics[i] = new DescribeProducersResponse.Topic { Name = asked.Name, Partitions = new DescribeProducersResponse.Partition[asked.PartitionIndexes.Length] };
-            for (var j = 0; j < topic.Partitions.Length; j++)
-                topic.Partitions[j] = seen.Add((asked.Name, asked.PartitionIndexes[j]))
+            var partitions = new DescribeProducersResponse.Partition[asked.PartitionIndexes.Length];
+            response.Topics[i] = new DescribeProducersResponse.Topic { Name = asked.Name, Partitions = partitions };
+            for (var j = 0; j < partitions.Length; j++)
+                partitions[j] = seen.Add((asked.Name, asked.PartitionIndexes[j]))
                     ? await DescribeAsync(asked.Name, asked.PartitionIndexes[j], call).ConfigureAwait(false)
                     : new DescribeProducersResponse.Partition { PartitionIndex = asked.PartitionIndexes[j], ErrorCode = KafkaError.InvalidRequest };
         }

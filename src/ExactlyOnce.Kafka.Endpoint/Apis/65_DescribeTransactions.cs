@@ -62,7 +62,8 @@ internal sealed class DescribeTransactionsResponse : IMessage
 }
 
 /// <summary>Shows transactions.</summary>
-internal sealed class DescribeTransactionsApi() : Api<DescribeTransactionsRequest, DescribeTransactionsResponse>(65, "DescribeTransactions", 0, 0, flexibleFrom: 0)
+internal sealed class DescribeTransactionsApi()
+    : Api<DescribeTransactionsRequest, DescribeTransactionsResponse>(65, "DescribeTransactions", 0, 0, flexibleFrom: 0)
 {
     protected override async ValueTask<DescribeTransactionsResponse?> HandleAsync(DescribeTransactionsRequest request, Call call)
     {
@@ -75,7 +76,8 @@ internal sealed class DescribeTransactionsApi() : Api<DescribeTransactionsReques
         };
     }
 
-    private static DescribeTransactionsResponse.State Refused(string id) => new() { TransactionalId = id, ErrorCode = KafkaError.TransactionalIdAuthorizationFailed };
+    private static DescribeTransactionsResponse.State Refused(string id) =>
+        new() { TransactionalId = id, ErrorCode = KafkaError.TransactionalIdAuthorizationFailed };
 
     private static IEnumerable<TopicPartition> Shown(WireTransaction transaction, Call call) =>
         transaction.Partitions.Where(partition => call.AllowsTopic(AclOperation.Describe, partition.Topic));

@@ -39,7 +39,9 @@ internal sealed class ListConfigResourcesResponse : IMessage
     }
 }
 
-/// <summary>What has configurations: the topics and the broker. Groups and client metrics have none here, and the first version asks for nothing else than the latter.</summary>
+/// <summary>
+/// What has configurations: the topics and the broker. Groups and client metrics have none here, and the first version asks for nothing else than the latter.
+/// </summary>
 internal sealed class ListConfigResourcesApi() : Api<ListConfigResourcesRequest, ListConfigResourcesResponse>(74, "ListConfigResources", 0, 1, flexibleFrom: 0)
 {
     protected override ValueTask<ListConfigResourcesResponse?> HandleAsync(ListConfigResourcesRequest request, Call call)
@@ -48,7 +50,9 @@ internal sealed class ListConfigResourcesApi() : Api<ListConfigResourcesRequest,
             return new(new ListConfigResourcesResponse { ErrorCode = KafkaError.ClusterAuthorizationFailed });
         if (call.Version == 0)
             return new(new ListConfigResourcesResponse());
-        var types = request.ResourceTypes.Length == 0 ? Enum.GetValues<ResourceType>().ToHashSet() : request.ResourceTypes.Select(type => (ResourceType)type).ToHashSet();
+        var types = request.ResourceTypes.Length == 0
+            ? Enum.GetValues<ResourceType>().ToHashSet()
+            : request.ResourceTypes.Select(type => (ResourceType)type).ToHashSet();
         return new(types.All(Enum.IsDefined)
             ? new ListConfigResourcesResponse { ConfigResources = [.. types.Order().SelectMany(type => ResourcesOf(type, call))] }
             : new ListConfigResourcesResponse { ErrorCode = KafkaError.UnsupportedVersion });

@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Kafka.Endpoint.Codec;
 
 /// <summary>
-/// Record batches on their way through, in the pieces in which they lie: a slice of the request's frame, or slices of the log, which whoever made the answer holds leased until it is
-/// written. The default is null on the wire.
+/// Record batches on their way through, in the pieces in which they lie: a slice of the request's frame, or slices of the log, which whoever made the answer
+/// holds leased until it is written. The default is null on the wire.
 /// </summary>
 internal readonly struct RecordBytes
 {

@@ -3,7 +3,8 @@ using System.Globalization;
 namespace ExactlyOnce.Kafka.Endpoint.Configs;
 
 /// <summary>
-/// Kafka's topic configurations: those that a topic here has (<see cref="TopicOptions"/>), and those that are accepted because tools set them and which change nothing here.
+/// Kafka's topic configurations: those that a topic here has (<see cref="TopicOptions"/>), and those that are accepted because tools set them and which change
+/// nothing here.
 /// </summary>
 internal static class TopicConfigs
 {
@@ -23,10 +24,14 @@ internal static class TopicConfigs
         new("max.message.bytes", ConfigType.Int32, options => Text(options.MaxMessageBytes), (options, text) => options.MaxMessageBytes = ToInt32(text)),
         Accepted("message.downconversion.enable", ConfigType.Bool, "true"),
         Accepted("message.format.version", ConfigType.String, "3.0-IV1"),
-        new("message.timestamp.after.max.ms", ConfigType.Int64, options => Text(options.TimestampMaxAhead), (options, text) => options.TimestampMaxAhead = ToTime(text)),
+        new(
+            "message.timestamp.after.max.ms", ConfigType.Int64,
+            options => Text(options.TimestampMaxAhead), (options, text) => options.TimestampMaxAhead = ToTime(text)),
         Accepted("message.timestamp.before.max.ms", ConfigType.Int64, "9223372036854775807"),
         Accepted("message.timestamp.difference.max.ms", ConfigType.Int64, "9223372036854775807"),
-        new("message.timestamp.type", ConfigType.String, options => options.TimestampType.ToString(), (options, text) => options.TimestampType = ToTimestampType(text)),
+        new(
+            "message.timestamp.type", ConfigType.String,
+            options => options.TimestampType.ToString(), (options, text) => options.TimestampType = ToTimestampType(text)),
         Accepted("min.cleanable.dirty.ratio", ConfigType.Double, "0.5"),
         new("min.compaction.lag.ms", ConfigType.Int64, options => Text(options.MinCompactionLag), (options, text) => options.MinCompactionLag = ToTime(text)),
         Accepted("min.insync.replicas", ConfigType.Int32, "1"),

@@ -63,7 +63,9 @@ internal sealed class FetchReaders : IDisposable
         return place.Reader;
     }
 
-    /// <summary>Sleeps until one of the readers used has more, or the patience is over, or the client is gone: then false. What was read is disposed before.</summary>
+    /// <summary>
+    /// Sleeps until one of the readers used has more, or the patience is over, or the client is gone: then false. What was read is disposed before.
+    /// </summary>
     public async ValueTask<bool> WaitAsync(CancellationToken cancelled)
     {
         if (Left is var left && left <= TimeSpan.Zero)
@@ -107,8 +109,8 @@ internal sealed class FetchReaders : IDisposable
     }
 
     /// <summary>
-    /// Lets go of partitions that were deleted, with all that they hold, and of those that this pass does not use when there are very many. The next look is at twice as many, so that a
-    /// place costs no more than a look or two.
+    /// Lets go of partitions that were deleted, with all that they hold, and of those that this pass does not use when there are very many. The next look is at
+    /// twice as many, so that a place costs no more than a look or two.
     /// </summary>
     private void MakeRoom()
     {

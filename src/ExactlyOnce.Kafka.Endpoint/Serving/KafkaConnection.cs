@@ -8,12 +8,12 @@ using Microsoft.AspNetCore.Connections.Features;
 namespace ExactlyOnce.Kafka.Endpoint.Serving;
 
 /// <summary>
-/// One connection: reads frames, has them answered one after the other, writes the answers in the same order. A request begins when the one before it has been answered; only an
-/// <see cref="IDeferredAnswer"/> is waited for behind the next request's back, so that what a producer pipelines shares its syncs. Answers are flushed when no further request is at hand,
-/// or before somebody has to wait.
+/// One connection: reads frames, has them answered one after the other, writes the answers in the same order. A request begins when the one before it has been
+/// answered; only an <see cref="IDeferredAnswer"/> is waited for behind the next request's back, so that what a producer pipelines shares its syncs. Answers
+/// are flushed when no further request is at hand, or before somebody has to wait.
 /// <para>
-/// Exceptions: what a client sends wrongly is a <see cref="ProtocolException"/> and ends the connection, as does a failure of ours, which is logged. Refusals of the broker never get here;
-/// the APIs put them into their answers.
+/// Exceptions: what a client sends wrongly is a <see cref="ProtocolException"/> and ends the connection, as does a failure of ours, which is logged. Refusals
+/// of the broker never get here; the APIs put them into their answers.
 /// </para>
 /// </summary>
 internal sealed class KafkaConnection : IAsyncDisposable
@@ -151,8 +151,8 @@ internal sealed class KafkaConnection : IAsyncDisposable
     }
 
     /// <summary>
-    /// While a request was answered the client had all the time there is. A request that has begun with the last bytes of that one has only its own; silence, which has more, is told from it
-    /// where bytes are looked at.
+    /// While a request was answered the client had all the time there is. A request that has begun with the last bytes of that one has only its own; silence,
+    /// which has more, is told from it where bytes are looked at.
     /// </summary>
     private void SetDeadline()
     {
@@ -267,7 +267,8 @@ internal sealed class KafkaConnection : IAsyncDisposable
     }
 
     /// <summary>
-    /// Each link of this chain waits for the one before it, so that one at a time writes, and the connection itself only when the chain has ended. The last one flushes.
+    /// Each link of this chain waits for the one before it, so that one at a time writes, and the connection itself only when the chain has ended. The last one
+    /// flushes.
     /// </summary>
     private async Task SendLaterAsync(Task before, ValueTask ready, Api api, RequestHeader header, IMessage answer)
     {

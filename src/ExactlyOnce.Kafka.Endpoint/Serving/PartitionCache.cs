@@ -3,8 +3,8 @@ using ExactlyOnce.Clients;
 namespace ExactlyOnce.Kafka.Endpoint.Serving;
 
 /// <summary>
-/// The partitions that one connection has asked for, by name and by topic id, so that a request costs no look-up in the catalog. One that was deleted meanwhile is looked up again:
-/// there may be another topic of that name. Deleted ones are let go of with all that they hold, sooner or later.
+/// The partitions that one connection has asked for, by name and by topic id, so that a request costs no look-up in the catalog. One that was deleted meanwhile
+/// is looked up again: there may be another topic of that name. Deleted ones are let go of with all that they hold, sooner or later.
 /// </summary>
 internal sealed class PartitionCache(BrokerBackend backend)
 {

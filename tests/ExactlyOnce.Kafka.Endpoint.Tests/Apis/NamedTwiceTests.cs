@@ -27,9 +27,11 @@ public sealed class NamedTwiceTests : EndpointTest
         var client = Connect();
         string[] names = [.. Many(() => "x")];
 
-        (await client.CallAsync<DescribeGroupsResponse>(5, new DescribeGroupsRequest { Groups = names })).Groups.Should().ContainSingle();
-        (await client.CallAsync<ConsumerGroupDescribeResponse>(0, new ConsumerGroupDescribeRequest { GroupIds = names })).Groups.Should().ContainSingle();
-        (await client.CallAsync<DescribeTransactionsResponse>(0, new DescribeTransactionsRequest { TransactionalIds = names })).TransactionStates.Should().ContainSingle();
+        var groups = await client.CallAsync<DescribeGroupsResponse>(5, new DescribeGroupsRequest { Groups = names });
+        var consumers = await client.CallAsync<ConsumerGroupDescribeResponse>(0, new ConsumerGroupDescribeRequest { GroupIds = names });
+        var transactions = await client.CallAsync<DescribeTransactionsResponse>(0, new DescribeTransactionsRequest { TransactionalIds = names });
+
+        (groups.Groups.Length, consumers.Groups.Length, transactions.TransactionStates.Length).Should().Be((1, 1, 1));
     }
 
     [Fact]
@@ -38,9 +40,18 @@ public sealed class NamedTwiceTests : EndpointTest
         await Broker.Admin.CreateTopicAsync("t");
         var client = Connect();
 
-        var configs = await client.CallAsync<DescribeConfigsResponse>(4, new DescribeConfigsRequest { Resources = [.. Many(() => new DescribeConfigsRequest.Resource { ResourceType = 2, ResourceName = "t" })] });
-        var offsets = await client.CallAsync<OffsetFetchResponse>(8, new OffsetFetchRequest { Groups = [.. Many(() => new OffsetFetchRequest.Group { GroupId = "g", Topics = null })] });
-        var producers = await client.CallAsync<DescribeProducersResponse>(0, new DescribeProducersRequest { Topics = [new() { Name = "t", PartitionIndexes = new int[Often] }] });
+        var configs = await client.CallAsync<DescribeConfigsResponse>(4, new DescribeConfigsRequest
+        {
+            Resources = [.. Many(() => new DescribeConfigsRequest.Resource { ResourceType = 2, ResourceName = "t" })],
+        });
+        var offsets = await client.CallAsync<OffsetFetchResponse>(8, new OffsetFetchRequest
+        {
+            Groups = [.. Many(() => new OffsetFetchRequest.Group { GroupId = "g", Topics = null })],
+        });
+        var producers = await client.CallAsync<DescribeProducersResponse>(0, new DescribeProducersRequest
+        {
+            Topics = [new() { Name = "t", PartitionIndexes = new int[Often] }],
+        });
 
         ShouldBeOnce(configs.Results.Select(result => result.ErrorCode));
         configs.Results.Skip(1).Should().OnlyContain(result => result.Configs.Length == 0);
@@ -54,8 +65,14 @@ public sealed class NamedTwiceTests : EndpointTest
         var client = Connect();
         var names = Enumerable.Range(0, 150_000).Select(number => $"no/{number}").ToArray();
 
-        var created = await client.CallAsync<CreateTopicsResponse>(5, new CreateTopicsRequest { Topics = [.. names.Select(name => new CreateTopicsRequest.Topic { Name = name })] });
-        var grown = await client.CallAsync<CreatePartitionsResponse>(2, new CreatePartitionsRequest { Topics = [.. names.Select(name => new CreatePartitionsRequest.Topic { Name = name })] });
+        var created = await client.CallAsync<CreateTopicsResponse>(5, new CreateTopicsRequest
+        {
+            Topics = [.. names.Select(name => new CreateTopicsRequest.Topic { Name = name })],
+        });
+        var grown = await client.CallAsync<CreatePartitionsResponse>(2, new CreatePartitionsRequest
+        {
+            Topics = [.. names.Select(name => new CreatePartitionsRequest.Topic { Name = name })],
+        });
 
         created.Topics.Should().OnlyContain(topic => topic.ErrorCode == KafkaError.InvalidTopicException);
         grown.Results.Should().OnlyContain(topic => topic.ErrorCode == KafkaError.UnknownTopicOrPartition);
@@ -63,5 +80,6 @@ public sealed class NamedTwiceTests : EndpointTest
 
     private static IEnumerable<T> Many<T>(Func<T> one) => Enumerable.Range(0, Often).Select(_ => one());
 
-    private static void ShouldBeOnce(IEnumerable<KafkaError> errors) => errors.Should().Equal(Enumerable.Repeat(KafkaError.InvalidRequest, Often - 1).Prepend(KafkaError.None));
+    private static void ShouldBeOnce(IEnumerable<KafkaError> errors) =>
+        errors.Should().Equal(Enumerable.Repeat(KafkaError.InvalidRequest, Often - 1).Prepend(KafkaError.None));
 }

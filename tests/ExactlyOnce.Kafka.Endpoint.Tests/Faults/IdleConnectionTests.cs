@@ -16,7 +16,8 @@ public sealed class IdleConnectionTests : EndpointTest
 
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
 
-    private protected override KafkaEndpointOptions Options() => new() { Port = 0, MaxConnections = Idle + 100, MaxConnectionsPerAddress = (Idle / 10) + 100 };
+    private protected override KafkaEndpointOptions Options() =>
+        new() { Port = 0, MaxConnections = Idle + 100, MaxConnectionsPerAddress = (Idle / 10) + 100 };
 
     [ManyFilesFact(Idle + 1_000)]
     public async Task Ten_thousand_idle_connections_cost_little_memory_and_hardly_a_look_and_harm_nobody()
@@ -33,7 +34,8 @@ public sealed class IdleConnectionTests : EndpointTest
             Endpoint.ConnectionCount.Should().Be(Idle + 1);
 
             ((GC.GetTotalMemory(forceFullCollection: true) - before) / Idle).Should().BeLessThan(BytesEach);
-            (await CostOfAsync(TimeSpan.FromSeconds(2))).Should().BeLessThan(TimeSpan.FromSeconds(1), "somebody looks at the time of each once a second, and that is all");
+            (await CostOfAsync(TimeSpan.FromSeconds(2))).Should()
+                .BeLessThan(TimeSpan.FromSeconds(1), "somebody looks at the time of each once a second, and that is all");
             for (var i = 0; i < 50; i++)
                 (await client.CallAsync<ProduceResponse>(9, TestBatch.Produce("t", TestBatch.Of($"{i}")))).Only().BaseOffset.Should().Be(1 + i);
         }
@@ -62,7 +64,8 @@ internal sealed class ManyFilesFactAttribute : FactAttribute
 
     public ManyFilesFactAttribute(int count)
     {
-        var limit = File.Exists(Limits) ? File.ReadLines(Limits).First(line => line.StartsWith("Max open files", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[3] : "0";
+        var line = File.Exists(Limits) ? File.ReadLines(Limits).First(line => line.StartsWith("Max open files", StringComparison.Ordinal)) : "Max open files 0";
+        var limit = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[3];
         if (limit != "unlimited" && long.Parse(limit, CultureInfo.InvariantCulture) < count)
             Skip = $"It takes {count} open files, and this process may have {limit}: raise 'ulimit -n'.";
     }

@@ -119,7 +119,8 @@ public sealed class LostAnswerTests : FaultTest
     public async Task What_a_member_says_to_its_group_twice_it_has_said_once()
     {
         var member = new RawMember(Connect(), "g");
-        Proxy.Rule = frame => Task.FromResult(frame.Way == FrameWay.Request && frame.ApiKey is SyncGroup or OffsetCommit or LeaveGroup ? FrameFate.Twice : FrameFate.Pass);
+        static bool IsSaidTwice(PassingFrame frame) => frame.Way == FrameWay.Request && frame.ApiKey is SyncGroup or OffsetCommit or LeaveGroup;
+        Proxy.Rule = frame => Task.FromResult(IsSaidTwice(frame) ? FrameFate.Twice : FrameFate.Pass);
         await member.JoinAsync();
 
         (await member.CommitAsync("in", 3)).Should().Be(ExactlyOnce.Kafka.Endpoint.KafkaError.None);

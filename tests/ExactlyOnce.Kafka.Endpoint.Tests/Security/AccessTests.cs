@@ -243,6 +243,8 @@ public sealed class AccessTests : EndpointTest
         (await root.CallAsync<FetchResponse>(13, byId)).Only().ErrorCode.Should().Be(TopicError);
         (await root.CallAsync<ProduceResponse>(9, TestBatch.Produce(SecurityStore.TopicName, TestBatch.Of("x")))).Only().ErrorCode.Should().Be(TopicError);
         (await root.CallAsync<DeleteTopicsResponse>(6, new DeleteTopicsRequest { Topics = [new() { TopicId = id }] })).Responses.Single().ErrorCode.Should().Be(TopicError);
+        foreach (var asked in new DescribeLogDirsRequest.Topic[]?[] { null, [new() { Name = SecurityStore.TopicName, Partitions = [0] }] })
+            (await root.CallAsync<DescribeLogDirsResponse>(4, new DescribeLogDirsRequest { Topics = asked })).Results.Single().Topics.Should().BeEmpty();
     }
 
     private async Task<RawClient> LoginAsync(string user)

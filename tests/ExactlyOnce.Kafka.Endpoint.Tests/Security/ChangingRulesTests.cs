@@ -55,7 +55,8 @@ public sealed class ChangingRulesTests : EndpointTest
             await store.SetAsync(Allow(AclResource.Topic, "now-and-then"), isKept);
     }
 
-    private static OffsetCommitRequest.Topic Offset(string topic, int partition, int offset) => new() { Name = topic, Partitions = [new() { PartitionIndex = partition, CommittedOffset = offset }] };
+    private static OffsetCommitRequest.Topic Offset(string topic, int partition, int offset) =>
+        new() { Name = topic, Partitions = [new() { PartitionIndex = partition, CommittedOffset = offset }] };
 
     private static AclBinding Allow(AclResource resource, string name) =>
         new(resource, name, AclPattern.Literal, "User:alice", AclBinding.Wildcard, AclOperation.Read, AclPermission.Allow);

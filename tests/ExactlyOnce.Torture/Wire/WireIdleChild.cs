@@ -5,7 +5,9 @@ using System.Net.Sockets;
 
 namespace ExactlyOnce.Torture.Wire;
 
-/// <summary>A client's process with very many connections, from ten addresses of this machine, that ask for versions once and then are silent. Ends with its parent at the latest.</summary>
+/// <summary>
+/// A client's process with very many connections, from ten addresses of this machine, that ask for versions once and then are silent. Ends with its parent at the latest.
+/// </summary>
 internal static class WireIdleChild
 {
     public const string Name = "wire-idle-child";
@@ -22,7 +24,8 @@ internal static class WireIdleChild
         var (server, count) = (IPEndPoint.Parse(args[1]), int.Parse(args[2], CultureInfo.InvariantCulture));
         Console.Out.WriteLine("starting");
         var sockets = new Socket[count];
-        await Parallel.ForEachAsync(Enumerable.Range(0, count), new ParallelOptions { MaxDegreeOfParallelism = AtATime }, async (number, _) => sockets[number] = await ConnectAsync(server, number));
+        var pace = new ParallelOptions { MaxDegreeOfParallelism = AtATime };
+        await Parallel.ForEachAsync(Enumerable.Range(0, count), pace, async (number, _) => sockets[number] = await ConnectAsync(server, number));
         Console.Out.WriteLine("working");
         while (true)
         {
@@ -47,6 +50,9 @@ internal static class WireIdleChild
     private static async Task ReadAsync(Socket socket, byte[] bytes)
     {
         for (var at = 0; at < bytes.Length;)
-            at += await socket.ReceiveAsync(bytes.AsMemory(at)) is > 0 and var read ? read : throw new IOException("The endpoint has closed a connection.");
+        {
+            var read = await socket.ReceiveAsync(bytes.AsMemory(at));
+            at += read > 0 ? read : throw new IOException("The endpoint has closed a connection.");
+        }
     }
 }
