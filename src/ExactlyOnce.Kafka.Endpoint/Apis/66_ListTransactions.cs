@@ -59,8 +59,8 @@ internal sealed class ListTransactionsApi() : Api<ListTransactionsRequest, ListT
     {
         var listing = await call.Wire.ListTransactionsAsync(new ListTransactionsCall
         {
-            States = request.StateFilters.ToHashSet(StringComparer.Ordinal),
-            ProducerIds = request.ProducerIdFilters.ToHashSet(),
+            States = request.StateFilters,
+            ProducerIds = request.ProducerIdFilters,
             OpenForMs = request.DurationFilter,
             IdPattern = request.TransactionalIdPattern,
         }).ConfigureAwait(false);

@@ -42,9 +42,9 @@ internal sealed record WireTransaction(
 /// <summary>ListTransactions. What is empty, negative or null does not choose.</summary>
 internal sealed record ListTransactionsCall
 {
-    public IReadOnlySet<string> States { get; init; } = new HashSet<string>();
+    public IReadOnlyList<string> States { get; init; } = [];
 
-    public IReadOnlySet<long> ProducerIds { get; init; } = new HashSet<long>();
+    public IReadOnlyList<long> ProducerIds { get; init; } = [];
 
     /// <summary>Only those that have been open for longer. Milliseconds.</summary>
     public long OpenForMs { get; init; } = -1;
