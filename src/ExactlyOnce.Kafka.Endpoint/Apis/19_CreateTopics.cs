@@ -1,3 +1,4 @@
+using ExactlyOnce.Engine.Coordination;
 using ExactlyOnce.Kafka.Endpoint.Codec;
 using ExactlyOnce.Kafka.Endpoint.Configs;
 using ExactlyOnce.Kafka.Endpoint.Security;
@@ -180,7 +181,7 @@ internal sealed class CreateTopicsApi() : Api<CreateTopicsRequest, CreateTopicsR
         foreach (var config in asked.Configs)
             if (TopicConfigs.TrySet(options, config.Name, config.Value) is { } complaint)
                 return Refused(asked, KafkaError.InvalidConfig, complaint);
-        return null;
+        return TopicCatalog.DescribeInvalid(options) is { } invalid ? Refused(asked, KafkaError.InvalidConfig, invalid) : null;
     }
 
     private static bool IsPlacedHere(CreateTopicsRequest.Assignment[] assignments, int brokerId) =>

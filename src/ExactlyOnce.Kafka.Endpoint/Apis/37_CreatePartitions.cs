@@ -1,3 +1,4 @@
+using ExactlyOnce.Engine.Coordination;
 using ExactlyOnce.Kafka.Endpoint.Codec;
 using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
@@ -90,6 +91,8 @@ internal sealed class CreatePartitionsApi() : Api<CreatePartitionsRequest, Creat
             return Refused(asked, KafkaError.UnknownTopicOrPartition, "There is no such topic.");
         if (asked.Count <= topic.Partitions)
             return Refused(asked, KafkaError.InvalidPartitions, $"The topic has {topic.Partitions} partitions; their number can only grow.");
+        if (asked.Count > TopicCatalog.PartitionsMax)
+            return Refused(asked, KafkaError.InvalidPartitions, $"A topic has at most {TopicCatalog.PartitionsMax} partitions.");
         var self = call.Server.Options.BrokerId;
         if (asked.Assignments is { } assignments && (assignments.Length != asked.Count - topic.Partitions ||
             !Array.TrueForAll(assignments, assignment => assignment.BrokerIds is [var only] && only == self)))

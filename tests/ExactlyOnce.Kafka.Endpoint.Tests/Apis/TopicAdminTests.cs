@@ -68,6 +68,35 @@ public sealed class TopicAdminTests : EndpointTest
     }
 
     [Fact]
+    public async Task A_trial_is_refused_where_the_real_thing_would_be()
+    {
+        await Broker.Admin.CreateTopicAsync("t");
+        var client = Connect();
+        foreach (var isTrial in new[] { true, false })
+        {
+            var created = await client.CallAsync<CreateTopicsResponse>(5, new CreateTopicsRequest
+            {
+                ValidateOnly = isTrial,
+                Topics =
+                [
+                    new() { Name = "a", NumPartitions = 100_001, ReplicationFactor = 1 },
+                    new() { Name = "b", NumPartitions = 1, ReplicationFactor = 1, Configs = [new() { Name = "segment.bytes", Value = "1" }] },
+                ],
+            });
+            var grown = await client.CallAsync<CreatePartitionsResponse>(2, new CreatePartitionsRequest { ValidateOnly = isTrial, Topics = [new() { Name = "t", Count = 100_001 }] });
+            var changed = await client.CallAsync<AlterConfigsResponse>(2, new AlterConfigsRequest
+            {
+                ValidateOnly = isTrial,
+                Resources = [new() { ResourceType = OfTopic, ResourceName = "t", Configs = [new() { Name = "max.message.bytes", Value = "1" }] }],
+            });
+
+            created.Topics.Select(topic => topic.ErrorCode).Should().Equal(KafkaError.InvalidConfig, KafkaError.InvalidConfig);
+            grown.Results.Single().ErrorCode.Should().Be(KafkaError.InvalidPartitions);
+            changed.Responses.Single().ErrorCode.Should().Be(KafkaError.InvalidConfig);
+        }
+    }
+
+    [Fact]
     public async Task A_topic_is_deleted_by_name_or_by_id_and_only_one_that_exists()
     {
         await Broker.Admin.CreateTopicAsync("named");
