@@ -254,7 +254,6 @@ public sealed class ClientMuseumTests
         await broker.Admin.CreateTopicAsync("orders");
         broker.Admin.DescribeTopic("orders")!.Id.Should().NotBe(id);
 
-        await FluentActions.Awaiting(async () => await producer.SendAsync("k", "to the old one")).Should().ThrowAsync<UnknownTopicException>();
         for (var record = 0; record < 5; record++)
         {
             var at = await producer.SendAsync("k", $"new {record}");

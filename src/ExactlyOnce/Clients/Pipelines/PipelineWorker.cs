@@ -63,8 +63,9 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
         }
     }
 
-    private static bool IsWorthNewClients(BrokerException exception) =>
-        exception.Recovery is ErrorRecovery.RecreateClient or ErrorRecovery.Retry or ErrorRecovery.AbortTransaction;
+    // A broker that has stopped writing commits nothing for new clients either.
+    private bool IsWorthNewClients(BrokerException exception) =>
+        plan.Backend.Failure is null && exception.Recovery is ErrorRecovery.RecreateClient or ErrorRecovery.Retry or ErrorRecovery.AbortTransaction;
 
     private async ValueTask RunClientsAsync()
     {
