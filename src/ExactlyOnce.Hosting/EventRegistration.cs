@@ -50,7 +50,7 @@ public sealed class EventRegistration<TKey, TEvent> : IExactlyOnceBuilder
     public EventRegistration<TKey, TEvent> HandledBy<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(
         string? group = null, Action<PipelineOptions>? configure = null) where THandler : class, IHandle<TEvent>
     {
-        var name = group ?? $"{_topic.Name}.{typeof(THandler).Name}";
+        var name = group ?? $"{_topic.Name}.{NameOf(typeof(THandler))}";
         Services.TryAddScoped<THandler>();
         _registration.AddPipeline(
             name,
@@ -61,6 +61,9 @@ public sealed class EventRegistration<TKey, TEvent> : IExactlyOnceBuilder
             takesSettings: true);
         return this;
     }
+
+    // Of a generic class without the number of its parameters, which no topic's name can have: "Audit`1" is Audit.
+    private static string NameOf(Type handler) => handler.Name.Split('`')[0];
 
     private PipelineBuilder<TKey, TEvent> Describe(PipelineBuilder pipeline, Action<PipelineOptions>? configure) => pipeline.Read(_topic).With(options =>
     {

@@ -33,6 +33,23 @@ public static class ExactlyOnceBuilderExtensions
         return builder.Configure(options => options.ConnectionString = connectionString);
     }
 
+    /// <summary>
+    /// Uses a broker that somebody else has opened and will close, one of a test for example: it wins over whatever else is said about which broker, in whatever order, and is not disposed
+    /// of with the host. Its own options stay as they are; topics that are declared here are created in it when the host starts.
+    /// </summary>
+    /// <param name="builder">The broker's registrations.</param>
+    /// <param name="broker">The broker.</param>
+    /// <example><code>
+    /// await using var test = TestBroker.Create();
+    /// builder.Services.AddExactlyOnce().UseBroker(test.Broker);
+    /// </code></example>
+    public static IExactlyOnceBuilder UseBroker(this IExactlyOnceBuilder builder, Broker broker)
+    {
+        ArgumentNullException.ThrowIfNull(broker);
+        BrokerRegistration.Of(builder).Give(broker);
+        return builder;
+    }
+
     /// <summary>Sets any option. Runs after the configuration was read, in the order of the calls.</summary>
     /// <param name="builder">The broker's registrations.</param>
     /// <param name="configure">Changes the options.</param>

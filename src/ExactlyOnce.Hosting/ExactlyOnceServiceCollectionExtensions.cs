@@ -52,7 +52,7 @@ public static class ExactlyOnceServiceCollectionExtensions
         services.AddOptions<ExactlyOnceOptions>(name).ValidateOnStart();
         services.AddSingleton<IConfigureOptions<ExactlyOnceOptions>>(provider => new OptionsFromConfiguration(name, provider));
         services.AddSingleton<IPostConfigureOptions<ExactlyOnceOptions>>(new ConnectionStringStep(name));
-        services.AddSingleton<IValidateOptions<ExactlyOnceOptions>>(new OptionsValidation(name));
+        services.AddSingleton<IValidateOptions<ExactlyOnceOptions>>(new OptionsValidation(registration));
 
         services.AddKeyedSingleton(name, (provider, _) => new HostedBroker(registration, provider));
         services.AddSingleton<IHostedService>(provider => new BrokerService(provider.GetRequiredKeyedService<HostedBroker>(name)));

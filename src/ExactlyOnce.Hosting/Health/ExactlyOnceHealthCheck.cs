@@ -38,13 +38,15 @@ internal sealed class ExactlyOnceHealthCheck(HostedBroker broker) : IHealthCheck
 
     private async Task CheckTransactionsAsync(Findings findings, CancellationToken cancellationToken)
     {
-        var oldest = broker.Time.GetUtcNow() - broker.Options.StuckTransactionAfter;
-        foreach (var open in await broker.Broker.Admin.ListOpenTransactionsAsync(cancellationToken).ConfigureAwait(false))
-            if (open.StartedAt <= oldest)
+        var (admin, now, limit) = (broker.Broker.Admin, broker.Time.GetUtcNow(), broker.Options.StuckTransactionAfter);
+        foreach (var open in await admin.ListOpenTransactionsAsync(cancellationToken).ConfigureAwait(false))
+            if (now - open.StartedAt >= limit)
                 findings.Degrade(open.TransactionalId, $"The transaction of '{open.TransactionalId}' has been open since {Text(open.StartedAt)}; readers wait behind it.");
-        foreach (var prepared in await broker.Broker.Admin.ListPreparedTransactionsAsync(cancellationToken).ConfigureAwait(false))
-            if (prepared.PreparedAt <= oldest)
-                findings.Degrade(prepared.TransactionalId, $"The transaction of '{prepared.TransactionalId}' has been prepared and undecided since {Text(prepared.PreparedAt)}; readers wait behind it.");
+        foreach (var prepared in await admin.ListPreparedTransactionsAsync(cancellationToken).ConfigureAwait(false))
+            if (now - prepared.PreparedAt >= limit)
+                findings.Degrade(
+                    prepared.TransactionalId,
+                    $"The transaction of '{prepared.TransactionalId}' has been prepared and undecided since {Text(prepared.PreparedAt)}; readers wait behind it.");
     }
 
     private static string Text(DateTimeOffset time) => time.ToString("u", CultureInfo.InvariantCulture);
