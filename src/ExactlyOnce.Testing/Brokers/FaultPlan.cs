@@ -9,6 +9,7 @@ namespace ExactlyOnce.Testing;
 public sealed class FaultPlan
 {
     private readonly Lock _lock = new();
+    private List<FaultRule>? _begun;
     private List<FaultRule>? _rules;
     private volatile bool _isEmpty = true;
 
@@ -16,13 +17,15 @@ public sealed class FaultPlan
     {
     }
 
-    /// <summary>What has not struck yet, one line each. Worth an assertion at the end of a test: a fault that never struck has tested nothing.</summary>
+    /// <summary>
+    /// What has not struck yet, one line each, and what was begun and lacks its last word. Worth an assertion at the end of a test: a fault that never struck has tested nothing.
+    /// </summary>
     public IReadOnlyList<string> Pending
     {
         get
         {
             lock (_lock)
-                return [.. (_rules ?? []).Where(rule => rule.Remaining > 0).Select(rule => rule.ToString())];
+                return [.. (_begun ?? []).Concat(_rules ?? []).Where(rule => rule.IsPending).Select(rule => rule.ToString())];
         }
     }
 
@@ -32,13 +35,21 @@ public sealed class FaultPlan
     {
         if (!Enum.IsDefined(point))
             throw new ArgumentOutOfRangeException(nameof(point), point, "Not a point of a fault plan.");
-        return new FaultRule(this, point);
+        var rule = new FaultRule(this, point);
+        lock (_lock)
+            (_begun ??= []).Add(rule);
+        return rule;
     }
 
+    /// <summary>The rule has had its last word.</summary>
     internal void Add(FaultRule rule)
     {
         lock (_lock)
-            (_rules ??= []).Add(rule);
+        {
+            _begun!.Remove(rule);
+            if (_rules?.Contains(rule) != true)
+                (_rules ??= []).Add(rule);
+        }
         _isEmpty = false;
     }
 

@@ -35,10 +35,11 @@ internal sealed class TestApplication(Func<Broker, CancellationToken, Task> run,
         _ending?.Cancel();
     }
 
-    public async Task StopAsync()
+    /// <summary>Ends the run. A handler that does not return is left behind when the time is over.</summary>
+    public async Task StopAsync(TimeSpan patience, TimeProvider time)
     {
         Kill();
-        await Running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Running.WaitAsync(patience, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     public void Dispose() => _ending?.Dispose();

@@ -127,6 +127,12 @@ internal sealed partial class TestBackend : BrokerBackend
         _lastHandler = $"the handler of {(client is null ? "a subscription" : $"'{client}'")} on {partition}";
     }
 
+    /// <summary>
+    /// A handler that has waited for something outside comes back on any thread. What follows (the commit, the wait for the next records) is a step again, and the handler at work until
+    /// then: otherwise the broker would look idle in between.
+    /// </summary>
+    public override PipeScheduler? BehindHandler => _scheduler.IsDriving ? null : _scheduler;
+
     public override void LeaveHandler(string? client, TopicPartition partition, bool isSuccess)
     {
         if (Interlocked.Decrement(ref _handlers) == 0)

@@ -196,7 +196,7 @@ public sealed class TestBroker : IAsyncDisposable
     {
         foreach (var application in _applications)
         {
-            await application.StopAsync().ConfigureAwait(false);
+            await application.StopAsync(_brokerOptions.CloseTimeout, _clock.Clients).ConfigureAwait(false);
             application.Dispose();
         }
         await _broker.DisposeAsync().ConfigureAwait(false);
@@ -212,10 +212,15 @@ public sealed class TestBroker : IAsyncDisposable
             var changed = _scheduler.Changed;
             if (_scheduler.Drain() || _clock.Ring())
                 continue;
-            // A handler that does not return is left behind when the test's patience ends: the clients' own timeouts then have passed.
-            await Task.WhenAny(task, changed, Task.Delay(_options.Patience)).ConfigureAwait(false);
-            if (!task.IsCompleted && !changed.IsCompleted && _clock.NextClientTicks is { } next)
+            try
+            {
+                await Task.WhenAny(task, changed).WaitAsync(_options.Patience).ConfigureAwait(false);
+            }
+            catch (TimeoutException) when (_clock.NextClientTicks is { } next)
+            {
+                // A handler that does not return is left behind when the test's patience ends: the clients' own timeouts then have passed.
                 _clock.MoveTo(next);
+            }
         }
         await task.ConfigureAwait(false);
     }

@@ -138,12 +138,12 @@ internal sealed class TestScheduler : PipeScheduler
         {
             if (!isUnattended)
                 return _steps.TryDequeue(out step);
-            step = _steps.FirstOrDefault(each => !each.IsApplication);
-            if (step.Action is null)
-                return false;
-            var taken = step;
-            _steps = new Queue<Step>(_steps.Where(each => each != taken));
-            return true;
+            var kept = _steps.TakeWhile(each => each.IsApplication).Count();
+            step = _steps.ElementAtOrDefault(kept);
+            // By its place: the same step may stand here twice, and both are to be made.
+            if (step.Action is not null)
+                _steps = new Queue<Step>(_steps.Take(kept).Concat(_steps.Skip(kept + 1)));
+            return step.Action is not null;
         }
     }
 

@@ -25,6 +25,24 @@ public sealed class IdleTests
     }
 
     [Fact]
+    public async Task What_follows_a_handler_that_waited_for_something_outside_belongs_to_it()
+    {
+        for (var round = 0; round < 500; round++)
+        {
+            await using var test = TestBroker.Create();
+            test.Run(broker => broker.CreatePipeline("slow").Read(Shop.Orders).WithBatch(maxRecords: 1).ProcessEach(async (order, output, cancellationToken) =>
+            {
+                await output.SendAsync(Shop.Invoices, order.Key, order.Value, cancellationToken);
+                await Task.Yield();
+            }));
+            await Shop.OrderAsync(test, 3);
+            await test.RunUntilIdleAsync().WaitAsync(s_patience);
+
+            test.Committed(Shop.Invoices).Should().HaveCount(3, "in round {0} as in any other", round);
+        }
+    }
+
+    [Fact]
     public async Task Idle_lets_the_clock_run_through_the_back_off_of_retries()
     {
         await using var test = TestBroker.Create();

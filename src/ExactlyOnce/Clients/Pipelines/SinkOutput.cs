@@ -94,6 +94,8 @@ internal sealed class SinkOutput<TKey, TValue>(
         }
         finally
         {
+            if (broker.Backend.BehindHandler is { } scheduler)
+                await new SchedulerHop(scheduler);
             broker.Backend.LeaveHandler(pipeline, partition, isSuccess);
         }
     }
