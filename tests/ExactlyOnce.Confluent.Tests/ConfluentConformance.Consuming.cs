@@ -182,6 +182,30 @@ public abstract partial class ConfluentConformance
     }
 
     [Fact]
+    public async Task A_topic_that_is_missing_does_not_keep_the_others_from_being_read()
+    {
+        await CreateTopicAsync("orders", 1);
+        await FillAsync("orders", 1);
+        using var consumer = Consumer("readers");
+        consumer.Subscribe(["orders", "missing"]);
+
+        ConsumeResult<string, string>? record = null;
+        for (var deadline = DateTime.UtcNow + Patience; record is null && DateTime.UtcNow < deadline;)
+        {
+            try
+            {
+                record = consumer.Consume(TimeSpan.FromMilliseconds(200));
+            }
+            catch (ConsumeException exception)
+            {
+                exception.Error.Code.Should().Be(ErrorCode.UnknownTopicOrPart);
+            }
+        }
+
+        record!.Topic.Should().Be("orders");
+    }
+
+    [Fact]
     public async Task A_handler_may_say_where_to_begin()
     {
         await CreateTopicAsync("orders", 1);
