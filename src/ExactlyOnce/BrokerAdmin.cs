@@ -35,6 +35,7 @@ public sealed class BrokerAdmin
         Topic.ValidateName(topic, nameof(topic));
         var options = new TopicOptions();
         configure?.Invoke(options);
+        cancellationToken.ThrowIfCancellationRequested();
         await new TopicDeclaration(topic, options).EnsureAsync(_backend, cancellationToken).ConfigureAwait(false);
     }
 

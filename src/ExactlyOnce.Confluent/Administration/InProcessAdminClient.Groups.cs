@@ -137,15 +137,7 @@ internal sealed partial class InProcessAdminClient
         State = ToState(group.State),
         PartitionAssignor = group.Members.Count > 0 ? group.Assignor : "",
         Coordinator = s_node,
-        Members = [.. group.Members.Select(member => new MemberDescription
-        {
-            ConsumerId = member.MemberId,
-            GroupInstanceId = member.InstanceId,
-            ClientId = member.ClientId,
-            Host = member.ClientHost,
-            Assignment = ToAssignment(member.Assignment),
-            TargetAssignment = ToAssignment(member.Target),
-        })],
+        Members = [.. group.Members.Select(member => ToMember(member.MemberId, member.InstanceId, member.ClientId, member.ClientHost, member.Assignment, member.Target))],
     };
 
     // A group of clients of an endpoint over the same broker, one with offsets alone, or none: what its members hold is known to their leader, in bytes of their own.
@@ -158,15 +150,19 @@ internal sealed partial class InProcessAdminClient
         State = ToState(group.State),
         PartitionAssignor = group.Protocol,
         Coordinator = s_node,
-        Members = [.. group.Members.Select(member => new MemberDescription
-        {
-            ConsumerId = member.MemberId,
-            GroupInstanceId = member.InstanceId,
-            ClientId = member.ClientId,
-            Host = member.ClientHost,
-            Assignment = ToAssignment([]),
-        })],
+        Members = [.. group.Members.Select(member => ToMember(member.MemberId, member.InstanceId, member.ClientId, member.ClientHost, [], target: null))],
     };
+
+    private static MemberDescription ToMember(
+        string id, string? instanceId, string clientId, string host, IEnumerable<AssignedTopic> assignment, IEnumerable<AssignedTopic>? target) => new()
+        {
+            ConsumerId = id,
+            GroupInstanceId = instanceId,
+            ClientId = clientId,
+            Host = host,
+            Assignment = ToAssignment(assignment),
+            TargetAssignment = target is null ? null : ToAssignment(target),
+        };
 
     private static MemberAssignment ToAssignment(IEnumerable<AssignedTopic> topics) => new()
     {

@@ -20,11 +20,14 @@ internal sealed class TopicChannelWriter<T>(Producer<NoKey, T> producer, Channel
         if (Volatile.Read(ref _isComplete) != 0 || Volatile.Read(ref _failure) is not null || !Volatile.Read(ref _accepting).IsCompleted)
             return false;
         var posting = producer.PostAsync(item);
-        // Refused at once, nothing was accepted: the caller is told as by the serializer.
-        if (posting.IsFaulted)
-            posting.GetAwaiter().GetResult();
-        if (!posting.IsCompleted)
-            Remember(posting.AsTask());
+        if (!posting.IsCompletedSuccessfully)
+        {
+            var accepting = posting.AsTask();
+            // Refused at once, nothing was accepted: the caller is told as by the serializer.
+            if (accepting.IsFaulted)
+                accepting.GetAwaiter().GetResult();
+            Remember(accepting);
+        }
         if (Interlocked.Increment(ref _posted) == 1)
             _ = WatchAsync();
         return true;
