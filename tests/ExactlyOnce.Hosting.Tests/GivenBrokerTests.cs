@@ -111,6 +111,25 @@ public sealed class GivenBrokerTests
         stuck.SetResult();
     }
 
+    [Fact]
+    public async Task A_host_that_does_not_start_leaves_nothing_behind_on_it()
+    {
+        await using var broker = Broker.CreateInMemory();
+        var host = Host(b => b.UseBroker(broker).AddPipeline("billing").Read(Orders).ProcessedBy<Billing>(), services => services.AddHostedService<FailingService>());
+        await host.Invoking(h => h.StartAsync()).Should().ThrowAsync<InvalidOperationException>().WithMessage("not today");
+
+        await host.Awaiting(h => ((IAsyncDisposable)h).DisposeAsync().AsTask()).Should().NotThrowAsync();
+
+        await broker.PublishAsync(Orders, "k", "1");
+    }
+
+    private sealed class FailingService : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => throw new InvalidOperationException("not today");
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+
     private sealed class Billing : IBatchHandler<string, string>
     {
         public async ValueTask HandleAsync(ConsumerBatch<string, string> batch, TransactionWriter output, CancellationToken cancellationToken)

@@ -20,6 +20,7 @@ internal sealed class HostedBroker : IAsyncDisposable
     private readonly AsyncLocal<HandlerFlow?> _handler = new();
     private readonly Lock _closeLock = new();
     private volatile HostedPipeline[] _pipelines = [];
+    private volatile ExactlyOnceOptions? _options;
     private volatile Task? _closing;
 
     public HostedBroker(BrokerRegistration registration, IServiceProvider provider)
@@ -39,8 +40,8 @@ internal sealed class HostedBroker : IAsyncDisposable
 
     public TimeProvider Time { get; private set; }
 
-    /// <summary>Validated; throws what is wrong with them.</summary>
-    public ExactlyOnceOptions Options => _provider.GetRequiredService<IOptionsMonitor<ExactlyOnceOptions>>().Get(Name);
+    /// <summary>Validated; throws what is wrong with them. Kept: services that are being disposed of answer no more, and this is still closed then.</summary>
+    public ExactlyOnceOptions Options => _options ??= _provider.GetRequiredService<IOptionsMonitor<ExactlyOnceOptions>>().Get(Name);
 
     /// <summary>The open broker; opens it when it is not.</summary>
     public Broker Broker => _broker.Value;
@@ -62,7 +63,9 @@ internal sealed class HostedBroker : IAsyncDisposable
     public void Start()
     {
         var broker = Broker;
-        _pipelines = [.. _registration.Pipelines.Select(pipeline => new HostedPipeline(pipeline.Name, Create(pipeline, broker), _logger))];
+        // One by one: when a later one cannot be made, the earlier ones are closed with all the rest.
+        foreach (var pipeline in _registration.Pipelines)
+            _pipelines = [.. _pipelines, new HostedPipeline(pipeline.Name, Create(pipeline, broker), _logger)];
         HostingLog.Opened(_logger, Title, _pipelines.Length);
     }
 
