@@ -116,7 +116,7 @@ public sealed class ChannelTests : IDisposable
         var reader = host.Get<ChannelReader<int>>();
         var first = reader.WaitToReadAsync();
 
-        await reader.Invoking(r => r.WaitToReadAsync().AsTask()).Should().ThrowAsync<InvalidOperationException>().WithMessage("*'numbers.channel'*one reader*WithLanes(4)*");
+        await reader.Invoking(r => r.WaitToReadAsync().AsTask().WaitAsync(Soon)).Should().ThrowAsync<InvalidOperationException>().WithMessage("*'numbers.channel'*one reader*WithLanes(4)*");
 
         await host.Get<ChannelWriter<int>>().WriteAsync(1);
         (await first.AsTask().WaitAsync(Soon)).Should().BeTrue("the first one is not concerned");
