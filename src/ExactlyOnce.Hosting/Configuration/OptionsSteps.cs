@@ -21,7 +21,7 @@ internal sealed class OptionsFromConfiguration(string broker, IServiceProvider p
         var pipelines = registration.Pipelines.Where(pipeline => pipeline.TakesSettings).Select(pipeline => pipeline.Name);
         Check(section.GetSection(SectionNames.Topics), "topic", registration.Topics.Keys, Settings.Topics, options);
         Check(section.GetSection(SectionNames.Pipelines), "pipeline", pipelines, Settings.Pipelines, options);
-        CheckBrokers(configuration, options);
+        CheckBrokers(configuration, registration, options);
     }
 
     // A topic or pipeline that nobody has registered is a slip of the pen, whose settings would silently have no effect. The others are applied where the topic or pipeline is made; what
@@ -37,10 +37,10 @@ internal sealed class OptionsFromConfiguration(string broker, IServiceProvider p
     }
 
     // As with topics and pipelines. All brokers read it, the first one tells.
-    private void CheckBrokers(IConfiguration configuration, ExactlyOnceOptions options)
+    private static void CheckBrokers(IConfiguration configuration, BrokerRegistration registration, ExactlyOnceOptions options)
     {
-        var known = provider.GetKeyedServices<BrokerRegistration>(KeyedService.AnyKey).Select(registration => registration.Name).ToList();
-        if (broker != known[0])
+        var known = registration.All.Select(each => each.Name).ToList();
+        if (registration.Name != known[0])
             return;
         foreach (var child in SectionNames.Of(configuration, Options.DefaultName).GetSection(SectionNames.Brokers).GetChildren())
             if (child.Key.Length == 0 || !known.Contains(child.Key, StringComparer.OrdinalIgnoreCase))

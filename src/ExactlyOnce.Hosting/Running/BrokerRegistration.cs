@@ -28,7 +28,10 @@ internal sealed class BrokerRegistration(IServiceCollection services, string nam
 
     public IReadOnlyList<PipelineEntry> Pipelines => _pipelines;
 
-    public static BrokerRegistration? TryFind(IServiceCollection services, string name) => All(services).FirstOrDefault(registration => registration.Name == name);
+    /// <summary>This one and the application's other ones, in the order of their registration.</summary>
+    public IEnumerable<BrokerRegistration> All => AllIn(Services);
+
+    public static BrokerRegistration? TryFind(IServiceCollection services, string name) => AllIn(services).FirstOrDefault(registration => registration.Name == name);
 
     /// <summary>The registration that a builder stands for.</summary>
     public static BrokerRegistration Of(IExactlyOnceBuilder builder)
@@ -98,7 +101,7 @@ internal sealed class BrokerRegistration(IServiceCollection services, string nam
     /// <summary>The open broker.</summary>
     public Broker BrokerOf(IServiceProvider provider) => provider.GetRequiredKeyedService<HostedBroker>(Name).Broker;
 
-    private static IEnumerable<BrokerRegistration> All(IServiceCollection services) => services
+    private static IEnumerable<BrokerRegistration> AllIn(IServiceCollection services) => services
         .Where(service => service.IsKeyedService && service.ServiceType == typeof(BrokerRegistration))
         .Select(service => (BrokerRegistration)service.KeyedImplementationInstance!);
 
@@ -107,7 +110,7 @@ internal sealed class BrokerRegistration(IServiceCollection services, string nam
     // Two brokers may come to the same key: "orders" is the topic of the one without a name, and the broker of that name. Whoever asks for it would be given the one registered last.
     private void AddKeyed<TService>(string key, Func<IServiceProvider, TService> create) where TService : class
     {
-        if (All(Services).FirstOrDefault(other => other != this && other._keyed.Contains((typeof(TService), key))) is { } taken)
+        if (All.FirstOrDefault(other => other != this && other._keyed.Contains((typeof(TService), key))) is { } taken)
             throw new ArgumentException(
                 $"A service of type {typeof(TService)} with the key '{key}' is there already, of {taken.Title}; now {Title} wants to add one. A named broker's services have its name as " +
                 "their key, those of the broker without a name the name of a topic, group or transactional id: give the named broker another name.");
