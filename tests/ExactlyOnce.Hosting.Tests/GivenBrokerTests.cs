@@ -8,6 +8,9 @@ namespace ExactlyOnce.Hosting.Tests;
 /// <summary>A host over a broker that somebody else has opened: a test, above all.</summary>
 public sealed class GivenBrokerTests
 {
+    private static readonly Topic<NoKey, Billed> s_billed = Topic.Create("billed", Serdes.Create<Billed>(
+        (billed, destination) => Serdes.Utf8.Serialize(billed.Order, destination), bytes => new Billed(Serdes.Utf8.Deserialize(bytes))));
+
     [Fact]
     public async Task A_host_whose_process_dies_in_front_of_a_commit_and_starts_again_bills_every_order_once()
     {
@@ -111,6 +114,37 @@ public sealed class GivenBrokerTests
         stuck.SetResult();
     }
 
+    [Theory]
+    [InlineData(FaultPoint.BeforeAppend)]
+    [InlineData(FaultPoint.AfterAppend)]
+    [InlineData(FaultPoint.BeforeCommit)]
+    [InlineData(FaultPoint.AfterCommit)]
+    [InlineData(FaultPoint.BeforeHandler)]
+    [InlineData(FaultPoint.AfterHandler)]
+    public async Task What_handlers_publish_takes_effect_once_wherever_the_process_dies(FaultPoint point)
+    {
+        for (var skip = 0; skip < 4; skip++)
+        {
+            await using var test = TestBroker.Create();
+            for (var number = 1; number <= 6; number++)
+                await test.Broker.PublishAsync(Orders, $"customer-{number % 2}", $"{number}");
+            test.Faults.At(point).By("billing").Skip(skip).CrashOnce();
+            test.Run(async (broker, cancellationToken) =>
+            {
+                using var host = Host(b => b.UseBroker(broker)
+                    .AddConsumer(Orders, "billing").HandledBy<PublishingHandler>(pipeline => pipeline.WithBatch(1))
+                    .AddEvent(s_billed).HandledBy<ForwardingHandler>("forwarding")
+                    .AddEvent(Invoices, invoice => invoice));
+                await host.RunAsync(cancellationToken);
+            });
+            await test.RunUntilIdleAsync();
+
+            test.Committed(Invoices).Select(invoice => invoice.Value).Should().BeEquivalentTo(Enumerable.Range(1, 6).Select(number => $"invoice {number}"));
+            (test.Crashes, test.Faults.Pending.Count).Should().Be((1, 0));
+            test.VerifyInvariants();
+        }
+    }
+
     [Fact]
     public async Task A_host_that_does_not_start_leaves_nothing_behind_on_it()
     {
@@ -121,6 +155,22 @@ public sealed class GivenBrokerTests
         await host.Awaiting(h => ((IAsyncDisposable)h).DisposeAsync().AsTask()).Should().NotThrowAsync();
 
         await broker.PublishAsync(Orders, "k", "1");
+    }
+
+    private sealed record Billed(string Order);
+
+    private sealed class PublishingHandler(IEventBus bus) : IRecordHandler<string, string>
+    {
+        public async ValueTask HandleAsync(ConsumerRecord<string, string> record, CancellationToken cancellationToken)
+        {
+            await Task.Yield();
+            await bus.PublishAsync(new Billed(record.Value), cancellationToken);
+        }
+    }
+
+    private sealed class ForwardingHandler(IEventBus bus) : IHandle<Billed>
+    {
+        public ValueTask HandleAsync(Billed billed, CancellationToken cancellationToken) => bus.PublishAsync($"invoice {billed.Order}", cancellationToken);
     }
 
     private sealed class FailingService : IHostedService
