@@ -6,8 +6,8 @@ namespace ExactlyOnce.Confluent;
 using global::Confluent.Kafka;
 
 /// <summary>
-/// Builds Confluent.Kafka's <see cref="IProducer{TKey, TValue}"/> over a broker in this process. It is a <see cref="ProducerBuilder{TKey, TValue}"/>: code that is handed one, or a producer, need not
-/// know.
+/// Builds Confluent.Kafka's <see cref="IProducer{TKey, TValue}"/> over a broker in this process. It is a <see cref="ProducerBuilder{TKey, TValue}"/>: code that
+/// is handed one, or a producer, need not know.
 /// <code>
 /// using var producer = new InProcessProducerBuilder&lt;string, string&gt;(broker, new ProducerConfig { TransactionalId = "billing" }).Build();
 /// </code>

@@ -44,11 +44,12 @@ public sealed class ConsumerRegistration<TKey, TValue> : IExactlyOnceBuilder
     }
 
     /// <summary>
-    /// Has the host run it: each record goes to <typeparamref name="THandler"/>, which comes from a scope of the batch. A record that fails is tried again with growing waits and given up in
-    /// the end as the options say; other partitions go on meanwhile.
+    /// Has the host run it: each record goes to <typeparamref name="THandler"/>, which comes from a scope of the batch. A record that fails is tried again with
+    /// growing waits and given up in the end as the options say; other partitions go on meanwhile.
     /// </summary>
     /// <typeparam name="THandler">The handler; registered as scoped unless it is registered already.</typeparam>
-    /// <param name="configure">Says how it works: attempts, dead letters, batches, workers. What the configuration says under <c>Pipelines:group</c> wins.</param>
+    /// <param name="configure">Says how it works: attempts, dead letters, batches, workers. What the configuration says under <c>Pipelines:group</c>
+    /// wins.</param>
     /// <exception cref="InvalidOperationException">The consumer was described with <see cref="With"/>.</exception>
     public IExactlyOnceBuilder HandledBy<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(
         Action<PipelineBuilder<TKey, TValue>>? configure = null) where THandler : class, IRecordHandler<TKey, TValue>

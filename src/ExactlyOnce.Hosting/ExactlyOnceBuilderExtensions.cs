@@ -24,7 +24,9 @@ public static class ExactlyOnceBuilderExtensions
         });
     }
 
-    /// <summary>Takes mode, folder and durability from a connection string: <c>mode=memory</c>, <c>mode=durable;path=data/shop</c>. Checked when the host starts.</summary>
+    /// <summary>
+    /// Takes mode, folder and durability from a connection string: <c>mode=memory</c>, <c>mode=durable;path=data/shop</c>. Checked when the host starts.
+    /// </summary>
     /// <param name="builder">The broker's registrations.</param>
     /// <param name="connectionString">The connection string.</param>
     public static IExactlyOnceBuilder UseConnectionString(this IExactlyOnceBuilder builder, string connectionString)
@@ -34,8 +36,9 @@ public static class ExactlyOnceBuilderExtensions
     }
 
     /// <summary>
-    /// Uses a broker that somebody else has opened and will close, one of a test for example: it wins over whatever else is said about which broker, in whatever order, and is not disposed
-    /// of with the host. Its own options stay as they are; topics that are declared here are created in it when the host starts.
+    /// Uses a broker that somebody else has opened and will close, one of a test for example: it wins over whatever else is said about which broker, in
+    /// whatever order, and is not disposed of with the host. Its own options stay as they are; topics that are declared here are created in it when the host
+    /// starts.
     /// </summary>
     /// <param name="builder">The broker's registrations.</param>
     /// <param name="broker">The broker.</param>
@@ -62,7 +65,8 @@ public static class ExactlyOnceBuilderExtensions
     }
 
     /// <summary>
-    /// Makes sure that the topic exists when the broker is open: created when missing, grown when it has fewer partitions. What the configuration says under <c>Topics:name</c> wins.
+    /// Makes sure that the topic exists when the broker is open: created when missing, grown when it has fewer partitions. What the configuration says under
+    /// <c>Topics:name</c> wins.
     /// </summary>
     /// <param name="builder">The broker's registrations.</param>
     /// <param name="topic">The topic.</param>

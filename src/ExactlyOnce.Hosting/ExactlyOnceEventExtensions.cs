@@ -36,10 +36,11 @@ public static class ExactlyOnceEventExtensions
     }
 
     /// <summary>
-    /// Adds a topic as a channel: inject <see cref="ChannelWriter{T}"/> and <see cref="ChannelReader{T}"/>, and code written for <c>System.Threading.Channels</c> goes on as it is. Over a
-    /// durable broker what was written survives the process: <c>WriteAsync</c> returns when the item is stored, and the reader goes on where it stopped; after a crash it may get the items
-    /// of a batch again. The channel has one reader, because asking for more says that the items before are done: a second one that waits at the same time is refused with an
-    /// <see cref="InvalidOperationException"/>. For several use handlers with lanes.
+    /// Adds a topic as a channel: inject <see cref="ChannelWriter{T}"/> and <see cref="ChannelReader{T}"/>, and code written for
+    /// <c>System.Threading.Channels</c> goes on as it is. Over a durable broker what was written survives the process: <c>WriteAsync</c> returns when the item
+    /// is stored, and the reader goes on where it stopped; after a crash it may get the items of a batch again. The channel has one reader, because asking for
+    /// more says that the items before are done: a second one that waits at the same time is refused with an <see cref="InvalidOperationException"/>. For
+    /// several use handlers with lanes.
     /// </summary>
     /// <param name="builder">The broker's registrations.</param>
     /// <param name="topic">The topic, which is made sure to exist.</param>

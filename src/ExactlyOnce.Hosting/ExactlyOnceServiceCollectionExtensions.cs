@@ -13,7 +13,8 @@ namespace ExactlyOnce;
 public static class ExactlyOnceServiceCollectionExtensions
 {
     /// <summary>
-    /// Adds a broker, which opens with the host and closes with it: inject <see cref="Broker"/> or <see cref="IEventBus"/>. May be called from several places; what they say adds up.
+    /// Adds a broker, which opens with the host and closes with it: inject <see cref="Broker"/> or <see cref="IEventBus"/>. May be called from several places;
+    /// what they say adds up.
     /// </summary>
     /// <param name="services">The application's services.</param>
     /// <param name="configure">Says which broker, and what works with it; may be done on what this returns as well.</param>

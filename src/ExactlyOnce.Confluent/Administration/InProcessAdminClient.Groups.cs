@@ -140,7 +140,8 @@ internal sealed partial class InProcessAdminClient
         Members = [.. group.Members.Select(member => ToMember(member.MemberId, member.InstanceId, member.ClientId, member.ClientHost, member.Assignment, member.Target))],
     };
 
-    // A group of clients of an endpoint over the same broker, one with offsets alone, or none: what its members hold is known to their leader, in bytes of their own.
+    // A group of clients of an endpoint over the same broker, one with offsets alone, or none: what its members hold is known to their leader, in bytes of
+    // their own.
     private static Described ToDescription(ClassicGroupDescription group) => new()
     {
         GroupId = group.Group,

@@ -36,8 +36,8 @@ internal sealed class GroupMembership(Broker broker, ConsumerSettings settings, 
     }
 
     /// <summary>
-    /// Joins when that has not been done, or when topics have come into being; answers the partitions that are the consumer's own now. Null when there is no topic to join with. A change
-    /// stays pending until <see cref="Settle"/>: a handler that throws on the way must not keep the consumer from its partitions.
+    /// Joins when that has not been done, or when topics have come into being; answers the partitions that are the consumer's own now. Null when there is no
+    /// topic to join with. A change stays pending until <see cref="Settle"/>: a handler that throws on the way must not keep the consumer from its partitions.
     /// </summary>
     public IReadOnlyList<ExactlyOnce.TopicPartition>? Reconcile()
     {

@@ -3,8 +3,9 @@ using System.Collections.Concurrent;
 namespace ExactlyOnce.Confluent.Producing;
 
 /// <summary>
-/// The delivery handlers that are still to be called, in the order of the calls of Produce. Called one at a time: on a thread of the pool, or, when the client polls by itself, on that of
-/// whoever polls. A handler that throws has had its report: on a thread of the pool <paramref name="failed"/> is told, elsewhere whoever polls. Thread-safe.
+/// The delivery handlers that are still to be called, in the order of the calls of Produce. Called one at a time: on a thread of the pool, or, when the client
+/// polls by itself, on that of whoever polls. A handler that throws has had its report: on a thread of the pool <paramref name="failed"/> is told, elsewhere
+/// whoever polls. Thread-safe.
 /// </summary>
 internal sealed class DeliveryReports(bool isBackground, Action<Exception> failed)
 {

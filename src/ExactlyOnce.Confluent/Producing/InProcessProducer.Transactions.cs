@@ -7,8 +7,8 @@ namespace ExactlyOnce.Confluent.Producing;
 using global::Confluent.Kafka;
 
 /// <summary>
-/// Transactions, in librdkafka's states: what is not valid now is refused with Local_State, what can only be aborted with <see cref="KafkaTxnRequiresAbortException"/>, and what is to be
-/// called again with <see cref="KafkaRetriableException"/>.
+/// Transactions, in librdkafka's states: what is not valid now is refused with Local_State, what can only be aborted with
+/// <see cref="KafkaTxnRequiresAbortException"/>, and what is to be called again with <see cref="KafkaRetriableException"/>.
 /// </summary>
 internal sealed partial class InProcessProducer<TKey, TValue>
 {

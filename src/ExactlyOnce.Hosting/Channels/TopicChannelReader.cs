@@ -4,11 +4,13 @@ using System.Threading.Channels;
 namespace ExactlyOnce.Hosting.Channels;
 
 /// <summary>
-/// A topic as the reading half of a channel, for one reader. The items of a batch count as done, and the group's position moves behind them, when the reader asks for more after the last
-/// one: a crash before that brings the batch again. Begins to read at the first question; ends when the writer is complete and everything was given and done. Owns its consumer.
+/// A topic as the reading half of a channel, for one reader. The items of a batch count as done, and the group's position moves behind them, when the reader
+/// asks for more after the last one: a crash before that brings the batch again. Begins to read at the first question; ends when the writer is complete and
+/// everything was given and done. Owns its consumer.
 /// </summary>
 /// <remarks>
-/// A second reader that asks for more would call done what the first is still at, and a crash would lose it. Who asks cannot be seen, but one reader never waits twice at the same time.
+/// A second reader that asks for more would call done what the first is still at, and a crash would lose it. Who asks cannot be seen, but one reader never
+/// waits twice at the same time.
 /// </remarks>
 internal sealed class TopicChannelReader<T>(Consumer<NoKey, T> consumer, ChannelEnd end) : ChannelReader<T>, IAsyncDisposable
 {

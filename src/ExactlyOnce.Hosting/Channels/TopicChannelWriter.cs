@@ -3,9 +3,9 @@ using System.Threading.Channels;
 namespace ExactlyOnce.Hosting.Channels;
 
 /// <summary>
-/// A topic as the writing half of a channel. <see cref="WriteAsync"/> returns when the item is stored as durably as the broker is. <see cref="TryWrite"/> cannot wait: the item is accepted and
-/// written behind it; it answers false while an earlier one still waits for buffer space. When an accepted item could not be written, it answers false until the next wait has told why.
-/// Thread-safe.
+/// A topic as the writing half of a channel. <see cref="WriteAsync"/> returns when the item is stored as durably as the broker is. <see cref="TryWrite"/>
+/// cannot wait: the item is accepted and written behind it; it answers false while an earlier one still waits for buffer space. When an accepted item could not
+/// be written, it answers false until the next wait has told why. Thread-safe.
 /// </summary>
 internal sealed class TopicChannelWriter<T>(Producer<NoKey, T> producer, ChannelEnd end) : ChannelWriter<T>
 {

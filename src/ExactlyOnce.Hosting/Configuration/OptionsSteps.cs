@@ -24,8 +24,8 @@ internal sealed class OptionsFromConfiguration(string broker, IServiceProvider p
         CheckBrokers(configuration, registration, options);
     }
 
-    // A topic or pipeline that nobody has registered is a slip of the pen, whose settings would silently have no effect. The others are applied where the topic or pipeline is made; what
-    // they cannot mean is told here, with all the rest.
+    // A topic or pipeline that nobody has registered is a slip of the pen, whose settings would silently have no effect. The others are applied where the topic
+    // or pipeline is made; what they cannot mean is told here, with all the rest.
     private static void Check<TOptions>(
         IConfigurationSection section, string kind, IEnumerable<string> known, SettingTable<TOptions> table, ExactlyOnceOptions options) where TOptions : new()
     {

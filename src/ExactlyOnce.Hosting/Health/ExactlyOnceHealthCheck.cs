@@ -5,8 +5,8 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace ExactlyOnce.Hosting.Health;
 
 /// <summary>
-/// Whether a broker does its work: opened and recovered, its disk well, no transaction that readers wait behind, every pipeline running, none of them in front of a record it fails on.
-/// What stops the broker is reported as the registration's failure status, what stops a part of it as degraded.
+/// Whether a broker does its work: opened and recovered, its disk well, no transaction that readers wait behind, every pipeline running, none of them in front
+/// of a record it fails on. What stops the broker is reported as the registration's failure status, what stops a part of it as degraded.
 /// </summary>
 internal sealed class ExactlyOnceHealthCheck(HostedBroker broker) : IHealthCheck
 {

@@ -4,7 +4,8 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 namespace ExactlyOnce.Hosting.Running;
 
 /// <summary>
-/// What an application says about one broker while it registers its services; read when the broker is opened. Owned by the registering thread until then, not changed afterwards.
+/// What an application says about one broker while it registers its services; read when the broker is opened. Owned by the registering thread until then, not
+/// changed afterwards.
 /// </summary>
 internal sealed class BrokerRegistration(IServiceCollection services, string name) : IExactlyOnceBuilder
 {
@@ -82,8 +83,8 @@ internal sealed class BrokerRegistration(IServiceCollection services, string nam
     }
 
     /// <summary>
-    /// As <see cref="AddSingleton{TService}(Func{IServiceProvider, TService})"/>, and under a key of its own as well, which tells services of one type apart: <c>key</c>, or
-    /// <c>broker/key</c>.
+    /// As <see cref="AddSingleton{TService}(Func{IServiceProvider, TService})"/>, and under a key of its own as well, which tells services of one type apart:
+    /// <c>key</c>, or <c>broker/key</c>.
     /// </summary>
     public void AddSingleton<TService>(string key, Func<IServiceProvider, TService> create) where TService : class
     {
@@ -107,7 +108,8 @@ internal sealed class BrokerRegistration(IServiceCollection services, string nam
 
     private string KeyOf(string key) => IsDefault ? key : $"{Name}/{key}";
 
-    // Two brokers may come to the same key: "orders" is the topic of the one without a name, and the broker of that name. Whoever asks for it would be given the one registered last.
+    // Two brokers may come to the same key: "orders" is the topic of the one without a name, and the broker of that name. Whoever asks for it would be given
+    // the one registered last.
     private void AddKeyed<TService>(string key, Func<IServiceProvider, TService> create) where TService : class
     {
         if (All.FirstOrDefault(other => other != this && other._keyed.Contains((typeof(TService), key))) is { } taken)

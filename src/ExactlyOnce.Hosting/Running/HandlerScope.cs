@@ -4,7 +4,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace ExactlyOnce.Hosting.Running;
 
-/// <summary>Calls handlers that come from the application's services: one scope for a batch, the batch's transaction in reach of what the handler publishes.</summary>
+/// <summary>
+/// Calls handlers that come from the application's services: one scope for a batch, the batch's transaction in reach of what the handler publishes.
+/// </summary>
 internal static class HandlerScope
 {
     /// <summary>Makes a pipeline whose batches are worked on by <typeparamref name="THandler"/>.</summary>

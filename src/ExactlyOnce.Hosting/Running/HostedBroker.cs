@@ -8,8 +8,9 @@ using Microsoft.Extensions.Options;
 namespace ExactlyOnce.Hosting.Running;
 
 /// <summary>
-/// One broker in a host, from its opening to its closing, and the pipelines that run on it. Opens when the host starts, or before that when somebody's constructor wants it: opening reads
-/// and replays the log and blocks, as every constructor at start does. Owns the pipelines, and the broker unless it was given; thread-safe.
+/// One broker in a host, from its opening to its closing, and the pipelines that run on it. Opens when the host starts, or before that when somebody's
+/// constructor wants it: opening reads and replays the log and blocks, as every constructor at start does. Owns the pipelines, and the broker unless it was
+/// given; thread-safe.
 /// </summary>
 internal sealed class HostedBroker : IAsyncDisposable
 {

@@ -1,7 +1,8 @@
 namespace ExactlyOnce.Testing;
 
 /// <summary>
-/// What is to go wrong in a <see cref="TestBroker"/>, and where. Faults strike by count, never by chance or time, so a test does the same thing every time. Thread-safe.
+/// What is to go wrong in a <see cref="TestBroker"/>, and where. Faults strike by count, never by chance or time, so a test does the same thing every time.
+/// Thread-safe.
 /// <code>
 /// test.Faults.At(FaultPoint.BeforeCommit).CrashOnce();
 /// </code>
@@ -18,7 +19,8 @@ public sealed class FaultPlan
     }
 
     /// <summary>
-    /// What has not struck yet, one line each, and what was begun and lacks its last word. Worth an assertion at the end of a test: a fault that never struck has tested nothing.
+    /// What has not struck yet, one line each, and what was begun and lacks its last word. Worth an assertion at the end of a test: a fault that never struck
+    /// has tested nothing.
     /// </summary>
     public IReadOnlyList<string> Pending
     {

@@ -66,7 +66,10 @@ public sealed class FaultRule
         return this;
     }
 
-    /// <summary>The process dies here, once, and starts again: everything that runs in it is gone, what the broker has acknowledged is there. See <see cref="TestBroker.Run(Func{Broker, Pipeline})"/>.</summary>
+    /// <summary>
+    /// The process dies here, once, and starts again: everything that runs in it is gone, what the broker has acknowledged is there. See
+    /// <see cref="TestBroker.Run(Func{Broker, Pipeline})"/>.
+    /// </summary>
     public void CrashOnce() => Crash(times: 1);
 
     /// <summary>The process dies here, several times.</summary>
@@ -74,8 +77,8 @@ public sealed class FaultRule
     public void Crash(int times) => Plan(FaultAction.Crash, times);
 
     /// <summary>
-    /// It is done, and whoever asked is not told. The producer of a batch sends it again, as a client whose answer got lost; one with an identity stops, and knows when it is made anew how
-    /// far it had come; a commit ends with <see cref="TransactionOutcomeUnknownException"/>.
+    /// It is done, and whoever asked is not told. The producer of a batch sends it again, as a client whose answer got lost; one with an identity stops, and
+    /// knows when it is made anew how far it had come; a commit ends with <see cref="TransactionOutcomeUnknownException"/>.
     /// </summary>
     /// <exception cref="InvalidOperationException">Nothing is acknowledged at this point.</exception>
     public void LoseAcknowledgementOnce() => LoseAcknowledgement(times: 1);

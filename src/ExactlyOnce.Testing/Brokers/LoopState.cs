@@ -3,7 +3,8 @@ using ExactlyOnce.Clients.Consuming;
 namespace ExactlyOnce.Testing.Brokers;
 
 /// <summary>
-/// The consumers that an application started by the test broker reads with in loops of its own: one that was given records and has not come back for more is at work on them. Thread-safe.
+/// The consumers that an application started by the test broker reads with in loops of its own: one that was given records and has not come back for more is at
+/// work on them. Thread-safe.
 /// </summary>
 internal sealed class LoopState(TestScheduler scheduler)
 {

@@ -4,9 +4,9 @@ using System.Runtime.CompilerServices;
 namespace ExactlyOnce.Testing.Brokers;
 
 /// <summary>
-/// One step at a time, in the order in which they came: on the thread of whoever drives the test broker, so that a test's own steps are not overtaken by what they set in motion. A test
-/// that awaits a reader by itself drives nothing; for its sake steps that nobody makes for a while are made on the thread pool. Not those of applications that the test broker runs: they
-/// wait for their test, however slow the machine is.
+/// One step at a time, in the order in which they came: on the thread of whoever drives the test broker, so that a test's own steps are not overtaken by what
+/// they set in motion. A test that awaits a reader by itself drives nothing; for its sake steps that nobody makes for a while are made on the thread pool. Not
+/// those of applications that the test broker runs: they wait for their test, however slow the machine is.
 /// </summary>
 internal sealed class TestScheduler : PipeScheduler
 {
