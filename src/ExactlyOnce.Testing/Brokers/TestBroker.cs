@@ -258,10 +258,16 @@ public sealed class TestBroker : IAsyncDisposable
                     return;
                 if (IsAtWork())
                     await WaitAsync(changed, cancellationToken).ConfigureAwait(false);
+                else if (FindLeaving() is { } leaving)
+                    await leaving.WaitForEndAsync(changed).ConfigureAwait(false);
                 else if (_clock.NextClientTicks is { } next)
                     _clock.MoveTo(next);
                 else
+                {
+                    // Once more: whoever was at work a moment ago may have ended since.
+                    ThrowIfApplicationFailed();
                     return;
+                }
             }
         }
         finally
@@ -293,11 +299,17 @@ public sealed class TestBroker : IAsyncDisposable
             return _applications.Exists(application => application.IsAtWork && !application.Running.IsCompleted);
     }
 
+    private LoopState? FindLeaving()
+    {
+        lock (_lock)
+            return _applications.Find(application => application.Leaving is not null)?.Leaving;
+    }
+
     private void ThrowIfApplicationFailed()
     {
         lock (_lock)
             foreach (var application in _applications)
-                if (application.Running is { IsFaulted: true, Exception: { InnerException: { } failure } } && !IsDeath(failure))
+                if (application.Failure is { } failure && !IsDeath(failure))
                     ExceptionDispatchInfo.Throw(failure);
     }
 

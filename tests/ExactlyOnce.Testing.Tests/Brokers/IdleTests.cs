@@ -178,6 +178,27 @@ public sealed class IdleTests
     }
 
     [Fact]
+    public async Task A_loop_that_fails_on_another_thread_fails_the_test_all_the_same()
+    {
+        for (var round = 0; round < 500; round++)
+        {
+            await using var test = TestBroker.Create();
+            test.Run(async (broker, cancellationToken) =>
+            {
+                await using var consumer = broker.CreateConsumer(Shop.Orders).InGroup("mailer").StartFrom(StartFrom.Earliest).Build();
+                await foreach (var order in consumer.ReadAllAsync(cancellationToken))
+                {
+                    await Task.Yield();
+                    throw new FormatException("a bug");
+                }
+            });
+            await Shop.OrderAsync(test, 1);
+
+            await FluentActions.Awaiting(() => test.RunUntilIdleAsync()).Should().ThrowAsync<FormatException>("in round {0} as in any other", round);
+        }
+    }
+
+    [Fact]
     public async Task A_handler_cannot_wait_for_idleness()
     {
         await using var test = TestBroker.Create();
