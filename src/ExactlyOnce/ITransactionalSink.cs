@@ -25,8 +25,8 @@ public interface ITransactionalSink<TKey, TValue>
     ValueTask<long?> PeekNextOffsetAsync(TopicPartition partition, CancellationToken cancellationToken) => LoadNextOffsetAsync(partition, cancellationToken);
 
     /// <summary>
-    /// Stores the effects of the batch and its <see cref="ConsumerBatch{TKey,TValue}.NextOffset"/>, both or nothing. The batch is empty when a record was taken out and
-    /// dead-lettered: then only the offset is to be stored.
+    /// Stores the effects of the batch and its <see cref="ConsumerBatch{TKey,TValue}.NextOffset"/>, both or nothing. The batch is empty when only the offset is to be stored: before
+    /// a record is dead-lettered that of the record (which may be stored already), and afterwards the one behind it.
     /// </summary>
     /// <param name="batch">The batch; valid during the call.</param>
     /// <param name="cancellationToken">Cancels the call; it must then have had no effect.</param>

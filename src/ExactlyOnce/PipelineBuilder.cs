@@ -73,7 +73,8 @@ public sealed class PipelineBuilder<TKey, TValue>
 
     /// <summary>
     /// Moves a record whose attempts are used up into a dead-letter topic, in the transaction that steps over it, with <see cref="DeadLetterHeaders"/> that say why. To find
-    /// the record, the batch is tried in ever smaller pieces. The topic is created, with as many partitions as the one read, when it does not exist.
+    /// the record, the batch is tried in ever smaller pieces. The topic is created, with as many partitions as the one read, when it does not exist. Where a sink holds the offset, the
+    /// record is published once all the same, whatever fails in between, and then not tried again.
     /// </summary>
     /// <param name="topic">A topic of the same types: keys and values are moved as they stand in the log.</param>
     public PipelineBuilder<TKey, TValue> DeadLetterTo(Topic<TKey, TValue> topic)

@@ -45,6 +45,8 @@ internal sealed class PartitionClaim(TopicPartition partition, StoredOffset row)
         _doubtfulOffset = StoredOffset.None;
     }
 
-    /// <summary>The records from one offset to another are in the database by a commit whose answer was lost: there is nothing left to do for them.</summary>
-    public bool IsSettled(long firstOffset, long nextOffset) => firstOffset >= _settledFrom && nextOffset <= NextOffset;
+    /// <summary>
+    /// The records from one offset to another are in the database by a commit whose answer was lost: there is nothing left to do for them. An empty step in front of them is not.
+    /// </summary>
+    public bool IsSettled(long firstOffset, long nextOffset) => firstOffset >= _settledFrom && nextOffset > _settledFrom && nextOffset <= NextOffset;
 }
