@@ -2,12 +2,6 @@ using System.Data.Common;
 
 namespace ExactlyOnce.Sql.Tests.Steps;
 
-/// <summary>What a database does when the network, or it, is gone.</summary>
-internal sealed class LostConnectionException() : DbException("The connection was lost.")
-{
-    public override bool IsTransient => true;
-}
-
 /// <summary>Loses the connection at steps that a test chooses: each rule is asked in turn, and may throw.</summary>
 internal sealed class FailAt : ISteps
 {

@@ -5,13 +5,13 @@ using ExactlyOnce.Clients.Producing;
 namespace ExactlyOnce.Clients.Pipelines;
 
 /// <summary>
-/// The dead letters of a pipeline that ends in a sink, each published once. A partition's letters have a producer with an identity of their own, whose source sequence is the offset of
-/// the record given up: the broker keeps the last one beside the letter. Whoever takes the partition over is told whether the record at which the store stands is in the dead-letter
-/// topic already, and fences whoever had the partition before. Owned by one worker.
+/// The dead letters of a pipeline that ends in a sink, each published once. A partition's letters have a producer with an identity of their own, whose source
+/// sequence is the offset of the record given up: the broker keeps the last one beside the letter. Whoever takes the partition over is told whether the record
+/// at which the store stands is in the dead-letter topic already, and fences whoever had the partition before. Owned by one worker.
 /// </summary>
 /// <remarks>
-/// A partition whose offset was set back in the store lies in front of letters of the past, and must be able to give up one of those records once more: it goes on under the next
-/// generation of its identity. A topic that was deleted and made anew has another id, and so other identities.
+/// A partition whose offset was set back in the store lies in front of letters of the past, and must be able to give up one of those records once more: it goes
+/// on under the next generation of its identity. A topic that was deleted and made anew has another id, and so other identities.
 /// </remarks>
 internal sealed class SinkDeadLetters(Broker broker, string deadLetterTopic, string pipeline) : IAsyncDisposable
 {

@@ -3,9 +3,9 @@ using ExactlyOnce.Clients.Consuming;
 namespace ExactlyOnce.Clients.Pipelines;
 
 /// <summary>
-/// Batches into a store of the application's, which holds the offsets beside the effects. The group only shares out the partitions. A dead letter is published between two steps of the
-/// store: to its record, and over it. When the process dies after it is published, whoever comes next finds the store at a record that is in the dead-letter topic, and makes the
-/// second step.
+/// Batches into a store of the application's, which holds the offsets beside the effects. The group only shares out the partitions. A dead letter is published
+/// between two steps of the store: to its record, and over it. When the process dies after it is published, whoever comes next finds the store at a record that
+/// is in the dead-letter topic, and makes the second step.
 /// </summary>
 internal sealed class SinkOutput<TKey, TValue>(
     Broker broker, Topic<TKey, TValue> topic, string pipeline, string? deadLetterTopic, ITransactionalSink<TKey, TValue> sink)
