@@ -8,7 +8,14 @@ internal sealed class FailAt : ISteps
     private readonly List<string> _steps = [];
     private Func<string, bool>? _fails;
 
-    public IReadOnlyList<string> Steps => _steps;
+    public IReadOnlyList<string> Steps
+    {
+        get
+        {
+            lock (_steps)
+                return [.. _steps];
+        }
+    }
 
     public Func<DbTransaction, Task>? Commit { get; set; }
 
