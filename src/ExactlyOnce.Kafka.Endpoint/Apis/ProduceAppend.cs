@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using ExactlyOnce.Clients.Producing;
 using ExactlyOnce.Clients.Wire;
+using ExactlyOnce.Kafka.Endpoint.Codec;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using ExactlyOnce.Kernel.Records;
 
@@ -36,7 +37,7 @@ internal sealed class ProduceAppend : AppendOperation
         if (!IsAcceptable(request, data, partition, answer, call, out var header))
             return answer;
         var append = new ProduceAppend(partition, answer, wait, call.Version);
-        append.Sign(header, data.Records.Single);
+        append.Sign(header, data.Records.First, data.Records.Rest);
         wait.Begin();
         if (append.Begin(request.TransactionalId, call) == AppendStatus.Completed)
             append.OnCompleted();
@@ -71,13 +72,12 @@ internal sealed class ProduceAppend : AppendOperation
         ProduceRequest request, ProduceRequest.Partition data, ServedPartition partition, ProduceResponse.Partition answer, Call call, out BatchHeader header)
     {
         header = default;
-        if (data.Records.IsNull || data.Records.Length == 0 || HasOtherMagic(data.Records.Single.Span))
+        if (data.Records.IsNull || data.Records.Length == 0 || HasOtherMagic(data.Records.First.Span))
             return Refuse(answer, KafkaError.InvalidRecord, "A partition takes exactly one batch of format 2.");
-        var batch = data.Records.Single;
-        if (!IsValid(batch, partition.Rules, answer, call))
+        if (!IsValid(data.Records, partition.Rules, answer, call))
             return false;
         // Read after the validation, which may have corrected it.
-        header = BatchHeader.Read(batch.Span);
+        header = BatchHeader.Read(data.Records.First.Span);
         if (header.Compression == CompressionType.Zstd && call.Version < FirstWithZstd)
             return Refuse(answer, KafkaError.UnsupportedCompressionType, "Zstandard came with version 7 of Produce.");
         if (header.IsTransactional && request.TransactionalId is null)
@@ -85,17 +85,17 @@ internal sealed class ProduceAppend : AppendOperation
         return true;
     }
 
-    private static bool IsValid(ReadOnlyMemory<byte> batch, BatchRules rules, ProduceResponse.Partition answer, Call call)
+    private static bool IsValid(in RecordBytes batch, BatchRules rules, ProduceResponse.Partition answer, Call call)
     {
         var decompressor = call.Server.RentDecompressor(batch.Length, rules.MaxBatchBytes);
         try
         {
-            var validity = BatchValidation.Decide(batch.Span, rules, call.Server.NowMs, decompressor);
+            var validity = BatchValidation.Decide(batch.Batch, rules, call.Server.NowMs, decompressor);
             if (!validity.IsAccepted)
                 return Refuse(answer, validity);
             // Some clients are careless with it, and retention trusts it.
-            if (validity.RecordsMaxTimestamp is { } largest && largest != BatchHeader.Read(batch.Span).MaxTimestamp)
-                BatchTimestamps.CorrectMaxTimestamp(MemoryMarshal.AsMemory(batch).Span, largest);
+            if (validity.RecordsMaxTimestamp is { } largest && largest != BatchHeader.Read(batch.First.Span).MaxTimestamp)
+                BatchTimestamps.CorrectMaxTimestamp(MemoryMarshal.AsMemory(batch.First).Span, largest, batch.Rest);
             return true;
         }
         finally

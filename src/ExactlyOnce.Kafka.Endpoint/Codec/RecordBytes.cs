@@ -1,39 +1,43 @@
+using ExactlyOnce.Kernel.Records;
+
 namespace ExactlyOnce.Kafka.Endpoint.Codec;
 
 /// <summary>
-/// Record batches on their way through, in the pieces in which they lie: a slice of the request's frame, or slices of the log, which whoever made the answer holds leased until it is
+/// Record batches on their way through, in the pieces in which they lie: slices of what was received, or slices of the log, which whoever made the answer holds leased until it is
 /// written. The default is null on the wire.
 /// </summary>
 internal readonly struct RecordBytes
 {
-    private readonly IReadOnlyList<ReadOnlyMemory<byte>>? _pieces;
+    private readonly bool _isPresent;
 
-    public RecordBytes(ReadOnlyMemory<byte> bytes)
-        : this([bytes])
+    /// <param name="first">The first piece. Of a batch that came over the network it holds the whole header, unless there are not that many bytes.</param>
+    /// <param name="rest">The other pieces; null for none.</param>
+    public RecordBytes(ReadOnlyMemory<byte> first, ReadOnlyMemory<byte>[]? rest = null)
     {
-    }
-
-    public RecordBytes(IReadOnlyList<ReadOnlyMemory<byte>> pieces)
-    {
-        _pieces = pieces;
-        foreach (var piece in pieces)
+        _isPresent = true;
+        First = first;
+        Rest = rest;
+        Length = first.Length;
+        foreach (var piece in rest ?? [])
             Length += piece.Length;
     }
 
-    /// <summary>No batches, and not null.</summary>
-    public static RecordBytes Empty { get; } = new([]);
+    public RecordBytes(IReadOnlyList<ReadOnlyMemory<byte>> pieces)
+        : this(pieces.Count > 0 ? pieces[0] : default, pieces.Count > 1 ? [.. pieces.Skip(1)] : null)
+    {
+    }
 
-    public bool IsNull => _pieces is null;
+    /// <summary>No batches, and not null.</summary>
+    public static RecordBytes Empty { get; } = new(default, null);
+
+    public bool IsNull => !_isPresent;
 
     public int Length { get; }
 
-    public IReadOnlyList<ReadOnlyMemory<byte>> Pieces => _pieces ?? [];
+    public ReadOnlyMemory<byte> First { get; }
 
-    /// <summary>The bytes in one piece, as requests have them.</summary>
-    public ReadOnlyMemory<byte> Single => Pieces.Count switch
-    {
-        0 => default,
-        1 => Pieces[0],
-        _ => throw new InvalidOperationException("The batches lie in several pieces."),
-    };
+    public ReadOnlyMemory<byte>[]? Rest { get; }
+
+    /// <summary>The bytes as one batch.</summary>
+    public BatchBytes Batch => new(First.Span, Rest);
 }

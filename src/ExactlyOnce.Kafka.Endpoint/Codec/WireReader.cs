@@ -1,5 +1,7 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
+using ExactlyOnce.Kernel.Records;
 
 namespace ExactlyOnce.Kafka.Endpoint.Codec;
 
@@ -20,24 +22,38 @@ internal sealed class WireReader : Wire
 
     private static readonly UTF8Encoding s_utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    private ReadOnlyMemory<byte> _frame;
+    private ReadOnlySequence<byte> _frame;
+    private SequencePosition _next;
+
+    /// <summary>The piece of the frame that is being read.</summary>
+    private ReadOnlyMemory<byte> _piece;
+
+    /// <summary>Where it begins in the frame.</summary>
+    private int _pieceAt;
+    private int _length;
     private int _position;
     private int _elements;
     private uint _tag;
 
     /// <summary>Bytes of the frame that have not been read.</summary>
-    public int Remaining => _frame.Length - _position;
+    public int Remaining => _length - _position;
 
     /// <summary>Begins to read a frame, behind its length.</summary>
-    public void Open(ReadOnlyMemory<byte> frame)
+    public void Open(ReadOnlyMemory<byte> frame) => Open(new ReadOnlySequence<byte>(frame));
+
+    /// <summary>Begins to read a frame, behind its length, in the pieces in which it lies.</summary>
+    public void Open(in ReadOnlySequence<byte> frame)
     {
         _frame = frame;
-        _position = 0;
+        _next = frame.Start;
+        _frame.TryGet(ref _next, out _piece);
+        _length = (int)frame.Length;
+        _pieceAt = _position = 0;
         _elements = 0;
     }
 
     /// <summary>Lets go of the frame.</summary>
-    public void Close() => Open(default);
+    public void Close() => Open(ReadOnlySequence<byte>.Empty);
 
     public RequestHeader ReadHeader()
     {
@@ -77,15 +93,15 @@ internal sealed class WireReader : Wire
     {
         Begin(version, flexibleFrom);
         ReadStruct(body);
-        if (Remaining > 0 && !IsSurplusOfLibrdkafka)
-            throw new ProtocolException($"{Remaining} bytes stand behind the body of {body.GetType().Name} v{version}.");
+        if (Remaining is > 0 and var surplus && !TakeSurplusOfLibrdkafka())
+            throw new ProtocolException($"{surplus} bytes stand behind the body of {body.GetType().Name} v{version}.");
     }
 
     /// <summary>
     /// librdkafka ends AlterUserScramCredentials with an empty tag section too many, and asks for the metadata of all topics with a null array that is four bytes long instead of one, which
     /// pushes two flags and a tag section out of the body. Kafka looks at nothing behind a body.
     /// </summary>
-    private bool IsSurplusOfLibrdkafka => IsFlexible && Remaining <= SurplusBytesMax && !_frame.Span[_position..].ContainsAnyExceptInRange((byte)0, (byte)1);
+    private bool TakeSurplusOfLibrdkafka() => IsFlexible && Remaining <= SurplusBytesMax && !Take(Remaining).ContainsAnyExceptInRange((byte)0, (byte)1);
 
     protected override void Int8Core(ref sbyte value) => value = (sbyte)Take(1)[0];
 
@@ -123,9 +139,12 @@ internal sealed class WireReader : Wire
             value = default;
             return;
         }
-        var begin = _position;
-        Take(length);
-        value = new RecordBytes(_frame.Slice(begin, length));
+        RequireRemaining(length);
+        var first = TakePiece(length);
+        if (first.Length < Math.Min(length, BatchHeader.Size))
+            // Whoever takes the batch finds its header in one piece.
+            first = (byte[])[.. first.Span, .. Join(Math.Min(length, BatchHeader.Size) - first.Length)];
+        value = new RecordBytes(first, first.Length < length ? TakePieces(length - first.Length) : null);
     }
 
     protected override void Int32sCore(ref int[]? value, bool isNullable)
@@ -209,7 +228,7 @@ internal sealed class WireReader : Wire
             if (_position > end)
                 throw new ProtocolException($"Tag {tag} of {message.GetType().Name} is longer than its size.");
             // Either nobody knows the tag, or it has grown since.
-            _position = end;
+            Skip(end - _position);
         }
     }
 
@@ -218,7 +237,7 @@ internal sealed class WireReader : Wire
         for (var count = TagCount(); count > 0; count--)
         {
             VarUInt();
-            Take(TagSize());
+            Skip(TagSize());
         }
     }
 
@@ -297,10 +316,58 @@ internal sealed class WireReader : Wire
 
     private ReadOnlySpan<byte> Take(int length)
     {
-        if ((uint)length > (uint)Remaining)
-            throw new ProtocolException($"{length} bytes are missing at byte {_position} of a frame of {_frame.Length}.");
-        var taken = _frame.Span.Slice(_position, length);
+        RequireRemaining(length);
+        var at = _position - _pieceAt;
+        if (length > _piece.Length - at)
+            return Join(length);
         _position += length;
+        return _piece.Span.Slice(at, length);
+    }
+
+    private void RequireRemaining(int length)
+    {
+        if ((uint)length > (uint)Remaining)
+            throw new ProtocolException($"{length} bytes are missing at byte {_position} of a frame of {_length}.");
+    }
+
+    /// <summary>A field that crosses from one piece into the next.</summary>
+    private byte[] Join(int length)
+    {
+        var joined = new byte[length];
+        for (var at = 0; at < length;)
+        {
+            var piece = TakePiece(length - at);
+            piece.Span.CopyTo(joined.AsSpan(at));
+            at += piece.Length;
+        }
+        return joined;
+    }
+
+    private ReadOnlyMemory<byte>[] TakePieces(int length)
+    {
+        var pieces = new List<ReadOnlyMemory<byte>>();
+        for (; length > 0; length -= pieces[^1].Length)
+            pieces.Add(TakePiece(length));
+        return [.. pieces];
+    }
+
+    private void Skip(int length)
+    {
+        while (length > 0)
+            length -= TakePiece(length).Length;
+    }
+
+    /// <summary>What lies in one piece of the next bytes, of which there are <paramref name="bytesMax"/>; none only when that is 0.</summary>
+    private ReadOnlyMemory<byte> TakePiece(int bytesMax)
+    {
+        while (_position - _pieceAt == _piece.Length && bytesMax > 0)
+        {
+            _pieceAt += _piece.Length;
+            _frame.TryGet(ref _next, out _piece);
+        }
+        var rest = _piece[(_position - _pieceAt)..];
+        var taken = rest[..Math.Min(rest.Length, bytesMax)];
+        _position += taken.Length;
         return taken;
     }
 }

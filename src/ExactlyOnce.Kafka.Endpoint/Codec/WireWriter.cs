@@ -126,7 +126,9 @@ internal sealed class WireWriter : Wire
     protected override void RecordsCore(ref RecordBytes value)
     {
         PutLength(value.IsNull ? -1 : value.Length);
-        foreach (var piece in value.Pieces)
+        if (value.Length > 0)
+            _insertions.Add(new Insertion(_written, value.First));
+        foreach (var piece in value.Rest ?? [])
             _insertions.Add(new Insertion(_written, piece));
         _insertedBytes += value.Length;
     }

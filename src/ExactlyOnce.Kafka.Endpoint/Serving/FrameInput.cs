@@ -6,8 +6,8 @@ using ExactlyOnce.Kafka.Endpoint.Codec;
 namespace ExactlyOnce.Kafka.Endpoint.Serving;
 
 /// <summary>
-/// Cuts what a connection receives into frames. A frame that lies in one piece is handed out where it lies; another one is put together in a rented buffer once it is all there, so that
-/// nothing is allocated for bytes that were only announced. One frame at a time: <see cref="Release"/> it before taking the next.
+/// Cuts what a connection receives into frames, which are handed out where they lie, in as many pieces as they were received in. Nothing is allocated for bytes that were only announced. One
+/// frame at a time: <see cref="Release"/> it before taking the next.
 /// </summary>
 internal sealed class FrameInput(PipeReader pipe, KafkaServer server, KafkaConnection connection)
 {
@@ -21,7 +21,6 @@ internal sealed class FrameInput(PipeReader pipe, KafkaServer server, KafkaConne
 
     private SequencePosition _end;
     private bool _isTaken;
-    private byte[]? _joined;
     private int _budgeted;
 
     /// <summary>Length of the frame that is on its way, 0 when that is not known or none is.</summary>
@@ -33,14 +32,14 @@ internal sealed class FrameInput(PipeReader pipe, KafkaServer server, KafkaConne
     private bool _isTimed;
 
     /// <summary>The next frame, without its length, when it has been received already.</summary>
-    public bool TryTake(out ReadOnlyMemory<byte> frame)
+    public bool TryTake(out ReadOnlySequence<byte> frame)
     {
         frame = default;
         return pipe.TryRead(out var read) && Take(read, out frame);
     }
 
     /// <summary>Waits for the next frame; null when there will be none.</summary>
-    public async ValueTask<ReadOnlyMemory<byte>?> TakeAsync()
+    public async ValueTask<ReadOnlySequence<byte>?> TakeAsync()
     {
         while (true)
         {
@@ -57,9 +56,6 @@ internal sealed class FrameInput(PipeReader pipe, KafkaServer server, KafkaConne
     /// <summary>The frame taken last is no longer used.</summary>
     public void Release()
     {
-        if (_joined is not null)
-            ArrayPool<byte>.Shared.Return(_joined);
-        _joined = null;
         if (_budgeted > 0)
             server.RequestBytes.Return(_budgeted);
         _budgeted = 0;
@@ -68,7 +64,7 @@ internal sealed class FrameInput(PipeReader pipe, KafkaServer server, KafkaConne
         _isTaken = false;
     }
 
-    private bool Take(in ReadResult read, out ReadOnlyMemory<byte> frame)
+    private bool Take(in ReadResult read, out ReadOnlySequence<byte> frame)
     {
         var buffer = read.Buffer;
         frame = default;
@@ -80,25 +76,15 @@ internal sealed class FrameInput(PipeReader pipe, KafkaServer server, KafkaConne
             _missing = (int)Math.Max(0, LengthBytes + _announced - buffer.Length);
             if (_missing == 0)
             {
-                frame = Cut(buffer.Slice(LengthBytes, _announced));
+                frame = buffer.Slice(LengthBytes, _announced);
+                _end = frame.End;
+                _isTaken = true;
                 _isInsideFrame = false;
                 return true;
             }
         }
         pipe.AdvanceTo(buffer.Start, buffer.End);
         return false;
-    }
-
-    private ReadOnlyMemory<byte> Cut(in ReadOnlySequence<byte> bytes)
-    {
-        _end = bytes.End;
-        _isTaken = true;
-        if (bytes.IsSingleSegment)
-            return bytes.First;
-        var length = (int)bytes.Length;
-        _joined = ArrayPool<byte>.Shared.Rent(length);
-        bytes.CopyTo(_joined);
-        return _joined.AsMemory(0, length);
     }
 
     private int CheckedLength(in ReadOnlySequence<byte> buffer)

@@ -139,7 +139,7 @@ internal sealed class KafkaConnection : IAsyncDisposable
         }
     }
 
-    private async ValueTask<ReadOnlyMemory<byte>?> NextFrameAsync()
+    private async ValueTask<ReadOnlySequence<byte>?> NextFrameAsync()
     {
         if (_input.TryTake(out var frame))
             return frame;
@@ -148,12 +148,12 @@ internal sealed class KafkaConnection : IAsyncDisposable
         return await _input.TakeAsync().ConfigureAwait(false);
     }
 
-    private async ValueTask HandleAsync(ReadOnlyMemory<byte> frame)
+    private async ValueTask HandleAsync(ReadOnlySequence<byte> frame)
     {
         CheckStillKnown();
         if (Identity.Login is { IsExchanging: true, IsRaw: true })
         {
-            await TakeRawTokenAsync(frame).ConfigureAwait(false);
+            await TakeRawTokenAsync(frame.ToArray()).ConfigureAwait(false);
             return;
         }
         _reader.Open(frame);

@@ -51,7 +51,7 @@ internal sealed class HistoryWriter(TestClock clock, EngineBackend engine)
             var transaction = operation.Header.IsTransactional ? Begin(session) : (long?)null;
             var name = _topics.Name(partition);
             var position = 0;
-            foreach (var print in RecordPrints.Of(operation.Header, operation.Batch.Span, engine.Engine.Decompressor()))
+            foreach (var print in RecordPrints.Of(operation.Header, operation.Bytes.Join(), engine.Engine.Decompressor()))
             {
                 var offset = operation.Outcome.BaseOffset + position++;
                 var number = ++_operations;
@@ -69,7 +69,7 @@ internal sealed class HistoryWriter(TestClock clock, EngineBackend engine)
             var session = Of(operation.Session);
             var name = _topics.Name(partition);
             var position = 0;
-            foreach (var print in RecordPrints.Of(operation.Header, operation.Batch.Span, engine.Engine.Decompressor()))
+            foreach (var print in RecordPrints.Of(operation.Header, operation.Bytes.Join(), engine.Engine.Decompressor()))
             {
                 var offset = operation.Outcome.BaseOffset + position++;
                 if (_records.Find(name, print) is not { } original)

@@ -67,6 +67,7 @@ internal static class RecordTargets
     private static void ReadRecords(ReadOnlySpan<byte> input, BatchDecompressor decompressor)
     {
         var verdict = BatchValidation.Decide(input, new BatchRules { MaxBatchBytes = 1 << 20 }, NowMs, decompressor);
+        FuzzTargets.Require(verdict == InPieces(input, decompressor), "a batch in pieces is judged as it is in one");
         if (!BatchHeader.TryRead(input, out var header) || header.SizeInBytes != input.Length || !decompressor.Supports(header.Compression))
             return;
         try
@@ -77,6 +78,18 @@ internal static class RecordTargets
         {
             throw new FuzzFailure("a batch that was accepted cannot be read", exception);
         }
+    }
+
+    /// <summary>As it would come over a network in small pieces, whose size follows from the input.</summary>
+    private static BatchValidity InPieces(ReadOnlySpan<byte> input, BatchDecompressor decompressor)
+    {
+        var first = Math.Min(input.Length, BatchHeader.Size);
+        var copy = input[first..].ToArray();
+        var size = copy.Length == 0 ? 1 : 1 + Math.Max(copy[^1], copy.Length / 64);
+        var pieces = new ReadOnlyMemory<byte>[(copy.Length + size - 1) / size];
+        for (var i = 0; i < pieces.Length; i++)
+            pieces[i] = copy.AsMemory(i * size, Math.Min(size, copy.Length - (i * size)));
+        return BatchValidation.Decide(new BatchBytes(input[..first], pieces), new BatchRules { MaxBatchBytes = 1 << 20 }, NowMs, decompressor);
     }
 
     private static void CompareReaders(in BatchHeader header, ReadOnlySpan<byte> records)

@@ -15,6 +15,9 @@ internal abstract class BackendPartition
     /// <summary>The topic's current configuration (size limit, timestamp type).</summary>
     public abstract TopicOptions TopicOptions { get; }
 
+    /// <summary>The topic was deleted; one of the same name is another one.</summary>
+    public abstract bool IsDeleted { get; }
+
     /// <summary>The objects that values refer to; null where only bytes can be held.</summary>
     public virtual ReferenceTable? References => null;
 
@@ -60,9 +63,6 @@ internal abstract class BackendPartition
 
     /// <summary>Tells the topic from an earlier one of the same name.</summary>
     public virtual Guid TopicId => throw new NotSupportedException();
-
-    /// <summary>The topic was deleted; one of the same name is another one.</summary>
-    public virtual bool IsDeleted => throw new NotSupportedException();
 
     /// <summary>The leader epoch that batches appended now carry.</summary>
     public virtual int LeaderEpoch => throw new NotSupportedException();

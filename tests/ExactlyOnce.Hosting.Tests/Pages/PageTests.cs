@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using System.Threading.Channels;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -10,35 +9,9 @@ namespace ExactlyOnce.Hosting.Tests.Pages;
 /// <summary>What the package's pages show is code that runs.</summary>
 public sealed class PageTests : IDisposable
 {
-    private static readonly string[] s_pages = ["README.md", "FROM-MEDIATR.md", "FROM-CHANNELS.md"];
-
     private readonly string _folder = Directory.CreateTempSubdirectory("exactly-once-hosting-").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
-
-    [Fact]
-    public void Every_csharp_snippet_of_the_pages_is_the_code_that_these_tests_run()
-    {
-        var root = FindRoot();
-        var pages = string.Join('\n', s_pages.Select(page => File.ReadAllText(Path.Combine(root, "src/ExactlyOnce.Hosting", page)))).ReplaceLineEndings("\n");
-        var source = File.ReadAllText(Path.Combine(root, "tests/ExactlyOnce.Hosting.Tests/Pages/Snippets.cs")).ReplaceLineEndings("\n");
-
-        var shown = Regex.Matches(pages, "<!-- snippet: (\\w+) -->\n```csharp\n(.*?)\n```", RegexOptions.Singleline).ToDictionary(match => match.Groups[1].Value, match => match.Groups[2].Value);
-        var compiled = Regex.Matches(source, "^ *// snippet: (\\w+)\n(.*?)\n *// end$", RegexOptions.Singleline | RegexOptions.Multiline)
-            .ToDictionary(match => match.Groups[1].Value, match => Unindent(match.Groups[2].Value));
-
-        shown.Should().BeEquivalentTo(compiled);
-        Regex.Count(pages, "```csharp").Should().Be(shown.Count + Regex.Count(pages, "<!-- before -->\n```csharp"), "a snippet without a name is compiled by nobody");
-    }
-
-    [Fact]
-    public void Every_file_that_a_page_links_to_exists()
-    {
-        var folder = Path.Combine(FindRoot(), "src/ExactlyOnce.Hosting");
-
-        s_pages.SelectMany(page => Regex.Matches(File.ReadAllText(Path.Combine(folder, page)), @"\]\((?!https?:)([^)#]+)").Select(match => match.Groups[1].Value))
-            .Where(link => !Path.Exists(Path.Combine(folder, link))).Should().BeEmpty();
-    }
 
     [Fact]
     public async Task The_registration_of_the_README_bills_and_mails_and_is_healthy()
@@ -108,20 +81,5 @@ public sealed class PageTests : IDisposable
         var host = builder.Build();
         await host.StartAsync();
         return host;
-    }
-
-    private static string Unindent(string code)
-    {
-        var lines = code.Split('\n');
-        var indent = lines.Where(line => line.Length > 0).Min(line => line.Length - line.TrimStart().Length);
-        return string.Join('\n', lines.Select(line => line.Length > indent ? line[indent..] : line.TrimStart()));
-    }
-
-    private static string FindRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "ExactlyOnce.sln")))
-            folder = folder.Parent ?? throw new DirectoryNotFoundException("The repository's root was not found above the tests.");
-        return folder.FullName;
     }
 }

@@ -28,7 +28,7 @@ public sealed class FetchTests : EndpointTest
         fetched.Should().BeEquivalentTo(new { ErrorCode = KafkaError.None, HighWatermark = 3L, LastStableOffset = 3L });
         fetched.Batches().Select(header => header.BaseOffset).Should().Equal(0, 2);
         // All but base offset and leader epoch, which are the broker's to write.
-        fetched.Records.Single.Slice(16, batch.Length - 16).ToArray().Should().Equal(batch[16..]);
+        fetched.Records.First.Slice(16, batch.Length - 16).ToArray().Should().Equal(batch[16..]);
         fetched.AbortedTransactions.Should().BeNull();
     }
 

@@ -45,6 +45,42 @@ public sealed class ProduceTests : EndpointTest
         (await ProduceByIdAsync(Guid.Parse("11111111-2222-3333-4444-555555555555"))).ErrorCode.Should().Be(KafkaError.UnknownTopicId);
     }
 
+    [Fact]
+    public async Task A_batch_that_was_received_in_many_pieces_is_in_the_log_as_it_was_sent()
+    {
+        await Broker.Admin.CreateTopicAsync("t");
+        var random = new Random(3);
+        foreach (var size in new[] { 32_000, 33_000, 100_000, 700_000 })
+        {
+            string[] values = [.. Enumerable.Range(0, 10_000).TakeWhile(number => number < size / 300).Select(number => new string((char)('a' + (number % 26)), random.Next(600)))];
+            var batch = TestBatch.Of(values);
+
+            var answer = await ProduceAsync("t", batch);
+
+            answer.ErrorCode.Should().Be(KafkaError.None);
+            var fetched = (await Connect().CallAsync<FetchResponse>(12, TestBatch.Fetch("t", answer.BaseOffset))).Only();
+            fetched.Records.Batch.Join()[16..batch.Length].ToArray().Should().Equal(batch[16..]);
+        }
+    }
+
+    [Fact]
+    public async Task Damage_in_a_late_piece_is_refused_like_damage_in_the_first()
+    {
+        await Broker.Admin.CreateTopicAsync("t");
+        var batch = TestBatch.Of([.. Enumerable.Range(0, 1000).Select(number => $"{number}" + new string('x', 300))]);
+        var changed = batch.ToArray();
+        changed[200_000] ^= 0x10;
+        // Length and checksum are right, but the last record is not all there.
+        var cut = batch[..^5];
+        BatchHeader.WriteWithCrc(cut, BatchHeader.Read(cut) with { SizeInBytes = cut.Length });
+
+        (await ProduceAsync("t", changed)).ErrorCode.Should().Be(KafkaError.CorruptMessage);
+        var refused = await ProduceAsync("t", cut);
+        refused.ErrorCode.Should().Be(KafkaError.CorruptMessage);
+        refused.RecordErrors.Single().BatchIndex.Should().Be(999);
+        (await ProduceAsync("t", batch)).BaseOffset.Should().Be(0);
+    }
+
     [Theory, MemberData(nameof(Refusals))]
     public async Task A_batch_with_a_wrong_header_is_refused_and_changes_nothing(string error, int at)
     {

@@ -54,7 +54,7 @@ internal static class TestBatch
     public static List<BatchHeader> Batches(this FetchResponse.Partition partition)
     {
         var headers = new List<BatchHeader>();
-        foreach (var header in new BatchSequence(partition.Records.Single.Span))
+        foreach (var header in new BatchSequence(partition.Records.First.Span))
             headers.Add(header);
         return headers;
     }

@@ -1,11 +1,12 @@
 using System.Diagnostics;
+using ExactlyOnce.Tests;
 
 namespace ExactlyOnce.Kafka.Endpoint.Tests.Judges;
 
 /// <summary>A client that nobody here wrote, with the script that lies beside these tests in the client's own language.</summary>
 internal sealed class Judge
 {
-    private static readonly string s_folder = FindFolder();
+    private static readonly string s_folder = Repository.PathOf("tests/ExactlyOnce.Kafka.Endpoint.Tests/Judges");
 
     private static readonly Dictionary<string, Judge> s_all = new()
     {
@@ -66,14 +67,6 @@ internal sealed class Judge
         process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return process.ExitCode == 0;
-    }
-
-    private static string FindFolder()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "Judges", "package.json")))
-            folder = folder.Parent ?? throw new DirectoryNotFoundException("The scripts were not found above the tests.");
-        return Path.Combine(folder.FullName, "Judges");
     }
 }
 

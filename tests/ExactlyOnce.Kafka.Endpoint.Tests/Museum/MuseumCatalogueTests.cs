@@ -1,6 +1,6 @@
 using System.Reflection;
-using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
+using ExactlyOnce.Tests;
 
 namespace ExactlyOnce.Kafka.Endpoint.Tests.Museum;
 
@@ -38,13 +38,11 @@ public sealed partial class MuseumCatalogueTests
     public void Every_reason_is_a_sentence() => Lines().Where(line => line.Tests.Length == 0).Should().OnlyContain(line => Sentence().IsMatch(line.Reason));
 
     private static IEnumerable<(string Id, string[] Tests, string Reason)> Lines() =>
-        from line in File.ReadAllLines(Path.Combine(Path.GetDirectoryName(PathOfThis())!, "Exhibits.W.txt"))
+        from line in File.ReadAllLines(Repository.PathOf("tests/ExactlyOnce.Kafka.Endpoint.Tests/Museum/Exhibits.W.txt"))
         where line.Length > 0 && !line.StartsWith('#')
         let match = Line().Match(line)
         select match.Success ? (match.Groups["id"].Value, match.Groups["tests"].Value.Split(", ", StringSplitOptions.RemoveEmptyEntries), match.Groups["reason"].Value)
             : throw new FormatException($"Neither a place nor a reason: {line}");
-
-    private static string PathOfThis([CallerFilePath] string here = "") => here;
 
     [GeneratedRegex("^Museum_(?<id>W[0-9]{2})_[A-Z]")]
     private static partial Regex TestName();

@@ -1,8 +1,8 @@
-using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using ExactlyOnce.Kafka.Endpoint.Apis;
 using ExactlyOnce.Kafka.Endpoint.Tests.Clients;
 using ExactlyOnce.Kernel.Primitives;
+using ExactlyOnce.Tests;
 
 namespace ExactlyOnce.Kafka.Endpoint.Tests.Museum;
 
@@ -91,7 +91,7 @@ public sealed partial class NameMuseumTests : IAsyncLifetime
     [Fact]
     public void Museum_W23_TypesNamedByTheSender()
     {
-        var source = Path.GetFullPath(Path.Combine(PathOfThis(), "../../../../src"));
+        var source = Repository.PathOf("src");
         var files = Directory.EnumerateFiles(source, "*.cs", SearchOption.AllDirectories).ToList();
 
         files.Should().HaveCountGreaterThan(100);
@@ -114,8 +114,6 @@ public sealed partial class NameMuseumTests : IAsyncLifetime
             Topics = [new() { Name = "a", Partitions = [new() { CommittedOffset = 1 }] }],
         });
     }
-
-    private static string PathOfThis([CallerFilePath] string here = "") => here;
 
     [GeneratedRegex(@"\bType\.GetType\(|BinaryFormatter|TypeNameHandling|JsonDerivedType|Activator\.CreateInstance\((?!typeof)|Assembly\.Load")]
     private static partial Regex TypeFromText();

@@ -1,11 +1,11 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using System.Text;
 using ExactlyOnce.Kafka.Endpoint.Apis;
 using ExactlyOnce.Kafka.Endpoint.Tests.Clients;
 using ExactlyOnce.Kernel.Primitives;
 using Microsoft.Extensions.Logging;
+using ExactlyOnce.Tests;
 
 namespace ExactlyOnce.Kafka.Endpoint.Tests.Museum;
 
@@ -55,7 +55,7 @@ public sealed class SecretMuseumTests : IAsyncLifetime
     [Fact]
     public void Museum_W11_TimingUnsafeComparison()
     {
-        var folder = Path.GetFullPath(Path.Combine(PathOfThis(), "../../../../src/ExactlyOnce.Kafka.Endpoint/Security"));
+        var folder = Repository.PathOf("src/ExactlyOnce.Kafka.Endpoint/Security");
         var sources = Directory.EnumerateFiles(folder, "*.cs").ToDictionary(path => Path.GetFileName(path), File.ReadAllText);
 
         sources.Where(source => source.Value.Contains("SequenceEqual", StringComparison.Ordinal)).Should().BeEmpty();
@@ -118,8 +118,6 @@ public sealed class SecretMuseumTests : IAsyncLifetime
         await client.ShouldBeClosedAsync();
         _broker.Admin.DescribeTopic("made-by-a-page").Should().BeNull();
     }
-
-    private static string PathOfThis([CallerFilePath] string here = "") => here;
 
     /// <summary>Takes everything, and every value that a sink with structure would take.</summary>
     private sealed class Sink : ILoggerFactory, ILogger

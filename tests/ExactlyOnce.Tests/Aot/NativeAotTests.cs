@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using ExactlyOnce.Tests.Architecture;
 
 namespace ExactlyOnce.Tests.Aot;
 

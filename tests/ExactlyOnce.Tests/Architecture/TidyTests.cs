@@ -59,6 +59,10 @@ public sealed class TidyTests
     public void A_file_that_has_become_short_enough_is_an_exception_no_more() =>
         s_outliers.Keys.Where(path => !File.Exists(Repository.PathOf(path)) || LinesOf(path) <= LinesMax).Should().BeEmpty();
 
+    [Fact]
+    public void No_test_looks_for_a_file_where_the_compiler_says_that_its_source_was() =>
+        SourcesIn("tests").Where(path => Regex.IsMatch(File.ReadAllText(Repository.PathOf(path)), @"\bCallerFilePath\b(?!\\)")).Should().BeEmpty("a deterministic build writes down /_/");
+
     private static int LinesOf(string path) => File.ReadLines(Repository.PathOf(path)).Count();
 
     private static IEnumerable<string> SourcesIn(string folder) =>

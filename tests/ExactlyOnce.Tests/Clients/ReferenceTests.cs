@@ -150,12 +150,13 @@ public sealed class ReferenceTests
     public async Task A_batch_that_is_refused_leaves_nothing_behind()
     {
         await using var broker = await TestBroker.OpenAsync();
-        await using var producer = broker.Broker.CreateProducer(s_orders).Build();
-        await producer.SendAsync("k", new Order(1));
+        await using var producer = broker.Broker.CreateProducer(s_orders).WithLinger(TimeSpan.FromMinutes(1)).Build();
+        await producer.PostAsync("k", new Order(1));
+        await producer.FlushAsync();
         var partition = broker.Partition(s_first);
-        await broker.Admin.DeleteTopicAsync("orders");
 
         await producer.PostAsync("k", new Order(2));
+        await broker.Admin.DeleteTopicAsync("orders");
         await producer.Invoking(p => p.FlushAsync().AsTask()).Should().ThrowAsync<BrokerException>();
 
         partition.References!.Count.Should().Be(1, "only the batch that was accepted");

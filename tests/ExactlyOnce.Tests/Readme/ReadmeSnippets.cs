@@ -32,6 +32,17 @@ internal static class ReadmeSnippets
         // end
     }
 
+    public static async Task GreetingsAsync()
+    {
+        // snippet: Greetings
+        var greetings = Topic.Create("greetings", Serdes.Utf8);
+
+        await using var broker = Broker.CreateInMemory();          // or: await Broker.OpenAsync("folder")
+        await using var subscription = broker.Subscribe(greetings, record => Console.WriteLine(record.Value));
+        await broker.PublishAsync(greetings, "hello, world");
+        // end
+    }
+
     public static async Task<RecordMetadata> DurableAsync(string folder)
     {
         // snippet: Durable

@@ -1,47 +1,19 @@
-using System.Text.RegularExpressions;
-using ExactlyOnce.Tests.Architecture;
-
 namespace ExactlyOnce.Tests.Readme;
 
+/// <summary>The README's snippets do what it says of them; that they are the same to the letter, <see cref="PageTests"/> sees.</summary>
 public sealed class ReadmeTests
 {
-    [Fact]
-    public void Every_csharp_snippet_of_the_README_is_the_code_that_these_tests_run()
-    {
-        var readme = File.ReadAllText(Repository.PathOf("README.md")).ReplaceLineEndings("\n");
-        var source = File.ReadAllText(Repository.PathOf("tests/ExactlyOnce.Tests/Readme/ReadmeSnippets.cs")).ReplaceLineEndings("\n");
+    public static TheoryData<Func<Task>> EventBuses => [ReadmeSnippets.EventBusAsync, ReadmeSnippets.GreetingsAsync];
 
-        var shown = Regex.Matches(readme, "<!-- snippet: (\\w+) -->\n```csharp\n(.*?)\n```", RegexOptions.Singleline)
-            .ToDictionary(match => match.Groups[1].Value, match => match.Groups[2].Value);
-        var compiled = Regex.Matches(source, "^ *// snippet: (\\w+)\n(.*?)\n *// end$", RegexOptions.Singleline | RegexOptions.Multiline)
-            .ToDictionary(match => match.Groups[1].Value, match => Unindent(match.Groups[2].Value));
-
-        shown.Should().BeEquivalentTo(compiled);
-        Regex.Count(readme, "```csharp").Should().Be(shown.Count, "a snippet without a name is compiled by nobody");
-    }
-
-    [Theory]
-    [InlineData("README.md")]
-    [InlineData("src/ExactlyOnce/README.md")]
-    [InlineData("src/ExactlyOnce/GUARANTEES.md")]
-    [InlineData("src/ExactlyOnce/Engine/FORMAT.md")]
-    public void Every_file_that_a_page_links_to_exists(string page)
-    {
-        var folder = Path.GetDirectoryName(Repository.PathOf(page))!;
-
-        Regex.Matches(File.ReadAllText(Repository.PathOf(page)), @"\]\((?!https?:)([^)#]+)").Select(match => match.Groups[1].Value)
-            .Where(link => !Path.Exists(Path.Combine(folder, link))).Should().BeEmpty();
-    }
-
-    [Fact]
-    public async Task The_event_bus_prints_what_was_published()
+    [Theory, MemberData(nameof(EventBuses), DisableDiscoveryEnumeration = true)]
+    public async Task The_event_bus_prints_what_was_published(Func<Task> eventBus)
     {
         var console = Console.Out;
         using var written = new StringWriter();
         Console.SetOut(written);
         try
         {
-            await ReadmeSnippets.EventBusAsync();
+            await eventBus();
         }
         finally
         {
@@ -82,12 +54,5 @@ public sealed class ReadmeTests
 
         (await Read.AllAsync(broker, Topics.Orders)).Select(order => order.Value!.Id).Should().BeEquivalentTo("a", "b", "c", "o-1");
         (await Read.AllAsync(broker, Topics.Invoices)).Select(invoice => invoice.Value!.OrderId).Should().BeEquivalentTo("a", "b", "c", "o-1");
-    }
-
-    private static string Unindent(string text)
-    {
-        var lines = text.Split('\n');
-        var indent = lines.Where(line => line.Trim().Length > 0).Min(line => line.Length - line.TrimStart().Length);
-        return string.Join('\n', lines.Select(line => line.Length >= indent ? line[indent..] : line.Trim()));
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ExactlyOnce.Tests;
 
 namespace ExactlyOnce.Torture.Planted;
 
@@ -19,7 +20,7 @@ internal sealed class Garden : IDisposable
     /// <summary>All of the repository, because tests look at its files.</summary>
     public Garden()
     {
-        CopyTree(PlantedBugs.RepositoryRoot, _folder, static folder => folder is "bin" or "obj" or ".git");
+        CopyTree(Repository.Root, _folder, static folder => folder is "bin" or "obj" or ".git");
         TortureFolder = CopyProgram("tests/ExactlyOnce.Torture", AppContext.BaseDirectory);
     }
 

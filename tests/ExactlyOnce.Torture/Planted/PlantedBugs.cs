@@ -1,18 +1,10 @@
+using ExactlyOnce.Tests;
+
 namespace ExactlyOnce.Torture.Planted;
 
-/// <summary>The repository and the bugs in it.</summary>
+/// <summary>The bugs that can be planted: edits of the source of the repository that this program was built from.</summary>
 internal static class PlantedBugs
 {
-    public static string RepositoryRoot { get; } = FindRepository();
-
     public static IReadOnlyList<PlantedBug> ReadAll() =>
-        [.. Directory.EnumerateFiles(Path.Combine(RepositoryRoot, "tests/ExactlyOnce.Torture/Planted/Bugs"), "*.bug").Order(StringComparer.Ordinal).Select(PlantedBug.Read)];
-
-    private static string FindRepository()
-    {
-        for (var folder = AppContext.BaseDirectory; folder is not null; folder = Path.GetDirectoryName(folder))
-            if (File.Exists(Path.Combine(folder, "ExactlyOnce.sln")))
-                return folder;
-        throw new DirectoryNotFoundException("Planted bugs are edits of the source: run this from the repository.");
-    }
+        [.. Directory.EnumerateFiles(Repository.PathOf("tests/ExactlyOnce.Torture/Planted/Bugs"), "*.bug").Order(StringComparer.Ordinal).Select(PlantedBug.Read)];
 }

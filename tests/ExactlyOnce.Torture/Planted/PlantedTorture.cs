@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using ExactlyOnce.Tests;
 
 namespace ExactlyOnce.Torture.Planted;
 
@@ -116,8 +117,8 @@ internal sealed partial class PlantedTorture : ITorture
     // The tests are judged as they are built: Release if there is one, as this program.
     private static string TestFolder(string project)
     {
-        var folder = Path.Combine(PlantedBugs.RepositoryRoot, $"tests/{project}.Tests/bin/Release/net10.0");
-        return Directory.Exists(folder) ? folder : Path.Combine(PlantedBugs.RepositoryRoot, $"tests/{project}.Tests/bin/Debug/net10.0");
+        var folder = Path.Combine(Repository.Root, $"tests/{project}.Tests/bin/Release/net10.0");
+        return Directory.Exists(folder) ? folder : Path.Combine(Repository.Root, $"tests/{project}.Tests/bin/Debug/net10.0");
     }
 
     private static void PrintCounts(List<Score> scores, Progress progress) => progress.Print(string.Create(

@@ -90,7 +90,7 @@ internal sealed class SaneClient(KafkaConnectionHandler handler, string topic, s
         });
         var partition = answer.Responses[0].Partitions[0];
         Require(partition.ErrorCode == KafkaError.None, $"fetched and was told {partition.ErrorCode}");
-        return ValuesOf(partition.Records.Single);
+        return ValuesOf(partition.Records.First);
     }
 
     private static List<int> ValuesOf(ReadOnlyMemory<byte> bytes)

@@ -40,12 +40,12 @@ internal sealed class NetworkDoor : TransactionDoor
     {
         var partition = (EnginePartition)delivery.Partition!;
         var engine = broker.Engine;
-        var receipt = partition.Partition.Append(delivery.Header, delivery.Batch.Span, AppendOrigin.Client, engine.NowMs);
+        var receipt = partition.Partition.Append(delivery.Header, delivery.Bytes, AppendOrigin.Client, engine.NowMs);
         TransactionDecision? enrolment = null;
         if (receipt.NeedsEnrolment)
         {
             receipt = engine.Transactions.EnrolAndAppend(
-                partition.Partition, id, s_client, delivery.Header, delivery.Batch.Span, engine.NowMs, out enrolment, out var deadlineMs);
+                partition.Partition, id, s_client, delivery.Header, delivery.Bytes, engine.NowMs, out enrolment, out var deadlineMs);
             engine.Deadlines.RearmFor(deadlineMs);
         }
         if (partition.Answer(delivery, receipt, enrolment) == AppendStatus.Completed)

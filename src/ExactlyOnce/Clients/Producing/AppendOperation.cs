@@ -23,6 +23,7 @@ internal abstract class AppendOperation
     public const long UnknownTime = -1;
 
     private BatchHeader _header;
+    private ReadOnlyMemory<byte>[]? _rest;
 
     /// <summary>The producer that signed the batch. Null for batches without one.</summary>
     public ProducerSession? Session { get; set; }
@@ -30,8 +31,11 @@ internal abstract class AppendOperation
     /// <summary>The partition appended to; used by multi-partition appends.</summary>
     public BackendPartition? Partition { get; set; }
 
-    /// <summary>The encoded batch: CRC set, base offset 0.</summary>
+    /// <summary>The encoded batch: CRC set, base offset 0. Its first piece when it came over a network in several.</summary>
     public ReadOnlyMemory<byte> Batch { get; private set; }
+
+    /// <summary>The encoded batch in its pieces.</summary>
+    public BatchBytes Bytes => new(Batch.Span, _rest);
 
     /// <summary>The batch's header, decoded.</summary>
     public ref readonly BatchHeader Header => ref _header;
@@ -48,10 +52,11 @@ internal abstract class AppendOperation
     /// <summary>Backend-private: the LSN the reply waits for.</summary>
     internal long Lsn { get; set; }
 
-    /// <summary>Gives the operation its bytes.</summary>
-    public void Sign(in BatchHeader header, ReadOnlyMemory<byte> batch)
+    /// <summary>Gives the operation its bytes: a batch, or the first piece of one, and the others.</summary>
+    public void Sign(in BatchHeader header, ReadOnlyMemory<byte> batch, ReadOnlyMemory<byte>[]? rest = null)
     {
         _header = header;
+        _rest = rest;
         Batch = batch;
     }
 

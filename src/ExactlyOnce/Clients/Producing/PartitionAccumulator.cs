@@ -22,6 +22,7 @@ internal sealed class PartitionAccumulator
     private int _spareBytes;
     private volatile int _sealCount;
     private bool _isOpened;
+    private bool _isAbandoned;
 
     public PartitionAccumulator(RecordAccumulator accumulator, BackendPartition partition, ShortLock guard)
     {
@@ -94,6 +95,18 @@ internal sealed class PartitionAccumulator
         BatchOperation? finished;
         using (_lock.Enter())
             finished = SealWithLock();
+        _accumulator.FinishAll(finished, own: null);
+    }
+
+    /// <summary>Sends the open batch, and from here on every record at once: nobody looks after what is open here any more.</summary>
+    public void Abandon()
+    {
+        BatchOperation? finished;
+        using (_lock.Enter())
+        {
+            _isAbandoned = true;
+            finished = SealWithLock();
+        }
         _accumulator.FinishAll(finished, own: null);
     }
 
@@ -247,7 +260,7 @@ internal sealed class PartitionAccumulator
                 throw new InvalidOperationException("A record that was found to fit into a batch of its own does not.");
         }
         source?.Accept(record);
-        if (sealNow || _draft.SizeInBytes >= _accumulator.Settings.BatchBytes)
+        if (sealNow || _isAbandoned || _draft.SizeInBytes >= _accumulator.Settings.BatchBytes)
             finished = Concatenate(finished, SealWithLock());
         return AcceptStatus.Accepted;
     }

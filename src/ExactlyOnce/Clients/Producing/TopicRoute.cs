@@ -14,8 +14,18 @@ internal sealed class TopicRoute(string topic, PartitionAccumulator[] partitions
 
     public TopicOptions Options => partitions[0].Partition.TopicOptions;
 
-    /// <summary>False when partitions were added since: keys must be spread over all of them, by every producer alike.</summary>
-    public bool IsCurrent => Options.Partitions <= partitions.Length;
+    /// <summary>False when partitions were added since (keys must be spread over all of them, by every producer alike), or the topic was deleted.</summary>
+    public bool IsCurrent => Options.Partitions <= partitions.Length && !IsDeleted;
+
+    /// <summary>The topic is gone; one of the same name is another one.</summary>
+    public bool IsDeleted => partitions[0].Partition.IsDeleted;
+
+    /// <summary>Nobody comes here any more: sends what is open, to be refused, and whatever was on its way here.</summary>
+    public void Abandon()
+    {
+        foreach (var partition in partitions)
+            partition.Abandon();
+    }
 
     /// <exception cref="ArgumentOutOfRangeException">The record, or the partitioner, names a partition that is not there.</exception>
     public PartitionAccumulator Choose(in EncodedRecord record, Partitioner partitioner)

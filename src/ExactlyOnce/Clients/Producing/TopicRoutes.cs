@@ -29,6 +29,9 @@ internal sealed class TopicRoutes(RecordAccumulator accumulator)
     /// <summary>The route to a topic as it is described; partitions that were known keep what is open in them.</summary>
     public TopicRoute Build(TopicDescription description)
     {
+        // Of an earlier topic of that name.
+        if (_routes.TryGetValue(description.Name, out var known) && known.IsDeleted)
+            Forget(description.Name);
         lock (_lock)
         {
             _routes.TryGetValue(description.Name, out var former);
@@ -45,15 +48,19 @@ internal sealed class TopicRoutes(RecordAccumulator accumulator)
         }
     }
 
-    /// <summary>The topic is gone; one of that name that comes later is another.</summary>
+    /// <summary>The topic is gone; one of that name that comes later is another. What is open is sent, so that whoever waits for it is told.</summary>
     public void Forget(string topic)
     {
+        TopicRoute? forgotten;
         lock (_lock)
         {
+            if (!_routes.TryGetValue(topic, out forgotten) || !forgotten.IsDeleted)
+                return;
             _routes.TryRemove(topic, out _);
             Volatile.Write(ref _all, [.. _routes.Values]);
             Volatile.Write(ref _last, null);
         }
+        forgotten.Abandon();
     }
 
     /// <summary>Does something with every partition.</summary>

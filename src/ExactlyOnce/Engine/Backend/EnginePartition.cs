@@ -43,7 +43,7 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
         if (operation.MessageIds is not null)
             return AppendWithMessageIds(operation);
         var nowMs = operation.NowMs != AppendOperation.UnknownTime ? operation.NowMs : engine.AppendTimeMs(partition.Options);
-        var receipt = partition.Append(operation.Header, operation.Batch.Span, AppendOrigin.Client, nowMs);
+        var receipt = partition.Append(operation.Header, operation.Bytes, AppendOrigin.Client, nowMs);
         if (receipt.NeedsEnrolment)
             return EnrolAndAppend(operation, nowMs);
         if (receipt.Error != ErrorCode.None)
@@ -123,14 +123,14 @@ internal sealed class EnginePartition(BrokerEngine engine, Partition partition) 
     {
         if (operation.Session is not { TransactionalId: { } id })
             return Answer(operation, new AppendReceipt { Error = ErrorCode.InvalidTransactionState }, null);
-        var receipt = engine.Transactions.EnrolAndAppend(partition, id, EngineBackend.Client(id), operation.Header, operation.Batch.Span, nowMs, out var enrolment, out var deadlineMs);
+        var receipt = engine.Transactions.EnrolAndAppend(partition, id, EngineBackend.Client(id), operation.Header, operation.Bytes, nowMs, out var enrolment, out var deadlineMs);
         engine.Deadlines.RearmFor(deadlineMs);
         return Answer(operation, receipt, enrolment);
     }
 
     private AppendStatus AppendWithMessageIds(AppendOperation operation)
     {
-        var receipt = engine.MessageIds.Append(partition, operation.Header, operation.Batch.Span, operation.MessageIds!, engine.AppendTimeMs(partition.Options), out var known);
+        var receipt = engine.MessageIds.Append(partition, operation.Header, operation.Bytes, operation.MessageIds!, engine.AppendTimeMs(partition.Options), out var known);
         if (known is null)
             return Answer(operation, receipt, null);
         operation.Outcome = new AppendOutcome { Error = ErrorCode.DuplicateSequence, DuplicateMessages = known };

@@ -12,7 +12,7 @@ internal sealed class MessageIdAppends(CoordinationState state, FrameComposer co
     /// the originals (−1 − position of the first, for one that stands twice).
     /// </summary>
     public AppendReceipt Append(
-        Partition partition, in BatchHeader header, ReadOnlySpan<byte> batch, IReadOnlyList<string?> ids, long nowMs, out IReadOnlyDictionary<int, long>? known)
+        Partition partition, in BatchHeader header, BatchBytes batch, IReadOnlyList<string?> ids, long nowMs, out IReadOnlyDictionary<int, long>? known)
     {
         lock (state.Lock)
         {

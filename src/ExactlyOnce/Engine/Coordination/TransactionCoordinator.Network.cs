@@ -99,7 +99,7 @@ internal sealed partial class TransactionCoordinator
     /// A transactional batch of generation 1 in a partition that knows of no transaction of its producer: the coordinator says why. Should it know of one, the batch is a part of it.
     /// </summary>
     public AppendReceipt VerifyAndAppend(
-        Partition partition, string transactionalId, in TransactionClient client, in BatchHeader header, ReadOnlySpan<byte> batch, long nowMs, out TransactionDecision verified)
+        Partition partition, string transactionalId, in TransactionClient client, in BatchHeader header, BatchBytes batch, long nowMs, out TransactionDecision verified)
     {
         lock (state.Lock)
         {

@@ -47,7 +47,7 @@ internal sealed partial class TransactionCoordinator(CoordinationState state, Fr
     /// (<see cref="long.MaxValue"/>: never, or there is none).
     /// </summary>
     public AppendReceipt EnrolAndAppend(
-        Partition partition, string transactionalId, in TransactionClient client, in BatchHeader header, ReadOnlySpan<byte> batch, long nowMs, out TransactionDecision enrolment,
+        Partition partition, string transactionalId, in TransactionClient client, in BatchHeader header, BatchBytes batch, long nowMs, out TransactionDecision enrolment,
         out long deadlineMs)
     {
         deadlineMs = long.MaxValue;

@@ -102,17 +102,17 @@ internal sealed class LogChunk
         return position;
     }
 
-    internal ReadOnlyMemory<byte> Append(ReadOnlySpan<byte> batch, long baseOffset, int leaderEpoch, in BatchHeader header, long nowMs)
+    internal ReadOnlyMemory<byte> Append(BatchBytes batch, long baseOffset, int leaderEpoch, in BatchHeader header, long nowMs)
     {
-        Debug.Assert(batch.Length <= Room, "The tail chooses a chunk with room.");
+        Debug.Assert(header.SizeInBytes <= Room, "The tail chooses a chunk with room.");
         var at = _written;
-        var placed = Buffer.AsSpan(at, batch.Length);
+        var placed = Buffer.AsSpan(at, header.SizeInBytes);
         batch.CopyTo(placed);
         BatchHeader.Place(placed, baseOffset, leaderEpoch);
         MaxTimestamp = Math.Max(MaxTimestamp, header.MaxTimestamp);
         LastAppendMs = Math.Max(LastAppendMs, nowMs);
-        Volatile.Write(ref _written, at + batch.Length);
-        return Buffer.AsMemory(at, batch.Length);
+        Volatile.Write(ref _written, at + placed.Length);
+        return Buffer.AsMemory(at, placed.Length);
     }
 
     /// <summary>Ends the chunk. The successor first: a reader that sees the end must see where to go on.</summary>

@@ -46,13 +46,13 @@ internal sealed class LogTail
     /// <param name="leaderEpoch">Set in the copy.</param>
     /// <param name="header">The batch's header; its own base offset is not looked at.</param>
     /// <param name="nowMs">The broker's time of this append, from the frame when it is replayed.</param>
-    public ReadOnlyMemory<byte> Append(ReadOnlySpan<byte> batch, long baseOffset, int leaderEpoch, in BatchHeader header, long nowMs)
+    public ReadOnlyMemory<byte> Append(BatchBytes batch, long baseOffset, int leaderEpoch, in BatchHeader header, long nowMs)
     {
         Debug.Assert(batch.Length == header.SizeInBytes, "Exactly one whole batch is appended at a time.");
         Debug.Assert(baseOffset >= NextOffset, "Offsets only grow.");
-        var chunk = _last is { } last && last.Room >= batch.Length ? last : AddChunk(batch.Length, baseOffset);
+        var chunk = _last is { } last && last.Room >= header.SizeInBytes ? last : AddChunk(header.SizeInBytes, baseOffset);
         var placed = chunk.Append(batch, baseOffset, leaderEpoch, header, nowMs);
-        SizeInBytes += batch.Length;
+        SizeInBytes += header.SizeInBytes;
         NextOffset = baseOffset + header.LastOffsetDelta + 1;
         return placed;
     }

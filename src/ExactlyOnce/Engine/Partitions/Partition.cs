@@ -109,7 +109,7 @@ internal sealed class Partition : IPartitionViewSource
     private bool StampsAppendTime => _options.TimestampType == TimestampType.LogAppendTime;
 
     /// <summary>Decides and, when the batch is accepted, appends it: one frame of its own.</summary>
-    public AppendReceipt Append(in BatchHeader header, ReadOnlySpan<byte> batch, AppendOrigin origin, long nowMs)
+    public AppendReceipt Append(in BatchHeader header, BatchBytes batch, AppendOrigin origin, long nowMs)
     {
         var journal = Journal;
         var isInMemory = journal.Durability == Durability.Memory;
@@ -161,7 +161,7 @@ internal sealed class Partition : IPartitionViewSource
             : AppendVerdicts.ToReceipt(State.Decide(header, origin), AppendTime(nowMs));
 
     /// <summary>Puts an accepted batch into the tail and the frame; in memory there is none. Answers its base offset. Under <see cref="Lock"/>, after <see cref="Decide"/>.</summary>
-    public long StageBatch(JournalFrame? frame, in BatchHeader header, ReadOnlySpan<byte> batch, long nowMs)
+    public long StageBatch(JournalFrame? frame, in BatchHeader header, BatchBytes batch, long nowMs)
     {
         var baseOffset = State.LogEndOffset;
         // The tail's chunks are searched, and let go, by the times their records will carry.
@@ -318,7 +318,7 @@ internal sealed class Partition : IPartitionViewSource
     public void Retire() => Volatile.Write(ref _isRetired, true);
 
     /// <summary>A first chunk must be in the view before any offset in it is published.</summary>
-    private ReadOnlyMemory<byte> AppendToTail(ReadOnlySpan<byte> batch, long baseOffset, int leaderEpoch, in BatchHeader header, long nowMs)
+    private ReadOnlyMemory<byte> AppendToTail(BatchBytes batch, long baseOffset, int leaderEpoch, in BatchHeader header, long nowMs)
     {
         var first = Tail.First;
         var placed = Tail.Append(batch, baseOffset, leaderEpoch, header, nowMs);
@@ -327,7 +327,7 @@ internal sealed class Partition : IPartitionViewSource
         return placed;
     }
 
-    private long AppendFrame(in BatchHeader header, ReadOnlySpan<byte> batch, long nowMs)
+    private long AppendFrame(in BatchHeader header, BatchBytes batch, long nowMs)
     {
         var frame = Journal.RentFrame();
         frame.Begin(nowMs);
@@ -336,20 +336,20 @@ internal sealed class Partition : IPartitionViewSource
     }
 
     /// <summary>The same without a frame, since nothing is ever replayed, and without staging, since nothing comes between the decision and its application.</summary>
-    private long AppendInMemory(in BatchHeader header, ReadOnlySpan<byte> batch, in AppendDecision decision, bool stamps, long nowMs)
+    private long AppendInMemory(in BatchHeader header, BatchBytes batch, in AppendDecision decision, bool stamps, long nowMs)
     {
         var lsn = stamps ? AppendStamped(header, batch, decision, nowMs) : AppendAsItIs(header, batch, decision, nowMs);
         TrimMemory(nowMs);
         return lsn;
     }
 
-    private long AppendAsItIs(in BatchHeader header, ReadOnlySpan<byte> batch, in AppendDecision decision, long nowMs)
+    private long AppendAsItIs(in BatchHeader header, BatchBytes batch, in AppendDecision decision, long nowMs)
     {
         AppendToTail(batch, State.LogEndOffset, LeaderEpoch, header, nowMs);
         return ShowBatch(header, decision, nowMs);
     }
 
-    private long AppendStamped(in BatchHeader header, ReadOnlySpan<byte> batch, in AppendDecision decision, long nowMs)
+    private long AppendStamped(in BatchHeader header, BatchBytes batch, in AppendDecision decision, long nowMs)
     {
         var placed = AppendToTail(batch, State.LogEndOffset, LeaderEpoch, header with { MaxTimestamp = nowMs }, nowMs);
         return ShowBatch(Stamp(placed, nowMs), decision, nowMs);

@@ -10,6 +10,7 @@ internal sealed class BatchDecompressor
 {
     private readonly Func<CompressionType, ICompressionCodec?> _codecs;
     private readonly GrowableBuffer _buffer = new();
+    private readonly RecordPieces _pieces = new();
 
     /// <param name="codecs">Finds the codec of a compression; null when there is none.</param>
     /// <param name="expandedBytesMax">The most bytes the records of one batch may expand to.</param>
@@ -25,12 +26,27 @@ internal sealed class BatchDecompressor
     public bool Supports(CompressionType compression) => compression == CompressionType.None || _codecs(compression) is not null;
 
     /// <summary>Gives up what an unusually large batch took. What was decompressed last is no longer used.</summary>
-    public void Release() => _buffer.Clear();
+    public void Release()
+    {
+        _buffer.Clear();
+        _pieces.Close();
+    }
 
     /// <summary>A reader over the records of one whole batch.</summary>
     /// <exception cref="CorruptRecordException">The records do not decompress, or not within the limit.</exception>
     /// <exception cref="NotSupportedException">No codec for this compression was added.</exception>
     public BatchReader Open(scoped in BatchHeader header, ReadOnlySpan<byte> batch) => new(header, Decompress(header, batch));
+
+    /// <summary>A reader over the records of one whole batch, which are only put together where a codec wants them in one piece.</summary>
+    /// <exception cref="CorruptRecordException">The records do not decompress, or not within the limit.</exception>
+    /// <exception cref="NotSupportedException">No codec for this compression was added.</exception>
+    public BatchReader Open(scoped in BatchHeader header, BatchBytes batch)
+    {
+        if (batch.Rest is null || header.Compression != CompressionType.None)
+            return Open(header, batch.Join());
+        _pieces.Open(batch.Rest);
+        return new BatchReader(header, batch.First[BatchHeader.Size..], _pieces);
+    }
 
     /// <summary>The records of one whole batch, decompressed.</summary>
     /// <exception cref="CorruptRecordException">The records do not decompress, or not within the limit.</exception>

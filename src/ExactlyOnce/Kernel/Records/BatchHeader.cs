@@ -131,11 +131,14 @@ internal readonly record struct BatchHeader
         BinaryPrimitives.WriteInt32BigEndian(destination[RecordCountAt..], RecordCount);
     }
 
-    /// <summary>Writes <paramref name="header"/> in front of the records in <paramref name="batch"/>, with their CRC; answers the header as it now stands.</summary>
-    public static BatchHeader WriteWithCrc(Span<byte> batch, in BatchHeader header)
+    /// <summary>
+    /// Writes <paramref name="header"/> in front of the records in <paramref name="batch"/> and in <paramref name="rest"/>, its other pieces, with their CRC; answers the header as it now
+    /// stands.
+    /// </summary>
+    public static BatchHeader WriteWithCrc(Span<byte> batch, in BatchHeader header, ReadOnlyMemory<byte>[]? rest = null)
     {
         header.Write(batch);
-        var crc = ComputeCrc(batch);
+        var crc = new BatchBytes(batch, rest).ComputeCrc();
         BinaryPrimitives.WriteUInt32BigEndian(batch[CrcAt..], crc);
         return header with { Crc = crc };
     }
@@ -143,8 +146,7 @@ internal readonly record struct BatchHeader
     /// <summary>The checksum that <paramref name="batch"/>, one whole batch, should carry.</summary>
     public static uint ComputeCrc(ReadOnlySpan<byte> batch) => Crc32C.Compute(batch[AttributesAt..]);
 
-    public static bool HasValidCrc(ReadOnlySpan<byte> batch) =>
-        BinaryPrimitives.ReadUInt32BigEndian(batch[CrcAt..]) == ComputeCrc(batch);
+    public static bool HasValidCrc(BatchBytes batch) => BinaryPrimitives.ReadUInt32BigEndian(batch.First[CrcAt..]) == batch.ComputeCrc();
 
     /// <summary>Sets the base offset and leader epoch of an encoded batch: all that appending to a log changes, and outside the CRC.</summary>
     public static void Place(Span<byte> batch, long baseOffset, int leaderEpoch)

@@ -10,7 +10,7 @@ namespace ExactlyOnce.Kernel.Records;
 /// </summary>
 internal ref struct BatchReader
 {
-    private readonly ReadOnlySpan<byte> _records;
+    private readonly RecordPieces? _pieces;
     private readonly long _baseOffset;
     private readonly long _baseTimestamp;
     private readonly long _appendTimestamp;
@@ -19,6 +19,7 @@ internal ref struct BatchReader
     private readonly int _lastOffsetDelta;
     private readonly int _recordCount;
 
+    private ReadOnlySpan<byte> _records;
     private int _read;
     private int _position;
     private int _offsetDelta;
@@ -30,10 +31,13 @@ internal ref struct BatchReader
     private int _headersAt;
     private int _headerCount;
 
-    /// <summary>Reads <paramref name="records"/>, the decompressed bytes behind <paramref name="header"/>.</summary>
-    public BatchReader(scoped in BatchHeader header, ReadOnlySpan<byte> records)
+    /// <summary>
+    /// Reads <paramref name="records"/>, the decompressed bytes behind <paramref name="header"/>, or their first piece. What was answered of a record is valid until the next one then.
+    /// </summary>
+    public BatchReader(scoped in BatchHeader header, ReadOnlySpan<byte> records, RecordPieces? pieces = null)
     {
         _records = records;
+        _pieces = pieces;
         _baseOffset = header.BaseOffset;
         _baseTimestamp = header.BaseTimestamp;
         _appendTimestamp = header.MaxTimestamp;
@@ -43,7 +47,7 @@ internal ref struct BatchReader
         _recordCount = header.RecordCount;
         _offsetDelta = -1;
         // Checked before anything is sized by it: whoever allocates RecordCount slots must not be led astray by a header alone.
-        if (_recordCount < 0 || _recordCount > records.Length / RecordEncoder.MinSize)
+        if (_recordCount < 0 || _recordCount > (records.Length + (pieces?.Remaining ?? 0)) / RecordEncoder.MinSize)
             Throw("more records than its bytes can hold");
     }
 
@@ -113,17 +117,34 @@ internal ref struct BatchReader
     {
         if (_read == _recordCount)
         {
-            if (_position != _records.Length)
+            if (_position != _records.Length || _pieces is { Remaining: > 0 })
                 Throw("bytes behind its last record");
             return false;
         }
-        var records = _records;
         var position = _position;
-        if (!VarInt.TryReadAt(records, ref position, out var length) || (uint)length > (uint)(records.Length - position))
-            Throw("a record length that leaves the batch");
-        ReadRecord(records[..(position + length)], position);
+        if (!VarInt.TryReadAt(_records, ref position, out var length) || (uint)length > (uint)(_records.Length - position))
+            GoOn(out position, out length);
+        ReadRecord(_records[..(position + length)], position);
         _read++;
         return true;
+    }
+
+    /// <summary>The next record lies in another piece, or goes on there.</summary>
+    private void GoOn(out int position, out int length)
+    {
+        while (true)
+        {
+            position = _position;
+            var isLengthKnown = VarInt.TryReadAt(_records, ref position, out length);
+            if (isLengthKnown && (uint)length <= (uint)(_records.Length - position))
+                return;
+            var unread = _records[_position..];
+            var wanted = isLengthKnown ? position - _position + (long)(uint)length : unread.Length + 1;
+            if (_pieces is null || (!isLengthKnown && unread.Length >= VarInt.MaxLength32) || !_pieces.TryGrow(ref unread, wanted))
+                Throw("a record length that leaves the batch");
+            _records = unread;
+            _position = 0;
+        }
     }
 
     private void ReadRecord(ReadOnlySpan<byte> bytes, int position)

@@ -32,11 +32,12 @@ internal static class BatchValidation
     }
 
     /// <summary>All rules, for what a client sent for one partition: exactly one batch, its checksum, and every record in it.</summary>
-    public static BatchValidity Decide(ReadOnlySpan<byte> bytes, BatchRules rules, long nowMs, BatchDecompressor decompressor)
+    public static BatchValidity Decide(BatchBytes bytes, BatchRules rules, long nowMs, BatchDecompressor decompressor)
     {
-        if (!BatchHeader.TryRead(bytes, out var header) || header.SizeInBytes > bytes.Length)
+        var length = bytes.Length;
+        if (!BatchHeader.TryRead(bytes.First, out var header) || header.SizeInBytes > length)
             return new BatchValidity(BatchVerdict.Malformed);
-        if (header.SizeInBytes != bytes.Length)
+        if (header.SizeInBytes != length)
             return new BatchValidity(BatchVerdict.NotOneBatch);
         if (header.SizeInBytes > rules.MaxBatchBytes)
             return new BatchValidity(BatchVerdict.TooLarge);
@@ -63,7 +64,7 @@ internal static class BatchValidation
     }
 
     private static BatchValidity DecideRecords(
-        in BatchHeader header, ReadOnlySpan<byte> batch, BatchRules rules, long nowMs, BatchDecompressor decompressor)
+        in BatchHeader header, BatchBytes batch, BatchRules rules, long nowMs, BatchDecompressor decompressor)
     {
         var index = 0;
         try

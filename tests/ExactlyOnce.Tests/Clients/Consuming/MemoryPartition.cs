@@ -49,6 +49,8 @@ internal sealed class MemoryPartition(MemoryBackend backend, TopicPartition id, 
 
     public override TopicOptions TopicOptions => options;
 
+    public override bool IsDeleted => false;
+
     public override bool AnswersAtOnce => true;
 
     public override bool IsCongested => false;

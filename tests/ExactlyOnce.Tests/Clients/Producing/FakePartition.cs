@@ -30,6 +30,8 @@ internal sealed class FakePartition(FakeBackend backend, TopicPartition id) : Ba
 
     public override TopicOptions TopicOptions => Options;
 
+    public override bool IsDeleted => false;
+
     /// <summary>A lone record takes its short way when a test does not hold answers back.</summary>
     public override bool AnswersAtOnce => !backend.HoldsAnswers;
 

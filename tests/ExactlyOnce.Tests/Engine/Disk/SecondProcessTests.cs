@@ -59,7 +59,7 @@ public sealed class SecondProcessTests : IDisposable
     {
         // Built with this project, into the same configuration.
         var configuration = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
-        var sample = Architecture.Repository.PathOf($"samples/01-Invoicing/bin/{configuration}/net10.0/Invoicing.dll");
+        var sample = Repository.PathOf($"samples/01-Invoicing/bin/{configuration}/net10.0/Invoicing.dll");
         var process = Process.Start(new ProcessStartInfo("dotnet", [sample, "--child", "--folder", _directory.Path, "--pause", $"{pauseMs}"])
         {
             RedirectStandardError = true,

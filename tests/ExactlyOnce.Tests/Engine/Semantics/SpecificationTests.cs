@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Reflection;
 using System.Text.RegularExpressions;
-using ExactlyOnce.Tests.Architecture;
 
 namespace ExactlyOnce.Tests.Engine.Semantics;
 

@@ -23,9 +23,7 @@ public sealed class TopicTests
         broker.Admin.DescribeTopic("orders")!.Id.Should().NotBe(old.Id);
         (await broker.ReadAsync()).Should().BeEmpty();
         (await broker.Admin.GetGroupOffsetsAsync("billing", "orders")).Should().BeEmpty();
-        await FluentActions.Awaiting(async () => await broker.Broker.PublishAsync(Orders, "k", "late"))
-            .Should().ThrowAsync<UnknownTopicException>("a producer that held the old topic is told so, once");
-        (await broker.Broker.PublishAsync(Orders, "k", "new")).Offset.Should().Be(0);
+        (await broker.Broker.PublishAsync(Orders, "k", "new")).Offset.Should().Be(0, "a producer that held the old topic writes to the new one");
         if (place == Place.Memory)
             return;
         await broker.ReopenAsync();
@@ -43,8 +41,6 @@ public sealed class TopicTests
         await using var plain = broker.Broker.CreateProducer(Orders).Build();
         await plain.SendAsync("k", "gone too");
         await broker.Admin.DeleteTopicAsync("orders");
-        (await FluentActions.Awaiting(async () => await plain.SendAsync("k", "late")).Should().ThrowAsync<BrokerException>())
-            .Which.Code.Should().Be(ErrorCode.UnknownTopicOrPartition);
         await producer.EndAsync(commit: false);
         await broker.ReopenAsync();
 

@@ -56,7 +56,7 @@ internal sealed partial class EngineWireBackend
     {
         var target = ((EnginePartition)partition.Innermost).Partition;
         var nowMs = _engine.AppendTimeMs(target.Options);
-        var receipt = target.Append(operation.Header, operation.Batch.Span, AppendOrigin.Client, nowMs);
+        var receipt = target.Append(operation.Header, operation.Bytes, AppendOrigin.Client, nowMs);
         TransactionDecision? decision = null;
         if (receipt.NeedsEnrolment)
             receipt = AppendEnrolled(target, operation, caller, nowMs, out decision);
@@ -70,9 +70,9 @@ internal sealed partial class EngineWireBackend
     {
         var client = Client(caller);
         if (caller.Generation == WireGeneration.V1)
-            return _engine.Transactions.VerifyAndAppend(target, caller.TransactionalId, client, operation.Header, operation.Batch.Span, nowMs, out decision);
+            return _engine.Transactions.VerifyAndAppend(target, caller.TransactionalId, client, operation.Header, operation.Bytes, nowMs, out decision);
         var receipt = _engine.Transactions.EnrolAndAppend(
-            target, caller.TransactionalId, client, operation.Header, operation.Batch.Span, nowMs, out decision, out var deadlineMs);
+            target, caller.TransactionalId, client, operation.Header, operation.Bytes, nowMs, out decision, out var deadlineMs);
         _engine.Deadlines.RearmFor(deadlineMs);
         return receipt;
     }
