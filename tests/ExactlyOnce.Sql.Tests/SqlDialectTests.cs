@@ -39,7 +39,7 @@ public sealed class SqlDialectTests
     public void SQL_Server_numbers_rows_without_waiting_for_those_that_others_insert() =>
         SqlDialect.SqlServer.NumberRows("[exactlyonce_outbox]").Should().Be(
             "WITH picked AS (SELECT TOP (@max) sequence_number, ROW_NUMBER() OVER (ORDER BY id) - 1 AS n "
-            + "FROM [exactlyonce_outbox] WITH (READPAST, UPDLOCK, ROWLOCK) WHERE sequence_number IS NULL ORDER BY id) "
+            + "FROM [exactlyonce_outbox] WITH (READPAST, READCOMMITTEDLOCK, UPDLOCK, ROWLOCK) WHERE sequence_number IS NULL ORDER BY id) "
             + "UPDATE picked SET sequence_number = @base + n");
 
     [Fact]
