@@ -84,12 +84,12 @@ public sealed class SqlDialect
 
     /// <summary>Gives the oldest rows without a number @base, @base + 1, …</summary>
     /// <remarks>
-    /// SQL Server would wait for rows that others are about to insert; READPAST leaves them for the next time. Where the database reads committed rows from their versions
-    /// (READ_COMMITTED_SNAPSHOT, the default of Azure SQL) READPAST wants READCOMMITTEDLOCK beside it.
+    /// SQL Server would wait for rows that others are about to insert; READPAST leaves them for the next time. Where the database reads committed rows from
+    /// their versions (READ_COMMITTED_SNAPSHOT, the default of Azure SQL) READPAST wants READCOMMITTEDLOCK beside it.
     /// </remarks>
     internal string NumberRows(string table) => _hasTop
-        ? $"WITH picked AS (SELECT TOP (@max) sequence_number, ROW_NUMBER() OVER (ORDER BY id) - 1 AS n FROM {table} WITH (READPAST, READCOMMITTEDLOCK, UPDLOCK, ROWLOCK) "
-            + $"WHERE {NewRows}) UPDATE picked SET sequence_number = @base + n"
+        ? "WITH picked AS (SELECT TOP (@max) sequence_number, ROW_NUMBER() OVER (ORDER BY id) - 1 AS n "
+            + $"FROM {table} WITH (READPAST, READCOMMITTEDLOCK, UPDLOCK, ROWLOCK) WHERE {NewRows}) UPDATE picked SET sequence_number = @base + n"
         : $"UPDATE {table} AS target SET sequence_number = @base + picked.n FROM "
             + $"(SELECT id, row_number() OVER (ORDER BY id) - 1 AS n FROM {table} WHERE {NewRows} LIMIT @max) AS picked WHERE target.id = picked.id";
 

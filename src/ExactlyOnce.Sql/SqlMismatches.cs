@@ -15,6 +15,6 @@ internal static class SqlMismatches
 
     public static SqlMismatchException ReplacedTopic(string consumer, TopicPartition partition, string table) => new(
         $"The row of '{consumer}' for {partition} in {table} counts the records of an earlier topic of that name: the topic was deleted and made anew, or its "
-        + "broker's folder was replaced (a broker in memory begins anew with each process), and the database was kept. To read the new topic from its beginning, "
-        + "delete that row (consumer, topic, partition_index) while the pipeline is stopped; to keep the old one, bring its folder back.");
+        + "broker's folder was replaced (a broker in memory begins anew with each process), and the database was kept. To read the new topic from its "
+        + "beginning, delete that row (consumer, topic, partition_index) while the pipeline is stopped; to keep the old one, bring its folder back.");
 }

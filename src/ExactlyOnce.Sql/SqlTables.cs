@@ -55,8 +55,8 @@ public static class SqlTables
         var parts = table.Split('.');
         if (parts.Length > 2 || !parts.All(IsIdentifier))
             throw new ArgumentException(
-                $"'{table}' is not a table name: up to {NameLengthMax} letters, digits and '_', not beginning with a digit, with a schema and a '.' in front if "
-                + "need be.", parameter);
+                $"'{table}' is not a table name: up to {NameLengthMax} letters, digits and '_', not beginning with a digit, with a schema and a '.' in front "
+                + "if need be.", parameter);
     }
 
     internal static void CheckIdentifier(string name, string parameter)

@@ -27,7 +27,7 @@ internal static class ModelTables
     {
         if (context.Model.FindEntityType(typeof(OffsetEntity)) is null)
             throw new InvalidOperationException(
-                $"The model of {context.GetType().Name} does not have the tables of ExactlyOnce: call modelBuilder.UseExactlyOnce() in its OnModelCreating, and add "
-                + "a migration.");
+                $"The model of {context.GetType().Name} does not have the tables of ExactlyOnce: call modelBuilder.UseExactlyOnce() in its OnModelCreating, "
+                + "and add a migration.");
     }
 }

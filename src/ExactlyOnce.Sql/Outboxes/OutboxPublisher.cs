@@ -106,8 +106,8 @@ internal sealed class OutboxPublisher(Broker broker, string name, OutboxSource s
     }
 
     private SqlMismatchException CountsAgain(string topicName, long last) => new(
-        $"The broker has row {last} of outbox '{name}' in topic '{topicName}', but the database has counted only to {source.NextSequence - 1}: it was replaced or "
-        + "restored from a backup, and rows that it now counts again would be taken for duplicates. "
+        $"The broker has row {last} of outbox '{name}' in topic '{topicName}', but the database has counted only to {source.NextSequence - 1}: it was "
+        + "replaced or restored from a backup, and rows that it now counts again would be taken for duplicates. "
         + $"Set next_offset of consumer '{name}', topic '{OutboxSource.CounterName}' to {last + 1} in the table of offsets. Rows that are in the outbox with a "
         + "sequence_number up to that are published already if the database is a backup, and not if it is a new one (then set their sequence_number to null).");
 

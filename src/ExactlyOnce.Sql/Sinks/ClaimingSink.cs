@@ -146,7 +146,7 @@ internal abstract class ClaimingSink<TKey, TValue>(string consumer, string table
             ? new StaleEpochException($"{given}everything below {claim.NextOffset} was written meanwhile. Nothing was written twice.")
             : new SqlMismatchException(
                 $"{given}{table} says that everything below {claim.NextOffset} is done. The broker's folder was probably restored from a backup that is older "
-                + "than the database. To read again what the log has, set next_offset of that row (consumer, topic, partition_index) to the offset to begin at, or "
-                + "delete the row, while the pipeline is stopped.");
+                + "than the database. To read again what the log has, set next_offset of that row (consumer, topic, partition_index) to the offset to begin "
+                + "at, or delete the row, while the pipeline is stopped.");
     }
 }

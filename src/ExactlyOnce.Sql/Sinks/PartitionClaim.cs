@@ -45,8 +45,8 @@ internal sealed class PartitionClaim(TopicPartition partition, StoredOffset row)
     }
 
     /// <summary>
-    /// The records from one offset to another are in the database by a commit whose answer was lost: there is nothing left to do for them. Without records (the two are
-    /// the same) only when the row is exactly there: a step to a record that is written is not.
+    /// The records from one offset to another are in the database by a commit whose answer was lost: there is nothing left to do for them. Without records (the
+    /// two are the same) only when the row is exactly there: a step to a record that is written is not.
     /// </summary>
     public bool IsSettled(long firstOffset, long nextOffset) =>
         firstOffset >= _settledFrom && (firstOffset < nextOffset ? nextOffset <= NextOffset : nextOffset == NextOffset);

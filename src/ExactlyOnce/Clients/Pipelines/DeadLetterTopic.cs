@@ -12,8 +12,9 @@ internal sealed class DeadLetterTopic(string name, string pipeline)
         ? transaction.SendAsync(_references, letter.ToRecord(reference, pipeline, now), cancellationToken)
         : transaction.SendAsync(_bytes, letter.ToRecord(letter.Value!, pipeline, now), cancellationToken);
 
-    /// <summary>Through a producer with an identity, to which the offset of the letter's record is its number.</summary>
-    public ValueTask<RecordMetadata> PublishAsync(RecordSender sender, DeadLetter letter, DateTimeOffset now, CancellationToken cancellationToken) => letter.Reference is { } reference
-        ? sender.SendAsync(_references, letter.ToRecord(reference, pipeline, now) with { SourceSequence = letter.Offset }, cancellationToken)
-        : sender.SendAsync(_bytes, letter.ToRecord(letter.Value!, pipeline, now) with { SourceSequence = letter.Offset }, cancellationToken);
+    /// <summary>Through a producer with an identity, for which the offset of the letter's record is its number.</summary>
+    public ValueTask<RecordMetadata> PublishAsync(RecordSender sender, DeadLetter letter, DateTimeOffset now, CancellationToken cancellationToken) =>
+        letter.Reference is { } reference
+            ? sender.SendAsync(_references, letter.ToRecord(reference, pipeline, now) with { SourceSequence = letter.Offset }, cancellationToken)
+            : sender.SendAsync(_bytes, letter.ToRecord(letter.Value!, pipeline, now) with { SourceSequence = letter.Offset }, cancellationToken);
 }
