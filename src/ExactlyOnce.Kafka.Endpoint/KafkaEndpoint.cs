@@ -1,5 +1,5 @@
 using System.Net;
-using System.Net.Security;
+using System.Net.Sockets;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
@@ -66,11 +66,15 @@ public sealed class KafkaEndpoint : IAsyncDisposable
             await kestrel.DisposeAsync().ConfigureAwait(false);
             // Kestrel speaks of an http address, which nobody here has typed.
             if (exception is IOException { InnerException: AddressInUseException })
-                throw new IOException($"Port {options.Port} of {options.Address} is taken by another program: stop that one, or choose another port (0 picks a free one).", exception);
+            {
+                var way = "stop that one, or choose another port (0 picks a free one)";
+                throw new IOException($"Port {options.Port} of {options.Address} is taken by another program: {way}.", exception);
+            }
             throw;
         }
         var port = PortOf(kestrel);
-        var host = options.AdvertisedHost ?? (options.Address.Equals(IPAddress.Any) || options.Address.Equals(IPAddress.IPv6Any) ? "localhost" : Bracketed(options.Address));
+        var isAny = options.Address.Equals(IPAddress.Any) || options.Address.Equals(IPAddress.IPv6Any);
+        var host = options.AdvertisedHost ?? (isAny ? "localhost" : Bracketed(options.Address));
         var endpoint = new KafkaEndpoint(kestrel, server, $"{host}:{options.AdvertisedPort ?? port}");
         EndpointLog.Listening(server.Logger, endpoint.BootstrapServers);
         return endpoint;
@@ -99,7 +103,8 @@ public sealed class KafkaEndpoint : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            // Many clients resolve "localhost" to ::1 first, and some try nothing else. A port that is picked is told in the bootstrap servers, with its address.
+            // Many clients resolve "localhost" to ::1 first, and some try nothing else. A port that is picked is told in the bootstrap servers, with its
+            // address.
             if (server.Options.Address.Equals(IPAddress.Loopback) && server.Options.Port != 0)
                 kestrel.ListenLocalhost(server.Options.Port, listen => listen.ServeKafka(server));
             else
@@ -114,7 +119,7 @@ public sealed class KafkaEndpoint : IAsyncDisposable
         return BindingAddress.Parse(addresses.First()).Port;
     }
 
-    private static string Bracketed(IPAddress address) => address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{address}]" : address.ToString();
+    private static string Bracketed(IPAddress address) => address.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{address}]" : address.ToString();
 
     /// <summary>Ctrl-C and SIGTERM are the host's affair, not ours.</summary>
     private sealed class EmbeddedLifetime : IHostLifetime

@@ -3,10 +3,15 @@ using System.Net.Security;
 
 namespace ExactlyOnce.Kafka.Endpoint;
 
-/// <summary>How an endpoint listens and what it lets strangers do. Read once, at the start; an invalid value is refused there with a message that says what to do.</summary>
+/// <summary>
+/// How an endpoint listens and what it lets strangers do. Read once, at the start; an invalid value is refused there with a message that says what to do.
+/// </summary>
 public sealed class KafkaEndpointOptions
 {
-    /// <summary>The address to listen on. Default 127.0.0.1, and with a given port ::1 beside it, as "localhost" may mean either: nobody from outside this machine can connect.</summary>
+    /// <summary>
+    /// The address to listen on. Default 127.0.0.1, and with a given port ::1 beside it, as "localhost" may mean either: nobody from outside this machine can
+    /// connect.
+    /// </summary>
     public IPAddress Address { get; set; } = IPAddress.Loopback;
 
     /// <summary>The port; 0 picks a free one. Default 9092.</summary>
@@ -31,8 +36,8 @@ public sealed class KafkaEndpointOptions
     public SslServerAuthenticationOptions? Tls { get; set; }
 
     /// <summary>
-    /// How clients prove who they are; None, the default, asks nobody. With any of these, or with client certificates required by <see cref="Tls"/>, access rules are in force: whoever
-    /// is no super user may do what a rule allows and nothing else.
+    /// How clients prove who they are; None, the default, asks nobody. With any of these, or with client certificates required by <see cref="Tls"/>, access
+    /// rules are in force: whoever is no super user may do what a rule allows and nothing else.
     /// </summary>
     public SaslMechanisms Sasl { get; set; }
 
@@ -41,23 +46,28 @@ public sealed class KafkaEndpointOptions
     /// </summary>
     public IDictionary<string, string> Users { get; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    /// <summary>Who may do everything, whatever the rules say: <c>User:name</c>, after a client certificate <c>User:subject</c>; <c>User:*</c> is everybody who has logged in.</summary>
+    /// <summary>
+    /// Who may do everything, whatever the rules say: <c>User:name</c>, after a client certificate <c>User:subject</c>; <c>User:*</c> is everybody who has
+    /// logged in.
+    /// </summary>
     public ISet<string> SuperUsers { get; } = new HashSet<string>(StringComparer.Ordinal);
 
     /// <summary>
-    /// How long the answer to a wrong password takes, after which the connection is closed. After three of them from one address every login from there takes its turn, this long
-    /// after the one before and twice as long with each further failure, up to sixteen times; a minute without a failure ends it. Zero: neither. Default 500 milliseconds.
+    /// How long the answer to a wrong password takes, after which the connection is closed. After three of them from one address every login from there takes
+    /// its turn, this long after the one before and twice as long with each further failure, up to sixteen times; a minute without a failure ends it. Zero:
+    /// neither. Default 500 milliseconds.
     /// </summary>
     public TimeSpan FailedLoginDelay { get; set; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>
-    /// How long a login lasts (<c>connections.max.reauth.ms</c>): clients that know of it log in again in time, on the same connection and as nobody else; others are closed with their next
-    /// request. Null, the default: as long as the connection.
+    /// How long a login lasts (<c>connections.max.reauth.ms</c>): clients that know of it log in again in time, on the same connection and as nobody else;
+    /// others are closed with their next request. Null, the default: as long as the connection.
     /// </summary>
     public TimeSpan? SessionLifetime { get; set; }
 
     /// <summary>
-    /// Listen on an address that others can reach although there is no TLS, or nobody has to prove who he is: everybody who can connect may then read and write everything. Default false.
+    /// Listen on an address that others can reach although there is no TLS, or nobody has to prove who he is: everybody who can connect may then read and write
+    /// everything. Default false.
     /// </summary>
     public bool AllowInsecureNetwork { get; set; }
 
@@ -67,13 +77,15 @@ public sealed class KafkaEndpointOptions
     /// <summary>The same for a connection that has not logged in yet, where that is asked for. Default 64 KiB.</summary>
     public int MaxRequestBytesBeforeLogin { get; set; } = 64 << 10;
 
-    /// <summary>Bytes of requests under way over all connections; beyond it the endpoint reads no further large request until others are done. Default 256 MiB.</summary>
+    /// <summary>
+    /// Bytes of requests under way over all connections; beyond it the endpoint reads no further large request until others are done. Default 256 MiB.
+    /// </summary>
     public long MaxRequestBytesInFlight { get; set; } = 256L << 20;
 
     /// <summary>
-    /// The most bytes that one fetch answers, whatever the client asks for (<c>fetch.max.bytes</c>); a single larger batch is answered all the same. Default 1 MiB: a client that receives
-    /// 50 MiB at a time spends five times the processor time on each record, since nothing of it stays in a cache, and the next answer over loopback is near. More helps clients
-    /// at the end of a long line.
+    /// The most bytes that one fetch answers, whatever the client asks for (<c>fetch.max.bytes</c>); a single larger batch is answered all the same. Default 1
+    /// MiB: a client that receives 50 MiB at a time spends five times the processor time on each record, since nothing of it stays in a cache, and the next
+    /// answer over loopback is near. More helps clients at the end of a long line.
     /// </summary>
     public int MaxFetchBytes { get; set; } = 1 << 20;
 
@@ -84,7 +96,8 @@ public sealed class KafkaEndpointOptions
     public int MaxConnectionsPerAddress { get; set; } = 100;
 
     /// <summary>
-    /// New connections a second from other machines, after a burst of as many; more wait for their turn, or are closed when <see cref="MaxConnections"/> wait already. Default 100.
+    /// New connections a second from other machines, after a burst of as many; more wait for their turn, or are closed when <see cref="MaxConnections"/> wait
+    /// already. Default 100.
     /// </summary>
     public int MaxAcceptsPerSecond { get; set; } = 100;
 
@@ -111,7 +124,8 @@ public sealed class KafkaEndpointOptions
         Require(BrokerId >= 0, nameof(BrokerId), BrokerId, "is not negative");
         Require(DefaultPartitions is > 0 and <= 100_000, nameof(DefaultPartitions), DefaultPartitions, "is 1 to 100,000");
         Require(MaxRequestBytes is >= 64 << 10 and <= 100 << 20, nameof(MaxRequestBytes), MaxRequestBytes, "is 64 KiB to 100 MiB");
-        Require(MaxRequestBytesBeforeLogin is >= 1024 && MaxRequestBytesBeforeLogin <= MaxRequestBytes, nameof(MaxRequestBytesBeforeLogin), MaxRequestBytesBeforeLogin, "is 1 KiB to MaxRequestBytes");
+        var isBelowLater = MaxRequestBytesBeforeLogin is >= 1024 && MaxRequestBytesBeforeLogin <= MaxRequestBytes;
+        Require(isBelowLater, nameof(MaxRequestBytesBeforeLogin), MaxRequestBytesBeforeLogin, "is 1 KiB to MaxRequestBytes");
         Require(MaxRequestBytesInFlight >= MaxRequestBytes, nameof(MaxRequestBytesInFlight), MaxRequestBytesInFlight, "is at least MaxRequestBytes");
         Require(MaxFetchBytes >= 1024, nameof(MaxFetchBytes), MaxFetchBytes, "is at least 1 KiB");
         Require(MaxConnections > 0, nameof(MaxConnections), MaxConnections, "is above zero");
@@ -126,13 +140,18 @@ public sealed class KafkaEndpointOptions
     /// <summary>Half of an authentication is none, and looks like one.</summary>
     private void ValidateLogin()
     {
-        Require(Sasl is >= 0 and <= (SaslMechanisms.Plain | SaslMechanisms.ScramSha256 | SaslMechanisms.ScramSha512), nameof(Sasl), Sasl, "is made of the mechanisms there are");
+        const SaslMechanisms All = SaslMechanisms.Plain | SaslMechanisms.ScramSha256 | SaslMechanisms.ScramSha512;
+        Require(Sasl is >= 0 and <= All, nameof(Sasl), Sasl, "is made of the mechanisms there are");
         Require(RequiresLogin || Users.Count == 0, nameof(Sasl), Sasl, "says how the Users log in, and is not None when there are any");
         Require(Sasl != SaslMechanisms.Plain || Users.Count > 0, nameof(Users), Users.Count, "has somebody who can log in by PLAIN");
-        Require(Users.All(user => user.Key.Length > 0 && !string.IsNullOrEmpty(user.Value)), nameof(Users), Users.Count, "has names and passwords that are not empty");
-        Require(SuperUsers.All(user => user.StartsWith("User:", StringComparison.Ordinal)), nameof(SuperUsers), string.Join(' ', SuperUsers), "are written 'User:name'");
-        Require(RequiresAuthentication || SuperUsers.Count == 0, nameof(SuperUsers), SuperUsers.Count, "take authentication: set Sasl, or require client certificates in Tls");
-        Require(SessionLifetime is null || (RequiresLogin && SessionLifetime >= TimeSpan.FromSeconds(1)), nameof(SessionLifetime), SessionLifetime, "is at least a second, and that of a login: set Sasl");
+        var areWhole = Users.All(user => user.Key.Length > 0 && !string.IsNullOrEmpty(user.Value));
+        Require(areWhole, nameof(Users), Users.Count, "has names and passwords that are not empty");
+        var areUsers = SuperUsers.All(user => user.StartsWith("User:", StringComparison.Ordinal));
+        Require(areUsers, nameof(SuperUsers), string.Join(' ', SuperUsers), "are written 'User:name'");
+        var isOwnRight = RequiresAuthentication || SuperUsers.Count == 0;
+        Require(isOwnRight, nameof(SuperUsers), SuperUsers.Count, "take authentication: set Sasl, or require client certificates in Tls");
+        var isLogins = SessionLifetime is null || (RequiresLogin && SessionLifetime >= TimeSpan.FromSeconds(1));
+        Require(isLogins, nameof(SessionLifetime), SessionLifetime, "is at least a second, and that of a login: set Sasl");
         Require(FailedLoginDelay >= TimeSpan.Zero, nameof(FailedLoginDelay), FailedLoginDelay, "is not negative");
     }
 
@@ -144,7 +163,8 @@ public sealed class KafkaEndpointOptions
         Require(
             AllowInsecureNetwork || (Tls is not null && RequiresAuthentication), nameof(Address), address,
             "can be reached by others, which takes TLS and authentication; set both, or AllowInsecureNetwork when everybody in that network may do everything");
-        Require(Tls is not null || !Sasl.HasFlag(SaslMechanisms.Plain), nameof(Sasl), Sasl, "would send passwords over the network as they are; PLAIN takes TLS there");
+        var isReadable = Tls is null && Sasl.HasFlag(SaslMechanisms.Plain);
+        Require(!isReadable, nameof(Sasl), Sasl, "would send passwords over the network as they are; PLAIN takes TLS there");
     }
 
     internal KafkaEndpointOptions Clone() => (KafkaEndpointOptions)MemberwiseClone();

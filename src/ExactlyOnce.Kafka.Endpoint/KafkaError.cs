@@ -1,6 +1,8 @@
 namespace ExactlyOnce.Kafka.Endpoint;
 
-/// <summary>The protocol's error numbers, under the protocol's names. Those of the broker (<see cref="ErrorCode"/>) have the same numbers where the protocol has one.</summary>
+/// <summary>
+/// The protocol's error numbers, under the protocol's names. Those of the broker (<see cref="ErrorCode"/>) have the same numbers where the protocol has one.
+/// </summary>
 internal enum KafkaError : short
 {
     UnknownServerError = -1,

@@ -15,6 +15,8 @@ if (args is [CopyChild.Name, ..])
     return await CopyChild.RunAsync(args);
 if (args is [WireServerChild.Name, ..])
     return await WireServerChild.RunAsync(args);
+if (args is [WireIdleChild.Name, ..])
+    return await WireIdleChild.RunAsync(args);
 if (args is [WireCopyChild.Name, ..])
     return WireCopyChild.Run(args);
 

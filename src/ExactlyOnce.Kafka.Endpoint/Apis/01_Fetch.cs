@@ -187,15 +187,20 @@ internal sealed class FetchResponse : IMessage, IDisposable
 }
 
 /// <summary>
-/// Reads, and waits for something to read. Fetch sessions are declined, as the protocol allows: every fetch is answered in full, with session 0, and clients then go on in that way.
+/// Reads, and waits for something to read. Fetch sessions are declined, as the protocol allows: every fetch is answered in full, with session 0, and clients
+/// then go on in that way. One that goes on in a session, which cannot be one of ours, is told so.
 /// </summary>
 internal sealed class FetchApi() : Api<FetchRequest, FetchResponse>(1, "Fetch", 4, 17, flexibleFrom: 12)
 {
+    private const int WithoutSession = -1;
+    private const int OfNewSession = 0;
+
     protected override async ValueTask<FetchResponse?> HandleAsync(FetchRequest request, Call call)
     {
-        if (request is { SessionId: not 0, SessionEpoch: > 0 })
+        if (request.SessionEpoch is not (WithoutSession or OfNewSession))
             return new FetchResponse { ErrorCode = KafkaError.FetchSessionIdNotFound };
-        var readers = call.Connection.FetchReaders ??= new FetchReaders(call.Backend);
+        // A client that is gone without a word is found out when it is answered and says nothing more.
+        var readers = call.Connection.FetchReaders ??= new FetchReaders(call.Backend, call.Server.Options.IdleTimeout);
         readers.Begin(request.MaxWaitMs);
         while (true)
         {

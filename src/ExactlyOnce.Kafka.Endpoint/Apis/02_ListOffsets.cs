@@ -91,8 +91,8 @@ internal sealed class ListOffsetsResponse : IMessage
 }
 
 /// <summary>
-/// Where a log begins and ends, and which record is the first at or behind a time. Nothing beyond the high watermark, or under read_committed the last stable offset,
-/// is told of.
+/// Where a log begins and ends, and which record is the first at or behind a time. Nothing beyond the high watermark, or under read_committed the last stable
+/// offset, is told of.
 /// </summary>
 internal sealed class ListOffsetsApi() : Api<ListOffsetsRequest, ListOffsetsResponse>(2, "ListOffsets", 1, 10, flexibleFrom: 6)
 {

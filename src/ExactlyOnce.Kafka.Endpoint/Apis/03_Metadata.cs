@@ -132,8 +132,13 @@ internal sealed class MetadataApi() : Api<MetadataRequest, MetadataResponse>(3, 
 
     private static async ValueTask<MetadataResponse.Topic[]> DescribeAsync(MetadataRequest request, Call call)
     {
-        if (request.Topics is not { } asked || (call.Version == 0 && asked.Length == 0))
-            return [.. call.Backend.ListTopics().Where(topic => call.AllowsTopic(AclOperation.Describe, topic.Name)).Select(topic => Describe(topic, request, call))];
+        if (request.Topics is not { } named || (call.Version == 0 && named.Length == 0))
+        {
+            var known = call.Backend.ListTopics().Where(topic => call.AllowsTopic(AclOperation.Describe, topic.Name));
+            return [.. known.Select(topic => Describe(topic, request, call))];
+        }
+        // Whatever is named, and however often, is described once.
+        MetadataRequest.Topic[] asked = [.. named.DistinctBy(topic => (topic.Name, topic.TopicId))];
         var topics = new MetadataResponse.Topic[asked.Length];
         for (var i = 0; i < topics.Length; i++)
             topics[i] = await DescribeAsync(asked[i], request, call).ConfigureAwait(false);

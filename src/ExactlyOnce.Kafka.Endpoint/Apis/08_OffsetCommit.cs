@@ -105,12 +105,13 @@ internal sealed class OffsetCommitApi() : Api<OffsetCommitRequest, OffsetCommitR
         if (!call.AllowsGroup(AclOperation.Read, request.GroupId))
             return Refused(request, KafkaError.GroupAuthorizationFailed);
         var names = Array.ConvertAll(request.Topics, topic => call.Version < FirstByTopicId ? topic.Name : call.Backend.TryGetTopic(topic.TopicId)?.Name);
+        // Asked once: a rule that comes while the offsets are written does not change which of them they are.
+        var refusals = Array.ConvertAll(names, name => Refuse(name, call));
         var offsets = new List<OffsetToCommit>();
         for (var i = 0; i < names.Length; i++)
-            if (names[i] is { } name && call.AllowsTopic(AclOperation.Read, name))
+            if (refusals[i] == KafkaError.None)
                 foreach (var partition in request.Topics[i].Partitions)
-                    offsets.Add(new OffsetToCommit(
-                        new TopicPartition(name, partition.PartitionIndex), partition.CommittedOffset, partition.CommittedLeaderEpoch, partition.CommittedMetadata));
+                    offsets.Add(ToCommit(names[i]!, partition));
         var errors = await call.Wire.CommitOffsetsAsync(new OffsetCommitCall
         {
             Group = request.GroupId,
@@ -125,7 +126,7 @@ internal sealed class OffsetCommitApi() : Api<OffsetCommitRequest, OffsetCommitR
         for (var i = 0; i < names.Length; i++)
         {
             var topic = request.Topics[i];
-            var refusal = names[i] is not { } name ? KafkaError.UnknownTopicId : call.AllowsTopic(AclOperation.Read, name) ? KafkaError.None : KafkaError.TopicAuthorizationFailed;
+            var refusal = refusals[i];
             response.Topics[i] = new OffsetCommitResponse.Topic
             {
                 Name = topic.Name,
@@ -140,13 +141,20 @@ internal sealed class OffsetCommitApi() : Api<OffsetCommitRequest, OffsetCommitR
         return response;
     }
 
+    private static OffsetToCommit ToCommit(string topic, OffsetCommitRequest.Partition partition) => new(
+        new TopicPartition(topic, partition.PartitionIndex), partition.CommittedOffset, partition.CommittedLeaderEpoch, partition.CommittedMetadata);
+
+    private static KafkaError Refuse(string? topic, Call call) =>
+        topic is null ? KafkaError.UnknownTopicId : call.AllowsTopic(AclOperation.Read, topic) ? KafkaError.None : KafkaError.TopicAuthorizationFailed;
+
     private static OffsetCommitResponse Refused(OffsetCommitRequest request, KafkaError error) => new()
     {
         Topics = Array.ConvertAll(request.Topics, topic => new OffsetCommitResponse.Topic
         {
             Name = topic.Name,
             TopicId = topic.TopicId,
-            Partitions = Array.ConvertAll(topic.Partitions, partition => new OffsetCommitResponse.Partition { PartitionIndex = partition.PartitionIndex, ErrorCode = error }),
+            Partitions = Array.ConvertAll(
+                topic.Partitions, partition => new OffsetCommitResponse.Partition { PartitionIndex = partition.PartitionIndex, ErrorCode = error }),
         }),
     };
 }

@@ -124,12 +124,16 @@ internal sealed class OffsetFetchApi() : Api<OffsetFetchRequest, OffsetFetchResp
     {
         if (call.Version < FirstOfSeveralGroups)
         {
-            var only = await FetchAsync(new OffsetFetchRequest.Group { GroupId = request.GroupId, Topics = request.Topics }, request.RequireStable, call).ConfigureAwait(false);
+            var group = new OffsetFetchRequest.Group { GroupId = request.GroupId, Topics = request.Topics };
+            var only = await FetchAsync(group, request.RequireStable, call).ConfigureAwait(false);
             return new OffsetFetchResponse { Topics = only.Topics, ErrorCode = only.ErrorCode };
         }
         var response = new OffsetFetchResponse { Groups = new OffsetFetchResponse.Group[request.Groups.Length] };
+        var seen = new HashSet<string>(StringComparer.Ordinal);
         for (var i = 0; i < request.Groups.Length; i++)
-            response.Groups[i] = await FetchAsync(request.Groups[i], request.RequireStable, call).ConfigureAwait(false);
+            response.Groups[i] = seen.Add(request.Groups[i].GroupId)
+                ? await FetchAsync(request.Groups[i], request.RequireStable, call).ConfigureAwait(false)
+                : new OffsetFetchResponse.Group { GroupId = request.Groups[i].GroupId, ErrorCode = KafkaError.InvalidRequest };
         return response;
     }
 
@@ -143,7 +147,7 @@ internal sealed class OffsetFetchApi() : Api<OffsetFetchRequest, OffsetFetchResp
             MemberId = group.MemberId ?? "",
             MemberEpoch = group.MemberEpoch,
             RequireStable = requireStable,
-            Partitions = group.Topics is { } topics ? [.. topics.SelectMany(topic => topic.PartitionIndexes.Select(index => new TopicPartition(NameOf(topic, call) ?? "", index)))] : null,
+            Partitions = group.Topics is { } topics ? [.. topics.SelectMany(topic => PartitionsOf(topic, call))] : null,
         }).ConfigureAwait(false);
         var response = new OffsetFetchResponse.Group { GroupId = group.GroupId, ErrorCode = answer.Error.ToKafka() };
         if (answer.Error == ErrorCode.None)
@@ -151,7 +155,11 @@ internal sealed class OffsetFetchApi() : Api<OffsetFetchRequest, OffsetFetchResp
         return response;
     }
 
-    private static string? NameOf(OffsetFetchRequest.Topic topic, Call call) => call.Version < FirstByTopicId ? topic.Name : call.Backend.TryGetTopic(topic.TopicId)?.Name;
+    private static IEnumerable<TopicPartition> PartitionsOf(OffsetFetchRequest.Topic topic, Call call)
+    {
+        var name = call.Version < FirstByTopicId ? topic.Name : call.Backend.TryGetTopic(topic.TopicId)?.Name;
+        return topic.PartitionIndexes.Select(index => new TopicPartition(name ?? "", index));
+    }
 
     private static OffsetFetchResponse.Topic[] InOrder(OffsetFetchRequest.Topic[] asked, IReadOnlyList<FetchedPartitionOffset> offsets, Call call)
     {
@@ -164,24 +172,27 @@ internal sealed class OffsetFetchApi() : Api<OffsetFetchRequest, OffsetFetchResp
         });
     }
 
-    private static OffsetFetchResponse.Topic[] ByTopic(IReadOnlyList<FetchedPartitionOffset> offsets, Call call) =>
-        [.. offsets.Where(offset => call.AllowsTopic(AclOperation.Describe, offset.Partition.Topic)).GroupBy(offset => offset.Partition.Topic).Select(topic => new OffsetFetchResponse.Topic
+    private static OffsetFetchResponse.Topic[] ByTopic(IReadOnlyList<FetchedPartitionOffset> offsets, Call call)
+    {
+        var shown = offsets.Where(offset => call.AllowsTopic(AclOperation.Describe, offset.Partition.Topic));
+        return [.. shown.GroupBy(offset => offset.Partition.Topic).Select(topic => new OffsetFetchResponse.Topic
         {
             Name = topic.Key,
             TopicId = call.Backend.TryGetTopic(topic.Key)?.Id ?? default,
             Partitions = [.. topic.Select(offset => ToPartition(offset, call))],
         })];
+    }
 
     private static bool MayKnow(string topic, Call call) => topic.Length == 0 || call.AllowsTopic(AclOperation.Describe, topic);
 
     private static OffsetFetchResponse.Partition ToPartition(in FetchedPartitionOffset offset, Call call) => !MayKnow(offset.Partition.Topic, call)
         ? new() { PartitionIndex = offset.Partition.Partition, CommittedOffset = -1, Metadata = "", ErrorCode = KafkaError.TopicAuthorizationFailed }
         : new()
-    {
-        PartitionIndex = offset.Partition.Partition,
-        CommittedOffset = offset.Offset,
-        CommittedLeaderEpoch = offset.LeaderEpoch,
-        Metadata = offset.Metadata,
-        ErrorCode = call.Version >= FirstByTopicId && offset.Partition.Topic.Length == 0 ? KafkaError.UnknownTopicId : offset.Error.ToKafka(),
-    };
+        {
+            PartitionIndex = offset.Partition.Partition,
+            CommittedOffset = offset.Offset,
+            CommittedLeaderEpoch = offset.LeaderEpoch,
+            Metadata = offset.Metadata,
+            ErrorCode = call.Version >= FirstByTopicId && offset.Partition.Topic.Length == 0 ? KafkaError.UnknownTopicId : offset.Error.ToKafka(),
+        };
 }

@@ -71,7 +71,8 @@ internal sealed class FindCoordinatorApi() : Api<FindCoordinatorRequest, FindCoo
         var node = Node.Of(call);
         var error = request.KeyType is Group or Transaction ? KafkaError.None : KafkaError.InvalidRequest;
         var message = error == KafkaError.None ? null : "Only groups and transactional ids have coordinators here.";
-        if (error == KafkaError.None && request.CoordinatorKeys.Prepend(request.Key).Any(key => key.Length > 0 && Refuse(key, request, call) == KafkaError.None))
+        var keys = request.CoordinatorKeys.Prepend(request.Key);
+        if (error == KafkaError.None && keys.Any(key => key.Length > 0 && Refuse(key, request, call) == KafkaError.None))
             call.Wire.OpenCoordinator(request.KeyType == Group);
         var own = error == KafkaError.None ? Refuse(request.Key, request, call) : error;
         return new(new FindCoordinatorResponse

@@ -41,7 +41,8 @@ internal sealed class HeartbeatApi() : Api<HeartbeatRequest, HeartbeatResponse>(
     {
         if (!call.AllowsGroup(AclOperation.Read, request.GroupId))
             return new HeartbeatResponse { ErrorCode = KafkaError.GroupAuthorizationFailed };
-        var error = await call.Wire.HeartbeatAsync(new GroupMember(request.GroupId, request.MemberId, request.GroupInstanceId), request.GenerationId).ConfigureAwait(false);
+        var member = new GroupMember(request.GroupId, request.MemberId, request.GroupInstanceId);
+        var error = await call.Wire.HeartbeatAsync(member, request.GenerationId).ConfigureAwait(false);
         return new HeartbeatResponse { ErrorCode = error.ToKafka() };
     }
 }

@@ -81,7 +81,8 @@ internal sealed class DescribeGroupsApi() : Api<DescribeGroupsRequest, DescribeG
 
     protected override async ValueTask<DescribeGroupsResponse?> HandleAsync(DescribeGroupsRequest request, Call call)
     {
-        var allowed = Array.FindAll(request.Groups, group => call.AllowsGroup(AclOperation.Describe, group));
+        var asked = request.Groups.Distinct().ToArray();
+        var allowed = Array.FindAll(asked, group => call.AllowsGroup(AclOperation.Describe, group));
         var groups = await call.Wire.DescribeGroupsAsync(allowed).ConfigureAwait(false);
         return new DescribeGroupsResponse
         {
@@ -95,9 +96,11 @@ internal sealed class DescribeGroupsApi() : Api<DescribeGroupsRequest, DescribeG
                 ProtocolData = group.Protocol,
                 Members = [.. group.Members.Select(ToMember)],
                 AuthorizedOperations = AuthorizedOperations.OfGroup(call, group.Group, request.IncludeAuthorizedOperations),
-            }), .. request.Groups.Except(allowed).Select(group => new DescribeGroupsResponse.Group { GroupId = group, ErrorCode = KafkaError.GroupAuthorizationFailed })],
+            }), .. asked.Except(allowed).Select(Refused)],
         };
     }
+
+    private static DescribeGroupsResponse.Group Refused(string group) => new() { GroupId = group, ErrorCode = KafkaError.GroupAuthorizationFailed };
 
     private static DescribeGroupsResponse.Member ToMember(ClassicMemberDescription member) => new()
     {

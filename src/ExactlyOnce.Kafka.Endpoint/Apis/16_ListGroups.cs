@@ -56,9 +56,10 @@ internal sealed class ListGroupsApi() : Api<ListGroupsRequest, ListGroupsRespons
         var groups = await call.Wire.ListGroupsAsync().ConfigureAwait(false);
         var all = call.AllowsCluster(AclOperation.Describe);
         var shown = groups.Where(group => all || call.AllowsGroup(AclOperation.Describe, group.Group));
+        var (states, types) = (ToSet(request.StatesFilter), ToSet(request.TypesFilter));
         return new ListGroupsResponse
         {
-            Groups = [.. shown.Where(group => IsAmong(request.StatesFilter, group.State) && IsAmong(request.TypesFilter, group.Type)).Select(group => new ListGroupsResponse.Group
+            Groups = [.. shown.Where(group => IsAmong(states, group.State) && IsAmong(types, group.Type)).Select(group => new ListGroupsResponse.Group
             {
                 GroupId = group.Group,
                 ProtocolType = group.ProtocolType,
@@ -68,5 +69,7 @@ internal sealed class ListGroupsApi() : Api<ListGroupsRequest, ListGroupsRespons
         };
     }
 
-    private static bool IsAmong(string[] filter, string name) => filter.Length == 0 || filter.Contains(name, StringComparer.OrdinalIgnoreCase);
+    private static HashSet<string> ToSet(string[] filter) => new(filter, StringComparer.OrdinalIgnoreCase);
+
+    private static bool IsAmong(HashSet<string> filter, string name) => filter.Count == 0 || filter.Contains(name);
 }

@@ -31,7 +31,8 @@ internal sealed class SaslHandshakeApi : Api<SaslHandshakeRequest, SaslHandshake
     protected override ValueTask<SaslHandshakeResponse?> HandleAsync(SaslHandshakeRequest request, Call call)
     {
         // Nobody is asked here, or he has answered for good, or asks for the oldest form in between.
-        if (call.Connection.Identity.Login is not { } login || (call.Connection.IsLoggedIn && (call.Server.Options.SessionLifetime is null || call.Version == 0)))
+        var isForGood = call.Connection.IsLoggedIn && (call.Server.Options.SessionLifetime is null || call.Version == 0);
+        if (call.Connection.Identity.Login is not { } login || isForGood)
             return new(new SaslHandshakeResponse { ErrorCode = KafkaError.IllegalSaslState });
         var isOffered = login.TryBegin(request.Mechanism, isRaw: call.Version == 0);
         return new(new SaslHandshakeResponse { ErrorCode = isOffered ? KafkaError.None : KafkaError.UnsupportedSaslMechanism, Mechanisms = login.Offered });

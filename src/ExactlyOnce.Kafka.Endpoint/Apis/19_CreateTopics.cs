@@ -1,3 +1,4 @@
+using ExactlyOnce.Engine.Coordination;
 using ExactlyOnce.Kafka.Endpoint.Codec;
 using ExactlyOnce.Kafka.Endpoint.Configs;
 using ExactlyOnce.Kafka.Endpoint.Security;
@@ -128,11 +129,11 @@ internal sealed class CreateTopicsApi() : Api<CreateTopicsRequest, CreateTopicsR
     protected override async ValueTask<CreateTopicsResponse?> HandleAsync(CreateTopicsRequest request, Call call)
     {
         var topics = new CreateTopicsResponse.Topic[request.Topics.Length];
+        var counts = request.Topics.CountBy(topic => topic.Name, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
         for (var i = 0; i < topics.Length; i++)
         {
             var asked = request.Topics[i];
-            var isTwice = request.Topics.Count(topic => topic.Name == asked.Name) > 1;
-            topics[i] = isTwice
+            topics[i] = counts[asked.Name] > 1
                 ? Refused(asked, KafkaError.InvalidRequest, "The request names this topic twice.")
                 : await CreateAsync(asked, request.ValidateOnly, call).ConfigureAwait(false);
         }
@@ -180,7 +181,7 @@ internal sealed class CreateTopicsApi() : Api<CreateTopicsRequest, CreateTopicsR
         foreach (var config in asked.Configs)
             if (TopicConfigs.TrySet(options, config.Name, config.Value) is { } complaint)
                 return Refused(asked, KafkaError.InvalidConfig, complaint);
-        return null;
+        return TopicCatalog.DescribeInvalid(options) is { } invalid ? Refused(asked, KafkaError.InvalidConfig, invalid) : null;
     }
 
     private static bool IsPlacedHere(CreateTopicsRequest.Assignment[] assignments, int brokerId) =>

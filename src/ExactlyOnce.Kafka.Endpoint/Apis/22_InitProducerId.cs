@@ -49,7 +49,8 @@ internal sealed class InitProducerIdApi() : Api<InitProducerIdRequest, InitProdu
         if (Refuse(request.TransactionalId, call) is var refusal and not KafkaError.None)
             return new InitProducerIdResponse { ErrorCode = refusal };
         var held = new ProducerIdentity(request.ProducerId, request.ProducerEpoch);
-        var answer = await call.Wire.InitProducerIdAsync(new InitProducerIdCall(request.TransactionalId, request.TransactionTimeoutMs, held, call.ClientName)).ConfigureAwait(false);
+        var init = new InitProducerIdCall(request.TransactionalId, request.TransactionTimeoutMs, held, call.ClientName);
+        var answer = await call.Wire.InitProducerIdAsync(init).ConfigureAwait(false);
         return new InitProducerIdResponse
         {
             ErrorCode = (call.Version < FirstThatFences ? WireErrors.BeforeProducerFenced(answer.Error) : answer.Error).ToKafka(),

@@ -80,7 +80,8 @@ internal sealed class AddPartitionsToTxnApi() : Api<AddPartitionsToTxnRequest, A
         if (!call.AllowsTransactionalId(AclOperation.Write, request.TransactionalId))
             return Refused(request, _ => KafkaError.TransactionalIdAuthorizationFailed);
         if (Array.Exists(request.Topics, topic => !call.AllowsTopic(AclOperation.Write, topic.Name)))
-            return Refused(request, topic => call.AllowsTopic(AclOperation.Write, topic) ? KafkaError.OperationNotAttempted : KafkaError.TopicAuthorizationFailed);
+            return Refused(
+                request, topic => call.AllowsTopic(AclOperation.Write, topic) ? KafkaError.OperationNotAttempted : KafkaError.TopicAuthorizationFailed);
         TopicPartition[] partitions = [.. request.Topics.SelectMany(topic => topic.Partitions.Select(index => new TopicPartition(topic.Name, index)))];
         var caller = call.In(request.TransactionalId, request.ProducerId, request.ProducerEpoch, WireGeneration.V1);
         var errors = await call.Wire.AddPartitionsToTransactionAsync(caller, partitions).ConfigureAwait(false);

@@ -106,7 +106,8 @@ internal sealed class TxnOffsetCommitApi() : Api<TxnOffsetCommitRequest, TxnOffs
             return Refused(request, KafkaError.TransactionalIdAuthorizationFailed);
         if (!call.AllowsGroup(AclOperation.Read, request.GroupId))
             return Refused(request, KafkaError.GroupAuthorizationFailed);
-        var allowed = request.Topics.Where(topic => call.AllowsTopic(AclOperation.Read, topic.Name));
+        // Asked once: a rule that comes while the offsets are written does not change which of them they are.
+        var allowed = request.Topics.Where(topic => call.AllowsTopic(AclOperation.Read, topic.Name)).ToHashSet();
         var generation = call.Version < FirstOfV2 ? WireGeneration.V1 : WireGeneration.V2;
         var errors = await call.Wire.CommitTransactionOffsetsAsync(
             call.In(request.TransactionalId, request.ProducerId, request.ProducerEpoch, generation),
@@ -116,8 +117,8 @@ internal sealed class TxnOffsetCommitApi() : Api<TxnOffsetCommitRequest, TxnOffs
                 Generation = request.GenerationId,
                 MemberId = request.MemberId,
                 InstanceId = request.GroupInstanceId,
-                Offsets = [.. allowed.SelectMany(topic => topic.Partitions.Select(partition => new OffsetToCommit(
-                    new TopicPartition(topic.Name, partition.PartitionIndex), partition.CommittedOffset, partition.CommittedLeaderEpoch, partition.CommittedMetadata)))],
+                Offsets = [.. request.Topics.Where(allowed.Contains)
+                    .SelectMany(topic => topic.Partitions.Select(partition => ToCommit(topic.Name, partition)))],
             }).ConfigureAwait(false);
         var next = 0;
         return new TxnOffsetCommitResponse
@@ -128,11 +129,14 @@ internal sealed class TxnOffsetCommitApi() : Api<TxnOffsetCommitRequest, TxnOffs
                 Partitions = Array.ConvertAll(topic.Partitions, partition => new TxnOffsetCommitResponse.Partition
                 {
                     PartitionIndex = partition.PartitionIndex,
-                    ErrorCode = call.AllowsTopic(AclOperation.Read, topic.Name) ? ToKafka(errors[next++], call.Version) : KafkaError.TopicAuthorizationFailed,
+                    ErrorCode = allowed.Contains(topic) ? ToKafka(errors[next++], call.Version) : KafkaError.TopicAuthorizationFailed,
                 }),
             }),
         };
     }
+
+    private static OffsetToCommit ToCommit(string topic, TxnOffsetCommitRequest.Partition partition) => new(
+        new TopicPartition(topic, partition.PartitionIndex), partition.CommittedOffset, partition.CommittedLeaderEpoch, partition.CommittedMetadata);
 
     private static TxnOffsetCommitResponse Refused(TxnOffsetCommitRequest request, KafkaError error) => new()
     {
@@ -144,5 +148,6 @@ internal sealed class TxnOffsetCommitApi() : Api<TxnOffsetCommitRequest, TxnOffs
         }),
     };
 
-    private static KafkaError ToKafka(ErrorCode error, short version) => (version < FirstAbortable ? WireErrors.BeforeTransactionAbortable(error) : error).ToKafka();
+    private static KafkaError ToKafka(ErrorCode error, short version) =>
+        (version < FirstAbortable ? WireErrors.BeforeTransactionAbortable(error) : error).ToKafka();
 }

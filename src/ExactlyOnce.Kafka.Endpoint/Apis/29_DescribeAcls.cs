@@ -82,8 +82,8 @@ internal sealed class DescribeAclsApi() : Api<DescribeAclsRequest, DescribeAclsR
         if (AclAccess.Refuse(call, AclOperation.Describe) is var error and not KafkaError.None)
             return new(new DescribeAclsResponse { ErrorCode = error, ErrorMessage = AclAccess.MessageOf(error) });
         var filter = new AclFilter(
-            (AclResource)request.ResourceTypeFilter, request.ResourceNameFilter, (AclPattern)request.PatternTypeFilter, request.PrincipalFilter, request.HostFilter,
-            (AclOperation)request.Operation, (AclPermission)request.PermissionType);
+            (AclResource)request.ResourceTypeFilter, request.ResourceNameFilter, (AclPattern)request.PatternTypeFilter,
+            request.PrincipalFilter, request.HostFilter, (AclOperation)request.Operation, (AclPermission)request.PermissionType);
         if (!filter.IsValid)
             return new(new DescribeAclsResponse { ErrorCode = KafkaError.InvalidRequest, ErrorMessage = "The filter has a number that is not known." });
         var rules = call.Server.Security.State.Rules.Where(filter.Matches);

@@ -104,16 +104,26 @@ internal sealed class DescribeConfigsResponse : IMessage
 /// <summary>Shows the configuration of topics, which can be changed, and of the broker, which cannot.</summary>
 internal sealed class DescribeConfigsApi() : Api<DescribeConfigsRequest, DescribeConfigsResponse>(32, "DescribeConfigs", 1, 4, flexibleFrom: 4)
 {
-    protected override ValueTask<DescribeConfigsResponse?> HandleAsync(DescribeConfigsRequest request, Call call) => new(new DescribeConfigsResponse
-    {
-        Results = Array.ConvertAll(request.Resources, resource => Describe(resource, request.IncludeSynonyms, call)),
-    });
+    private const string NotAllowed = "No rule allows it.";
 
-    private static DescribeConfigsResponse.Result Describe(DescribeConfigsRequest.Resource resource, bool withSynonyms, Call call) => (ResourceType)resource.ResourceType switch
+    protected override ValueTask<DescribeConfigsResponse?> HandleAsync(DescribeConfigsRequest request, Call call)
+    {
+        var seen = new HashSet<(sbyte, string)>();
+        return new(new DescribeConfigsResponse
+        {
+            Results = Array.ConvertAll(request.Resources, resource => seen.Add((resource.ResourceType, resource.ResourceName))
+                ? Describe(resource, request.IncludeSynonyms, call)
+                : Refused(resource, KafkaError.InvalidRequest, "The request names this resource twice.")),
+        });
+    }
+
+    private static DescribeConfigsResponse.Result Describe(DescribeConfigsRequest.Resource resource, bool withSynonyms, Call call) =>
+        (ResourceType)resource.ResourceType switch
     {
         ResourceType.Topic when !Topic.IsValidName(resource.ResourceName) => Refused(resource, KafkaError.InvalidTopicException, "Not the name of a topic."),
-        ResourceType.Topic when !call.AllowsTopic(AclOperation.DescribeConfigs, resource.ResourceName) => Refused(resource, KafkaError.TopicAuthorizationFailed, "No rule allows it."),
-        ResourceType.Broker when !call.AllowsCluster(AclOperation.DescribeConfigs) => Refused(resource, KafkaError.ClusterAuthorizationFailed, "No rule allows it."),
+        ResourceType.Topic when !call.AllowsTopic(AclOperation.DescribeConfigs, resource.ResourceName) =>
+            Refused(resource, KafkaError.TopicAuthorizationFailed, NotAllowed),
+        ResourceType.Broker when !call.AllowsCluster(AclOperation.DescribeConfigs) => Refused(resource, KafkaError.ClusterAuthorizationFailed, NotAllowed),
         ResourceType.Topic => call.Backend.TryGetTopic(resource.ResourceName) is { } topic
             ? Described(resource, TopicConfigs.All.Select(config => ToWire(config, topic.Options, withSynonyms)))
             : Refused(resource, KafkaError.UnknownTopicOrPartition, "There is no such topic."),
@@ -123,12 +133,13 @@ internal sealed class DescribeConfigsApi() : Api<DescribeConfigsRequest, Describ
         _ => Refused(resource, KafkaError.InvalidRequest, "Topics and the broker have configurations here."),
     };
 
-    private static DescribeConfigsResponse.Result Described(DescribeConfigsRequest.Resource resource, IEnumerable<DescribeConfigsResponse.Config> configs) => new()
-    {
-        ResourceType = resource.ResourceType,
-        ResourceName = resource.ResourceName,
-        Configs = [.. configs.Where(config => resource.ConfigurationKeys is null || resource.ConfigurationKeys.Contains(config.Name))],
-    };
+    private static DescribeConfigsResponse.Result Described(DescribeConfigsRequest.Resource resource, IEnumerable<DescribeConfigsResponse.Config> configs) =>
+        new()
+        {
+            ResourceType = resource.ResourceType,
+            ResourceName = resource.ResourceName,
+            Configs = [.. configs.Where(config => resource.ConfigurationKeys is null || resource.ConfigurationKeys.Contains(config.Name))],
+        };
 
     private static DescribeConfigsResponse.Config ToWire(TopicConfig config, TopicOptions options, bool withSynonyms)
     {

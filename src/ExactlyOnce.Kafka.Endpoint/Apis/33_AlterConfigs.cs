@@ -70,7 +70,9 @@ internal sealed class AlterConfigsResponse : IMessage
     }
 }
 
-/// <summary>Replaces the whole configuration of topics: what is not named gets its default back. Old; <see cref="IncrementalAlterConfigsApi"/> is the one to use.</summary>
+/// <summary>
+/// Replaces the whole configuration of topics: what is not named gets its default back. Old; <see cref="IncrementalAlterConfigsApi"/> is the one to use.
+/// </summary>
 internal sealed class AlterConfigsApi() : Api<AlterConfigsRequest, AlterConfigsResponse>(33, "AlterConfigs", 0, 2, flexibleFrom: 2)
 {
     protected override async ValueTask<AlterConfigsResponse?> HandleAsync(AlterConfigsRequest request, Call call)

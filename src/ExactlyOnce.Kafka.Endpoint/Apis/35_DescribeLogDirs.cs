@@ -86,12 +86,14 @@ internal sealed class DescribeLogDirsResponse : IMessage
 /// <summary>How large partitions are. There is one directory, or memory, which is called by that name.</summary>
 internal sealed class DescribeLogDirsApi() : Api<DescribeLogDirsRequest, DescribeLogDirsResponse>(35, "DescribeLogDirs", 1, 4, flexibleFrom: 2)
 {
-    protected override ValueTask<DescribeLogDirsResponse?> HandleAsync(DescribeLogDirsRequest request, Call call) => new(call.AllowsCluster(AclOperation.Describe)
-        ? new DescribeLogDirsResponse
-        {
-            Results = [new DescribeLogDirsResponse.Result { LogDir = call.Server.LogDirectory, Topics = [.. Asked(request, call).Select(topic => Describe(topic, call))] }],
-        }
-        : new DescribeLogDirsResponse { ErrorCode = KafkaError.ClusterAuthorizationFailed });
+    protected override ValueTask<DescribeLogDirsResponse?> HandleAsync(DescribeLogDirsRequest request, Call call)
+    {
+        if (!call.AllowsCluster(AclOperation.Describe))
+            return new(new DescribeLogDirsResponse { ErrorCode = KafkaError.ClusterAuthorizationFailed });
+        // Of the topic of users and rules no client hears anything.
+        var topics = Asked(request, call).Where(topic => topic.Name != SecurityStore.TopicName).Select(topic => Describe(topic, call));
+        return new(new DescribeLogDirsResponse { Results = [new DescribeLogDirsResponse.Result { LogDir = call.Server.LogDirectory, Topics = [.. topics] }] });
+    }
 
     private static IEnumerable<DescribeLogDirsRequest.Topic> Asked(DescribeLogDirsRequest request, Call call) =>
         request.Topics ?? call.Backend.ListTopics().Select(topic => new DescribeLogDirsRequest.Topic

@@ -1,3 +1,4 @@
+using ExactlyOnce.Engine.Coordination;
 using ExactlyOnce.Kafka.Endpoint.Codec;
 using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
@@ -71,11 +72,11 @@ internal sealed class CreatePartitionsApi() : Api<CreatePartitionsRequest, Creat
     protected override async ValueTask<CreatePartitionsResponse?> HandleAsync(CreatePartitionsRequest request, Call call)
     {
         var results = new CreatePartitionsResponse.Topic[request.Topics.Length];
+        var counts = request.Topics.CountBy(topic => topic.Name, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
         for (var i = 0; i < results.Length; i++)
         {
             var asked = request.Topics[i];
-            var isTwice = request.Topics.Count(topic => topic.Name == asked.Name) > 1;
-            results[i] = isTwice
+            results[i] = counts[asked.Name] > 1
                 ? Refused(asked, KafkaError.InvalidRequest, "The request names this topic twice.")
                 : await AddAsync(asked, request.ValidateOnly, call).ConfigureAwait(false);
         }
@@ -90,9 +91,11 @@ internal sealed class CreatePartitionsApi() : Api<CreatePartitionsRequest, Creat
             return Refused(asked, KafkaError.UnknownTopicOrPartition, "There is no such topic.");
         if (asked.Count <= topic.Partitions)
             return Refused(asked, KafkaError.InvalidPartitions, $"The topic has {topic.Partitions} partitions; their number can only grow.");
+        if (asked.Count > TopicCatalog.PartitionsMax)
+            return Refused(asked, KafkaError.InvalidPartitions, $"A topic has at most {TopicCatalog.PartitionsMax} partitions.");
         var self = call.Server.Options.BrokerId;
-        if (asked.Assignments is { } assignments &&
-            (assignments.Length != asked.Count - topic.Partitions || !Array.TrueForAll(assignments, assignment => assignment.BrokerIds is [var only] && only == self)))
+        if (asked.Assignments is { } assignments && (assignments.Length != asked.Count - topic.Partitions ||
+            !Array.TrueForAll(assignments, assignment => assignment.BrokerIds is [var only] && only == self)))
             return Refused(asked, KafkaError.InvalidReplicaAssignment, "Each new partition is assigned to the one broker there is.");
         try
         {

@@ -114,11 +114,11 @@ internal sealed class IncrementalAlterConfigsApi()
         if (change.ConfigOperation == Delete)
             return TopicConfigs.TrySet(options, change.Name, null);
         if (change.Value is not { } value)
-            return $"'{change.Name}' is set to nothing.";
+            return $"'{TopicConfigs.Excerpt(change.Name)}' is set to nothing.";
         if (change.ConfigOperation == Set)
             return TopicConfigs.TrySet(options, change.Name, value);
         if (change.ConfigOperation is not (Append or Subtract) || TopicConfigs.Find(change.Name) is not { Type: ConfigType.List } list)
-            return $"'{change.Name}' is no list to add to or take from.";
+            return $"'{TopicConfigs.Excerpt(change.Name)}' is no list to add to or take from.";
         var (words, changed) = (Words(list.Get(options)), Words(value));
         return TopicConfigs.TrySet(options, change.Name, string.Join(',', change.ConfigOperation == Append ? words.Union(changed) : words.Except(changed)));
     }

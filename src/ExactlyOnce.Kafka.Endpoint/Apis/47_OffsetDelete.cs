@@ -82,8 +82,10 @@ internal sealed class OffsetDeleteApi() : Api<OffsetDeleteRequest, OffsetDeleteR
     {
         if (!call.AllowsGroup(AclOperation.Delete, request.GroupId))
             return new OffsetDeleteResponse { ErrorCode = KafkaError.GroupAuthorizationFailed };
-        var allowed = request.Topics.Where(topic => call.AllowsTopic(AclOperation.Read, topic.Name));
-        TopicPartition[] partitions = [.. allowed.SelectMany(topic => topic.Partitions.Select(partition => new TopicPartition(topic.Name, partition.PartitionIndex)))];
+        // Asked once: a rule that comes while they are deleted does not change which of them they are.
+        var allowed = request.Topics.Where(topic => call.AllowsTopic(AclOperation.Read, topic.Name)).ToHashSet();
+        TopicPartition[] partitions = [.. request.Topics.Where(allowed.Contains)
+            .SelectMany(topic => topic.Partitions.Select(partition => new TopicPartition(topic.Name, partition.PartitionIndex)))];
         var answer = await call.Wire.DeleteOffsetsAsync(request.GroupId, partitions).ConfigureAwait(false);
         if (answer.Error != ErrorCode.None)
             return new OffsetDeleteResponse { ErrorCode = answer.Error.ToKafka() };
@@ -96,7 +98,7 @@ internal sealed class OffsetDeleteApi() : Api<OffsetDeleteRequest, OffsetDeleteR
                 Partitions = Array.ConvertAll(topic.Partitions, partition => new OffsetDeleteResponse.Partition
                 {
                     PartitionIndex = partition.PartitionIndex,
-                    ErrorCode = call.AllowsTopic(AclOperation.Read, topic.Name) ? answer.Partitions[next++].ToKafka() : KafkaError.TopicAuthorizationFailed,
+                    ErrorCode = allowed.Contains(topic) ? answer.Partitions[next++].ToKafka() : KafkaError.TopicAuthorizationFailed,
                 }),
             }),
         };

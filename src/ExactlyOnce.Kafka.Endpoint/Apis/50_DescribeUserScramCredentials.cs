@@ -69,14 +69,18 @@ internal sealed class DescribeUserScramCredentialsApi()
     protected override ValueTask<DescribeUserScramCredentialsResponse?> HandleAsync(DescribeUserScramCredentialsRequest request, Call call)
     {
         if (!call.AllowsCluster(AclOperation.Describe))
-            return new(new DescribeUserScramCredentialsResponse { ErrorCode = KafkaError.ClusterAuthorizationFailed, ErrorMessage = "Users are the affair of whoever may describe the cluster." });
+            return new(new DescribeUserScramCredentialsResponse
+            {
+                ErrorCode = KafkaError.ClusterAuthorizationFailed,
+                ErrorMessage = "Users are the affair of whoever may describe the cluster.",
+            });
         var users = call.Server.Security.State.Users.ToLookup(user => user.Key.Name);
         var asked = request.Users is { Length: > 0 } some ? some.Select(user => user.Name).ToArray() : [.. users.Select(user => user.Key)];
         return new(new DescribeUserScramCredentialsResponse
         {
             Results = [.. asked.GroupBy(name => name).Select(name =>
                 name.Count() > 1 ? Refused(name.Key, KafkaError.DuplicateResource, "The request names this user twice.")
-                : users.Contains(name.Key) ? new DescribeUserScramCredentialsResponse.Result { User = name.Key, CredentialInfos = [.. users[name.Key].Select(ToWire)] }
+                : users.Contains(name.Key) ? new() { User = name.Key, CredentialInfos = [.. users[name.Key].Select(ToWire)] }
                 : Refused(name.Key, KafkaError.ResourceNotFound, "The broker keeps no such user."))],
         });
     }

@@ -72,7 +72,10 @@ internal sealed class AlterUserScramCredentialsResponse : IMessage
     }
 }
 
-/// <summary>Adds, changes and removes the users whom the broker keeps. The changes of one user are made together or not at all. One who was removed is sent away wherever he is connected.</summary>
+/// <summary>
+/// Adds, changes and removes the users whom the broker keeps. The changes of one user are made together or not at all. One who was removed is sent away
+/// wherever he is connected.
+/// </summary>
 internal sealed class AlterUserScramCredentialsApi()
     : Api<AlterUserScramCredentialsRequest, AlterUserScramCredentialsResponse>(51, "AlterUserScramCredentials", 0, 0, flexibleFrom: 0)
 {
@@ -118,7 +121,9 @@ internal sealed class AlterUserScramCredentialsApi()
         if (call.Server.Credentials.IsConfigured(user))
             return Refused(user, KafkaError.UnacceptableCredential, "This user is in the endpoint's options.");
         if (upsertion is null)
-            return call.Server.Security.State.Users.ContainsKey(new StoredUser(user, number)) ? null : Refused(user, KafkaError.ResourceNotFound, "The broker keeps no such user.");
+            return call.Server.Security.State.Users.ContainsKey(new StoredUser(user, number))
+                ? null
+                : Refused(user, KafkaError.ResourceNotFound, "The broker keeps no such user.");
         if (upsertion.Iterations is < ScramMechanism.IterationsMin or > ScramMechanism.IterationsMax)
             return Refused(user, KafkaError.UnacceptableCredential, $"There are {ScramMechanism.IterationsMin} to {ScramMechanism.IterationsMax} iterations.");
         return upsertion.Salt.Length is 0 or > SaltBytesMax || upsertion.SaltedPassword.Length != mechanism.HashBytes

@@ -91,12 +91,16 @@ internal sealed class DescribeProducersApi() : Api<DescribeProducersRequest, Des
     protected override async ValueTask<DescribeProducersResponse?> HandleAsync(DescribeProducersRequest request, Call call)
     {
         var response = new DescribeProducersResponse { Topics = new DescribeProducersResponse.Topic[request.Topics.Length] };
+        var seen = new HashSet<(string, int)>();
         for (var i = 0; i < request.Topics.Length; i++)
         {
             var asked = request.Topics[i];
-            var topic = response.Topics[i] = new DescribeProducersResponse.Topic { Name = asked.Name, Partitions = new DescribeProducersResponse.Partition[asked.PartitionIndexes.Length] };
-            for (var j = 0; j < topic.Partitions.Length; j++)
-                topic.Partitions[j] = await DescribeAsync(asked.Name, asked.PartitionIndexes[j], call).ConfigureAwait(false);
+            var partitions = new DescribeProducersResponse.Partition[asked.PartitionIndexes.Length];
+            response.Topics[i] = new DescribeProducersResponse.Topic { Name = asked.Name, Partitions = partitions };
+            for (var j = 0; j < partitions.Length; j++)
+                partitions[j] = seen.Add((asked.Name, asked.PartitionIndexes[j]))
+                    ? await DescribeAsync(asked.Name, asked.PartitionIndexes[j], call).ConfigureAwait(false)
+                    : new DescribeProducersResponse.Partition { PartitionIndex = asked.PartitionIndexes[j], ErrorCode = KafkaError.InvalidRequest };
         }
         return response;
     }

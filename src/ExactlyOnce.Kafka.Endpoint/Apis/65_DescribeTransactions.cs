@@ -62,19 +62,22 @@ internal sealed class DescribeTransactionsResponse : IMessage
 }
 
 /// <summary>Shows transactions.</summary>
-internal sealed class DescribeTransactionsApi() : Api<DescribeTransactionsRequest, DescribeTransactionsResponse>(65, "DescribeTransactions", 0, 0, flexibleFrom: 0)
+internal sealed class DescribeTransactionsApi()
+    : Api<DescribeTransactionsRequest, DescribeTransactionsResponse>(65, "DescribeTransactions", 0, 0, flexibleFrom: 0)
 {
     protected override async ValueTask<DescribeTransactionsResponse?> HandleAsync(DescribeTransactionsRequest request, Call call)
     {
-        var allowed = Array.FindAll(request.TransactionalIds, id => call.AllowsTransactionalId(AclOperation.Describe, id));
+        var asked = request.TransactionalIds.Distinct().ToArray();
+        var allowed = Array.FindAll(asked, id => call.AllowsTransactionalId(AclOperation.Describe, id));
         var found = await call.Wire.DescribeTransactionsAsync(allowed).ConfigureAwait(false);
         return new DescribeTransactionsResponse
         {
-            TransactionStates = [.. found.Select((transaction, i) => Describe(allowed[i], transaction, call)), .. request.TransactionalIds.Except(allowed).Select(Refused)],
+            TransactionStates = [.. found.Select((transaction, i) => Describe(allowed[i], transaction, call)), .. asked.Except(allowed).Select(Refused)],
         };
     }
 
-    private static DescribeTransactionsResponse.State Refused(string id) => new() { TransactionalId = id, ErrorCode = KafkaError.TransactionalIdAuthorizationFailed };
+    private static DescribeTransactionsResponse.State Refused(string id) =>
+        new() { TransactionalId = id, ErrorCode = KafkaError.TransactionalIdAuthorizationFailed };
 
     private static IEnumerable<TopicPartition> Shown(WireTransaction transaction, Call call) =>
         transaction.Partitions.Where(partition => call.AllowsTopic(AclOperation.Describe, partition.Topic));

@@ -110,11 +110,13 @@ internal sealed class ConsumerGroupDescribeResponse : IMessage
 }
 
 /// <summary>Shows consumer groups (KIP-848).</summary>
-internal sealed class ConsumerGroupDescribeApi() : Api<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>(69, "ConsumerGroupDescribe", 0, 1, flexibleFrom: 0)
+internal sealed class ConsumerGroupDescribeApi()
+    : Api<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>(69, "ConsumerGroupDescribe", 0, 1, flexibleFrom: 0)
 {
     protected override async ValueTask<ConsumerGroupDescribeResponse?> HandleAsync(ConsumerGroupDescribeRequest request, Call call)
     {
-        var allowed = Array.FindAll(request.GroupIds, group => call.AllowsGroup(AclOperation.Describe, group));
+        var asked = request.GroupIds.Distinct().ToArray();
+        var allowed = Array.FindAll(asked, group => call.AllowsGroup(AclOperation.Describe, group));
         var groups = await call.Wire.DescribeConsumerGroupsAsync(allowed).ConfigureAwait(false);
         return new ConsumerGroupDescribeResponse
         {
@@ -131,7 +133,7 @@ internal sealed class ConsumerGroupDescribeApi() : Api<ConsumerGroupDescribeRequ
                 AssignorName = group.Assignor,
                 Members = [.. group.Members.Select(ToMember)],
                 AuthorizedOperations = AuthorizedOperations.OfGroup(call, group.Group, request.IncludeAuthorizedOperations),
-            }), .. request.GroupIds.Except(allowed).Select(group => Refused(group, KafkaError.GroupAuthorizationFailed))],
+            }), .. asked.Except(allowed).Select(group => Refused(group, KafkaError.GroupAuthorizationFailed))],
         };
     }
 
@@ -139,7 +141,7 @@ internal sealed class ConsumerGroupDescribeApi() : Api<ConsumerGroupDescribeRequ
 
     /// <summary>What the members read is told to those only who may know of it.</summary>
     private static bool MayKnowTopics(ConsumerGroupDescription group, Call call) => group.Members
-        .SelectMany(member => member.TopicNames.Concat(member.Assignment.Select(topic => topic.TopicName)).Concat(member.Target.Select(topic => topic.TopicName)))
+        .SelectMany(member => member.TopicNames.Concat(member.Assignment.Concat(member.Target).Select(topic => topic.TopicName)))
         .Where(topic => topic.Length > 0)
         .All(topic => call.AllowsTopic(AclOperation.Describe, topic));
 
@@ -159,6 +161,11 @@ internal sealed class ConsumerGroupDescribeApi() : Api<ConsumerGroupDescribeRequ
 
     private static ConsumerGroupDescribeResponse.Share ToShare(IReadOnlyList<AssignedTopic> topics) => new()
     {
-        TopicPartitions = [.. topics.Select(topic => new ConsumerGroupDescribeResponse.Topic { TopicId = topic.TopicId, TopicName = topic.TopicName, Partitions = [.. topic.Partitions] })],
+        TopicPartitions = [.. topics.Select(topic => new ConsumerGroupDescribeResponse.Topic
+        {
+            TopicId = topic.TopicId,
+            TopicName = topic.TopicName,
+            Partitions = [.. topic.Partitions],
+        })],
     };
 }

@@ -99,7 +99,8 @@ internal sealed class DescribeTopicPartitionsResponse : IMessage
 }
 
 /// <summary>Describes topics a page at a time, in the order of their names.</summary>
-internal sealed class DescribeTopicPartitionsApi() : Api<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>(75, "DescribeTopicPartitions", 0, 0, flexibleFrom: 0)
+internal sealed class DescribeTopicPartitionsApi()
+    : Api<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>(75, "DescribeTopicPartitions", 0, 0, flexibleFrom: 0)
 {
     private const int PartitionsMax = 2000;
 

@@ -7,8 +7,8 @@ using ExactlyOnce.Kernel.Records;
 namespace ExactlyOnce.Kafka.Endpoint.Apis;
 
 /// <summary>
-/// Reads once what a fetch asks for, partition by partition in the order of the request. Limits are soft in one place: the first partition that has anything returns its first batch
-/// whole, or a batch larger than the limits would stop its consumer for ever.
+/// Reads once what a fetch asks for, partition by partition in the order of the request. Limits are soft in one place: the first partition that has anything
+/// returns its first batch whole, or a batch larger than the limits would stop its consumer for ever.
 /// </summary>
 internal sealed class FetchPass(FetchRequest request, Call call, FetchReaders readers)
 {

@@ -3,8 +3,8 @@ using ExactlyOnce.Kernel.Records;
 namespace ExactlyOnce.Kafka.Endpoint.Codec;
 
 /// <summary>
-/// Record batches on their way through, in the pieces in which they lie: slices of what was received, or slices of the log, which whoever made the answer holds leased until it is
-/// written. The default is null on the wire.
+/// Record batches on their way through, in the pieces in which they lie: slices of what was received, or slices of the log, which whoever made the answer
+/// holds leased until it is written. The default is null on the wire.
 /// </summary>
 internal readonly struct RecordBytes
 {

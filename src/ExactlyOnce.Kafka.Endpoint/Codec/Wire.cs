@@ -1,9 +1,9 @@
 namespace ExactlyOnce.Kafka.Endpoint.Codec;
 
 /// <summary>
-/// One direction of the protocol's encoding: <see cref="WireReader"/> fills the fields it is shown, <see cref="WireWriter"/> writes them. <c>from</c> and <c>to</c> are the versions that
-/// carry a field; outside of them nothing is on the wire and the field stays as it is. All integers are big-endian. A flexible version encodes strings, bytes and
-/// arrays compactly and ends every structure with a tag section.
+/// One direction of the protocol's encoding: <see cref="WireReader"/> fills the fields it is shown, <see cref="WireWriter"/> writes them. <c>from</c> and
+/// <c>to</c> are the versions that carry a field; outside of them nothing is on the wire and the field stays as it is. All integers are big-endian. A flexible
+/// version encodes strings, bytes and arrays compactly and ends every structure with a tag section.
 /// </summary>
 internal abstract class Wire
 {
@@ -182,7 +182,8 @@ internal abstract class Wire
     }
 
     /// <summary>
-    /// In <see cref="IMessage.Tagged"/>, ascending: true when the field with this tag is to be described now. <paramref name="isSet"/>: it differs from its default, so that it is written.
+    /// In <see cref="IMessage.Tagged"/>, ascending: true when the field with this tag is to be described now. <paramref name="isSet"/>: it differs from its
+    /// default, so that it is written.
     /// </summary>
     public bool Tag(int tag, bool isSet, int from = Always, int to = Newest) => Has(from, to) && TagCore(tag, isSet);
 

@@ -6,8 +6,8 @@ using System.Text;
 namespace ExactlyOnce.Kafka.Endpoint.Codec;
 
 /// <summary>
-/// Writes one frame: fields into a buffer of its own, records not at all; where they belong is noted, and they are copied once, when whoever sends the frame goes
-/// over it with <see cref="TryTakePiece"/>. Used again for frame after frame; <see cref="Clear"/> gives the buffer back.
+/// Writes one frame: fields into a buffer of its own, records not at all; where they belong is noted, and they are copied once, when whoever sends the frame
+/// goes over it with <see cref="TryTakePiece"/>. Used again for frame after frame; <see cref="Clear"/> gives the buffer back.
 /// </summary>
 internal sealed class WireWriter : Wire
 {

@@ -1,3 +1,4 @@
+using ExactlyOnce.Engine.Coordination;
 using ExactlyOnce.Kafka.Endpoint.Security;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 
@@ -28,7 +29,7 @@ internal static class ConfigChange
             return new(KafkaError.UnknownTopicOrPartition, "There is no such topic.");
         var options = topic.Options.Clone();
         options.Partitions = topic.Partitions;
-        if (change(options) is { } complaint)
+        if ((change(options) ?? TopicCatalog.DescribeInvalid(options)) is { } complaint)
             return new(KafkaError.InvalidConfig, complaint);
         try
         {

@@ -3,10 +3,13 @@ using System.Globalization;
 namespace ExactlyOnce.Kafka.Endpoint.Configs;
 
 /// <summary>
-/// Kafka's topic configurations: those that a topic here has (<see cref="TopicOptions"/>), and those that are accepted because tools set them and which change nothing here.
+/// Kafka's topic configurations: those that a topic here has (<see cref="TopicOptions"/>), and those that are accepted because tools set them and which change
+/// nothing here.
 /// </summary>
 internal static class TopicConfigs
 {
+    private const int ExcerptCharsMax = 200;
+
     /// <summary>Ascending by name.</summary>
     public static IReadOnlyList<TopicConfig> All { get; } =
     [
@@ -21,10 +24,14 @@ internal static class TopicConfigs
         new("max.message.bytes", ConfigType.Int32, options => Text(options.MaxMessageBytes), (options, text) => options.MaxMessageBytes = ToInt32(text)),
         Accepted("message.downconversion.enable", ConfigType.Bool, "true"),
         Accepted("message.format.version", ConfigType.String, "3.0-IV1"),
-        new("message.timestamp.after.max.ms", ConfigType.Int64, options => Text(options.TimestampMaxAhead), (options, text) => options.TimestampMaxAhead = ToTime(text)),
+        new(
+            "message.timestamp.after.max.ms", ConfigType.Int64,
+            options => Text(options.TimestampMaxAhead), (options, text) => options.TimestampMaxAhead = ToTime(text)),
         Accepted("message.timestamp.before.max.ms", ConfigType.Int64, "9223372036854775807"),
         Accepted("message.timestamp.difference.max.ms", ConfigType.Int64, "9223372036854775807"),
-        new("message.timestamp.type", ConfigType.String, options => options.TimestampType.ToString(), (options, text) => options.TimestampType = ToTimestampType(text)),
+        new(
+            "message.timestamp.type", ConfigType.String,
+            options => options.TimestampType.ToString(), (options, text) => options.TimestampType = ToTimestampType(text)),
         Accepted("min.cleanable.dirty.ratio", ConfigType.Double, "0.5"),
         new("min.compaction.lag.ms", ConfigType.Int64, options => Text(options.MinCompactionLag), (options, text) => options.MinCompactionLag = ToTime(text)),
         Accepted("min.insync.replicas", ConfigType.Int32, "1"),
@@ -46,7 +53,7 @@ internal static class TopicConfigs
     public static string? TrySet(TopicOptions options, string name, string? value)
     {
         if (Find(name) is not { } config)
-            return $"There is no topic configuration '{name}'.";
+            return $"There is no topic configuration '{Excerpt(name)}'.";
         try
         {
             config.Set(options, value ?? config.DefaultValue);
@@ -54,9 +61,12 @@ internal static class TopicConfigs
         }
         catch (Exception exception) when (exception is FormatException or OverflowException)
         {
-            return $"'{name}' cannot be '{value}'.";
+            return $"'{name}' cannot be '{Excerpt(value ?? "")}'.";
         }
     }
+
+    /// <summary>What a client wrote, as far as a message has room for it.</summary>
+    public static string Excerpt(string text) => text.Length <= ExcerptCharsMax ? text : $"{text[..ExcerptCharsMax]}…";
 
     private static TopicConfig Accepted(string name, ConfigType type, string value) => new(name, type, _ => value, static (_, _) => { });
 

@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Kafka.Endpoint.Security;
 
 /// <summary>
-/// How fast new connections are let in from other machines, before anything, TLS included, is spent on them: so many a second after a burst; those beyond wait for their turn, and those
-/// for whom there is no room to wait are sent away.
+/// How fast new connections are let in from other machines, before anything, TLS included, is spent on them: so many a second after a burst; those beyond wait
+/// for their turn, and those for whom there is no room to wait are sent away.
 /// </summary>
 internal sealed class AcceptPace(int perSecond, int burst, int waitingMax, TimeProvider time)
 {

@@ -1,51 +1,5 @@
 namespace ExactlyOnce.Kafka.Endpoint.Security;
 
-/// <summary>What somebody may want to do, under the protocol's numbers.</summary>
-internal enum AclOperation : sbyte
-{
-    Any = 1,
-    All = 2,
-    Read = 3,
-    Write = 4,
-    Create = 5,
-    Delete = 6,
-    Alter = 7,
-    Describe = 8,
-    ClusterAction = 9,
-    DescribeConfigs = 10,
-    AlterConfigs = 11,
-    IdempotentWrite = 12,
-}
-
-/// <summary>What it is done to.</summary>
-internal enum AclResource : sbyte
-{
-    Any = 1,
-    Topic = 2,
-    Group = 3,
-    Cluster = 4,
-    TransactionalId = 5,
-}
-
-/// <summary>How a rule names it.</summary>
-internal enum AclPattern : sbyte
-{
-    /// <summary>In filters: every pattern.</summary>
-    Any = 1,
-
-    /// <summary>In filters: whatever applies to the resource of that name.</summary>
-    Match = 2,
-    Literal = 3,
-    Prefixed = 4,
-}
-
-internal enum AclPermission : sbyte
-{
-    Any = 1,
-    Deny = 2,
-    Allow = 3,
-}
-
 /// <summary>One rule: who, from where, may or may not do what to which resources.</summary>
 internal sealed record AclBinding(
     AclResource Resource, string Name, AclPattern Pattern, string Principal, string Host, AclOperation Operation, AclPermission Permission)
@@ -70,11 +24,13 @@ internal sealed record AclBinding(
     public bool Concerns(string principal, string host) => (Principal == principal || Principal == Everybody) && (Host == host || Host == Wildcard);
 
     /// <summary>The rule speaks of the operation; what is allowed may imply others, what is denied does not.</summary>
-    public bool Decides(AclOperation operation) => Operation == AclOperation.All || Operation == operation || (Permission == AclPermission.Allow && Implies(operation));
+    public bool Decides(AclOperation operation) =>
+        Operation == AclOperation.All || Operation == operation || (Permission == AclPermission.Allow && Implies(operation));
 
     /// <summary>Null when the rule can be kept, otherwise what is wrong with it.</summary>
     public string? Complaint() =>
-        Resource is not (AclResource.Topic or AclResource.Group or AclResource.Cluster or AclResource.TransactionalId) ? "There are rules for topics, groups, transactional ids and the cluster."
+        Resource is not (AclResource.Topic or AclResource.Group or AclResource.Cluster or AclResource.TransactionalId)
+            ? "There are rules for topics, groups, transactional ids and the cluster."
         : Pattern is not (AclPattern.Literal or AclPattern.Prefixed) ? "A rule names its resource literally or by a prefix."
         : Name.Length == 0 ? "A rule names a resource."
         : Resource == AclResource.Cluster && Name != ClusterName ? $"The only cluster is called '{ClusterName}'."

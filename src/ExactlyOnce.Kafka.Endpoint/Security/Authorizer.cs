@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Kafka.Endpoint.Security;
 
 /// <summary>
-/// Decides who may do what. Off, everybody may do everything; on, nobody may do anything that no rule allows, and a rule that denies wins. In both cases nobody gets at the
-/// topic in which users and rules are kept.
+/// Decides who may do what. Off, everybody may do everything; on, nobody may do anything that no rule allows, and a rule that denies wins. In both cases nobody
+/// gets at the topic in which users and rules are kept.
 /// </summary>
 internal sealed class Authorizer(KafkaEndpointOptions options, SecurityStore store)
 {
@@ -38,7 +38,8 @@ internal sealed class Authorizer(KafkaEndpointOptions options, SecurityStore sto
     {
         if (!IsOn || IsSuperUser(principal))
             return true;
-        var candidates = store.State.Rules.Where(rule => rule.Permission == AclPermission.Allow && rule.Resource == resource && rule.Concerns(principal, host) && rule.Decides(operation));
+        var candidates = store.State.Rules.Where(rule =>
+            rule.Permission == AclPermission.Allow && rule.Resource == resource && rule.Concerns(principal, host) && rule.Decides(operation));
         return candidates.Any(rule => Allows(principal, host, operation, resource, rule.Name));
     }
 

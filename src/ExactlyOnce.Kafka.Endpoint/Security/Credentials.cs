@@ -41,7 +41,8 @@ internal sealed class Credentials
     }
 
     /// <summary>Whether somebody who has logged in still may.</summary>
-    public bool Knows(string user) => IsConfigured(user) || ScramMechanism.All.Any(mechanism => _store.State.Users.ContainsKey(new StoredUser(user, mechanism.Number)));
+    public bool Knows(string user) =>
+        IsConfigured(user) || ScramMechanism.All.Any(mechanism => _store.State.Users.ContainsKey(new StoredUser(user, mechanism.Number)));
 
     private byte[] SaltOf(ScramMechanism mechanism, string user) => mechanism.Hmac(_secret, Encoding.UTF8.GetBytes($"{mechanism.Number} {user}"))[..SaltBytes];
 }

@@ -4,9 +4,9 @@ using System.Net.Sockets;
 namespace ExactlyOnce.Kafka.Endpoint.Security;
 
 /// <summary>
-/// What wrong passwords cost the address they come from. A few may be typing errors. Behind them every login from there waits for its turn before anybody looks at it, whether its password
-/// is right or wrong, and over however many connections it is tried: whoever hangs up while he waits has guessed nothing. Each failure doubles the time between two turns, to
-/// sixteen times the delay; a minute without one, and all is forgotten.
+/// What wrong passwords cost the address they come from. A few may be typing errors. Behind them every login from there waits for its turn before anybody looks
+/// at it, whether its password is right or wrong, and over however many connections it is tried: whoever hangs up while he waits has guessed nothing. Each
+/// failure doubles the time between two turns, to sixteen times the delay; a minute without one, and all is forgotten.
 /// </summary>
 /// <param name="delay">What a failure costs by itself; zero: nothing ever waits.</param>
 /// <param name="patience">A turn that is further away is no turn.</param>

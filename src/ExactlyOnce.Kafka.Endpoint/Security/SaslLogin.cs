@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Kafka.Endpoint.Security;
 
 /// <summary>
-/// The login of one connection: a mechanism is chosen, tokens go to and fro, and somebody is known or the connection ends. Where a session has an end the client logs in again, by the same
-/// mechanism and as nobody else (KIP-368).
+/// The login of one connection: a mechanism is chosen, tokens go to and fro, and somebody is known or the connection ends. Where a session has an end the
+/// client logs in again, by the same mechanism and as nobody else (KIP-368).
 /// </summary>
 internal sealed class SaslLogin(SaslMechanisms offered, Credentials credentials)
 {
@@ -37,7 +37,9 @@ internal sealed class SaslLogin(SaslMechanisms offered, Credentials credentials)
             return false;
         _mechanism = mechanism;
         IsAtItsFirstToken = true;
-        _exchange = mechanism == PlainName ? new PlainExchange(credentials) : new ScramExchange(ScramMechanism.All.Single(scram => scram.Name == mechanism), credentials);
+        _exchange = mechanism == PlainName
+            ? new PlainExchange(credentials)
+            : new ScramExchange(ScramMechanism.All.Single(scram => scram.Name == mechanism), credentials);
         IsRaw = isRaw;
         return true;
     }

@@ -3,7 +3,10 @@ using System.Text;
 
 namespace ExactlyOnce.Kafka.Endpoint.Security;
 
-/// <summary>SCRAM (RFC 5802) without channel binding: two rounds. For a user who is not known it goes on with a made-up salt and fails at the end, as with a wrong password.</summary>
+/// <summary>
+/// SCRAM (RFC 5802) without channel binding: two rounds. For a user who is not known it goes on with a made-up salt and fails at the end, as with a wrong
+/// password.
+/// </summary>
 internal sealed class ScramExchange(ScramMechanism mechanism, Credentials credentials, string? serverNonce = null) : ISaslExchange
 {
     private const int NonceBytes = 18;
@@ -33,7 +36,9 @@ internal sealed class ScramExchange(ScramMechanism mechanism, Credentials creden
     private SaslStep First(string message)
     {
         var parts = message.Split(',');
-        if (parts.Length != 4 || parts[0] is not ("n" or "y") || !TryName(parts[2], "n=", out _user) || !parts[3].StartsWith("r=", StringComparison.Ordinal) || parts[3].Length == 2)
+        if (parts.Length != 4 || parts[0] is not ("n" or "y") || !TryName(parts[2], "n=", out _user))
+            return SaslStep.Failed;
+        if (!parts[3].StartsWith("r=", StringComparison.Ordinal) || parts[3].Length == 2)
             return SaslStep.Failed;
         if (parts[1].Length > 0 && !(TryName(parts[1], "a=", out var authorized) && authorized == _user))
             return SaslStep.Failed;
@@ -55,7 +60,8 @@ internal sealed class ScramExchange(ScramMechanism mechanism, Credentials creden
         if (parts.Length != 3 || parts[0] != $"c={Convert.ToBase64String(Encoding.UTF8.GetBytes(_gs2))}" || !IsNonce(parts[1]))
             return SaslStep.Failed;
         var proof = new byte[mechanism.HashBytes];
-        if (!parts[2].StartsWith("p=", StringComparison.Ordinal) || !Convert.TryFromBase64String(parts[2][2..], proof, out var length) || length != proof.Length)
+        if (!parts[2].StartsWith("p=", StringComparison.Ordinal) ||
+            !Convert.TryFromBase64String(parts[2][2..], proof, out var length) || length != proof.Length)
             return SaslStep.Failed;
         var authMessage = Encoding.UTF8.GetBytes($"{_firstBare},{_serverFirst},{parts[0]},{parts[1]}");
         var signature = mechanism.Hmac(_credential.StoredKey, authMessage);
@@ -67,8 +73,8 @@ internal sealed class ScramExchange(ScramMechanism mechanism, Credentials creden
     }
 
     /// <summary>
-    /// librdkafka before 2.6.1 (Debian's kcat and confluent-kafka) puts its own nonce in front of the one it was sent, which begins with it already. Ours is in there as it must be, and the
-    /// proof is over what was said, so that takes nothing away.
+    /// librdkafka before 2.6.1 (Debian's kcat and confluent-kafka) puts its own nonce in front of the one it was sent, which begins with it already. Ours is in
+    /// there as it must be, and the proof is over what was said, so that takes nothing away.
     /// </summary>
     private bool IsNonce(string part) => part == $"r={_nonce}" || part == $"r={_clientNonce}{_nonce}";
 

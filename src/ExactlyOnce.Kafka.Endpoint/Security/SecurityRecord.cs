@@ -3,8 +3,9 @@ using System.Text;
 namespace ExactlyOnce.Kafka.Endpoint.Security;
 
 /// <summary>
-/// The records of the topic that keeps users and rules. The key says which: a kind, then a user's name, or a rule in full. The value of a user is a count and his credentials, each behind
-/// its mechanism's number, so that a record changes all of them or none; that of a rule is one byte; no value: it is gone. Strings as <see cref="BinaryWriter"/> writes them.
+/// The records of the topic that keeps users and rules. The key says which: a kind, then a user's name, or a rule in full. The value of a user is a count and
+/// his credentials, each behind its mechanism's number, so that a record changes all of them or none; that of a rule is one byte; no value: it is gone. Strings
+/// as <see cref="BinaryWriter"/> writes them.
 /// </summary>
 internal static class SecurityRecord
 {

@@ -8,8 +8,8 @@ using ExactlyOnce.Kernel.Records;
 namespace ExactlyOnce.Kafka.Endpoint.Security;
 
 /// <summary>
-/// Where users and rules are kept that came over the wire: in a compacted topic of the broker, so that they are as durable as its records, and survive with them. Read once; written by
-/// nobody else, and closed to clients. All endpoints of a broker share one.
+/// Where users and rules are kept that came over the wire: in a compacted topic of the broker, so that they are as durable as its records, and survive with
+/// them. Read once; written by nobody else, and closed to clients. All endpoints of a broker share one.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "A semaphore whose handle nobody asks for holds nothing; it goes with its broker.")]
 internal sealed class SecurityStore
@@ -93,8 +93,10 @@ internal sealed class SecurityStore
         try
         {
             if (_broker.Backend.TryGetTopic(TopicName) is null)
-                await _broker.Backend.CreateTopicAsync(
-                    TopicName, new TopicOptions { Cleanup = CleanupPolicy.Compact, RetainFor = TopicOptions.Forever }, CancellationToken.None).ConfigureAwait(false);
+            {
+                var options = new TopicOptions { Cleanup = CleanupPolicy.Compact, RetainFor = TopicOptions.Forever };
+                await _broker.Backend.CreateTopicAsync(TopicName, options, CancellationToken.None).ConfigureAwait(false);
+            }
             var value = valueOver(_state);
             await _broker.PublishAsync(s_topic, key, value!).ConfigureAwait(false);
             _state = SecurityRecord.Apply(_state, key, value);

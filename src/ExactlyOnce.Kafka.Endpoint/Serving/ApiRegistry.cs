@@ -2,7 +2,9 @@ using ExactlyOnce.Kafka.Endpoint.Apis;
 
 namespace ExactlyOnce.Kafka.Endpoint.Serving;
 
-/// <summary>The APIs that are served. What stands here is advertised, answered, round-tripped by the tests and listed in the README; there is no second list.</summary>
+/// <summary>
+/// The APIs that are served. What stands here is advertised, answered, round-tripped by the tests and listed in the README; there is no second list.
+/// </summary>
 internal static class ApiRegistry
 {
     /// <summary>Ascending by key.</summary>
@@ -51,6 +53,7 @@ internal static class ApiRegistry
         new ListTransactionsApi(),
         new ConsumerGroupHeartbeatApi(),
         new ConsumerGroupDescribeApi(),
+        new ListConfigResourcesApi(),
         new DescribeTopicPartitionsApi(),
     ];
 

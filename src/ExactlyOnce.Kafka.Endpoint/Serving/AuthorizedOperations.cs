@@ -2,21 +2,26 @@ using ExactlyOnce.Kafka.Endpoint.Security;
 
 namespace ExactlyOnce.Kafka.Endpoint.Serving;
 
-/// <summary>The bit fields of allowed operations, as answers carry them: bit n for operation n of the protocol's list. Without access rules everything is allowed.</summary>
+/// <summary>
+/// The bit fields of allowed operations, as answers carry them: bit n for operation n of the protocol's list. Without access rules everything is allowed.
+/// </summary>
 internal static class AuthorizedOperations
 {
     public const int NotAsked = int.MinValue;
 
     private static readonly AclOperation[] s_topic =
     [
-        AclOperation.Read, AclOperation.Write, AclOperation.Create, AclOperation.Delete, AclOperation.Alter, AclOperation.Describe, AclOperation.DescribeConfigs, AclOperation.AlterConfigs,
+        AclOperation.Read, AclOperation.Write, AclOperation.Create, AclOperation.Delete, AclOperation.Alter, AclOperation.Describe,
+        AclOperation.DescribeConfigs, AclOperation.AlterConfigs,
     ];
 
-    private static readonly AclOperation[] s_group = [AclOperation.Read, AclOperation.Delete, AclOperation.Describe, AclOperation.DescribeConfigs, AclOperation.AlterConfigs];
+    private static readonly AclOperation[] s_group =
+        [AclOperation.Read, AclOperation.Delete, AclOperation.Describe, AclOperation.DescribeConfigs, AclOperation.AlterConfigs];
 
     private static readonly AclOperation[] s_cluster =
     [
-        AclOperation.Create, AclOperation.Alter, AclOperation.Describe, AclOperation.ClusterAction, AclOperation.DescribeConfigs, AclOperation.AlterConfigs, AclOperation.IdempotentWrite,
+        AclOperation.Create, AclOperation.Alter, AclOperation.Describe, AclOperation.ClusterAction, AclOperation.DescribeConfigs, AclOperation.AlterConfigs,
+        AclOperation.IdempotentWrite,
     ];
 
     /// <param name="isAsked">The client wants to know.</param>

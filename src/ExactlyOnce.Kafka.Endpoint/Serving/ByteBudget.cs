@@ -1,7 +1,8 @@
 namespace ExactlyOnce.Kafka.Endpoint.Serving;
 
 /// <summary>
-/// A number of bytes that many share. Whoever wants more than is left waits his turn, the longest waiting first, so that a large wish is not passed by small ones for ever.
+/// A number of bytes that many share. Whoever wants more than is left waits his turn, the longest waiting first, so that a large wish is not passed by small
+/// ones for ever.
 /// </summary>
 internal sealed class ByteBudget(long bytes)
 {

@@ -5,7 +5,10 @@ using ExactlyOnce.Kernel.Primitives;
 
 namespace ExactlyOnce.Kafka.Endpoint.Serving;
 
-/// <summary>A request while it is answered: who asks, in which version, and the broker to ask. One object for all requests of a connection, which come one after the other.</summary>
+/// <summary>
+/// A request while it is answered: who asks, in which version, and the broker to ask. One object for all requests of a connection, which come one after the
+/// other.
+/// </summary>
 internal sealed class Call(KafkaServer server, KafkaConnection connection)
 {
     public KafkaServer Server => server;

@@ -3,8 +3,8 @@ using System.Net;
 namespace ExactlyOnce.Kafka.Endpoint.Serving;
 
 /// <summary>
-/// The connections that are open: how many there may be, and whose time is up. One timer looks after all of them, and only while there are any: a thousand idle connections cost
-/// a look at a number once a second.
+/// The connections that are open: how many there may be, and whose time is up. One timer looks after all of them, and only while there are any: a thousand idle
+/// connections cost a look at a number once a second.
 /// </summary>
 internal sealed class ConnectionTable(KafkaEndpointOptions options, TimeProvider time)
 {

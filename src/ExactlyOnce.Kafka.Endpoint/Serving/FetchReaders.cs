@@ -9,6 +9,7 @@ namespace ExactlyOnce.Kafka.Endpoint.Serving;
 internal sealed class FetchReaders : IDisposable
 {
     private const int PlacesMax = 10_000;
+    private const int PlacesFew = 16;
 
     private readonly Dictionary<BackendPartition, Place> _places = [];
     private readonly List<RawReader> _used = [];
@@ -16,12 +17,17 @@ internal sealed class FetchReaders : IDisposable
     private readonly Action _wake;
     private readonly ITimer _timer;
     private readonly TimeProvider _time;
+    private readonly TimeSpan _patienceMax;
     private TimeSpan _patience;
     private long _began;
     private int _pass;
+    private int _placesBeforeLook = PlacesFew;
 
-    public FetchReaders(BrokerBackend backend)
+    /// <param name="backend">Whose clock is used.</param>
+    /// <param name="patienceMax">No fetch waits longer.</param>
+    public FetchReaders(BrokerBackend backend, TimeSpan patienceMax)
     {
+        _patienceMax = patienceMax;
         _time = backend.Time;
         _signal = new ReadSignal(backend.Completions);
         _wake = _signal.Set;
@@ -33,7 +39,8 @@ internal sealed class FetchReaders : IDisposable
     /// <summary>Begins a fetch that may wait so long.</summary>
     public void Begin(int maxWaitMs)
     {
-        _patience = TimeSpan.FromMilliseconds(Math.Max(0, maxWaitMs));
+        var asked = TimeSpan.FromMilliseconds(Math.Max(0, maxWaitMs));
+        _patience = asked < _patienceMax ? asked : _patienceMax;
         _began = _time.GetTimestamp();
     }
 
@@ -56,7 +63,9 @@ internal sealed class FetchReaders : IDisposable
         return place.Reader;
     }
 
-    /// <summary>Sleeps until one of the readers used has more, or the patience is over, or the client is gone: then false. What was read is disposed before.</summary>
+    /// <summary>
+    /// Sleeps until one of the readers used has more, or the patience is over, or the client is gone: then false. What was read is disposed before.
+    /// </summary>
     public async ValueTask<bool> WaitAsync(CancellationToken cancelled)
     {
         if (Left is var left && left <= TimeSpan.Zero)
@@ -94,20 +103,26 @@ internal sealed class FetchReaders : IDisposable
 
     private Place Open(BackendPartition partition)
     {
-        if (_places.Count >= PlacesMax)
-            DropUnused();
+        if (_places.Count >= _placesBeforeLook)
+            MakeRoom();
         return _places[partition] = new Place(partition.OpenRawReader());
     }
 
-    private void DropUnused()
+    /// <summary>
+    /// Lets go of partitions that were deleted, with all that they hold, and of those that this pass does not use when there are very many. The next look is at
+    /// twice as many, so that a place costs no more than a look or two.
+    /// </summary>
+    private void MakeRoom()
     {
+        var isFull = _places.Count >= PlacesMax;
         foreach (var (partition, place) in _places)
         {
-            if (place.Pass == _pass)
+            if (place.Pass == _pass || !(isFull || partition.IsDeleted))
                 continue;
             place.Reader.Dispose();
             _places.Remove(partition);
         }
+        _placesBeforeLook = Math.Max(PlacesFew, 2 * _places.Count);
     }
 
     private sealed class Place(RawReader reader)

@@ -6,8 +6,8 @@ using ExactlyOnce.Kafka.Endpoint.Codec;
 namespace ExactlyOnce.Kafka.Endpoint.Serving;
 
 /// <summary>
-/// Writes answers into a connection's pipe: each record byte once, from where it lies in the log. Large answers go out in parts, so that a client that does not read holds up itself
-/// and not this process's memory. One writer at a time.
+/// Writes answers into a connection's pipe: each record byte once, from where it lies in the log. Large answers go out in parts, so that a client that does not
+/// read holds up itself and not this process's memory. One writer at a time.
 /// </summary>
 internal sealed class FrameOutput(PipeWriter pipe, TimeSpan transferTimeout, Deadline deadline)
 {
@@ -22,7 +22,8 @@ internal sealed class FrameOutput(PipeWriter pipe, TimeSpan transferTimeout, Dea
         try
         {
             // The header of ApiVersions answers is never flexible: whoever reads it does not know yet what is spoken here.
-            _writer.WriteAnswer(answer, header.CorrelationId, header.Version, api.FlexibleFrom, headerIsFlexible: api.IsFlexible(header.Version) && api is not Apis.ApiVersionsApi);
+            var isFlexible = api.IsFlexible(header.Version) && api is not Apis.ApiVersionsApi;
+            _writer.WriteAnswer(answer, header.CorrelationId, header.Version, api.FlexibleFrom, headerIsFlexible: isFlexible);
             while (_writer.TryTakePiece(out var piece))
                 await WriteAsync(piece).ConfigureAwait(false);
         }

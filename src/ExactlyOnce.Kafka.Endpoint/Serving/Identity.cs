@@ -8,8 +8,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace ExactlyOnce.Kafka.Endpoint.Serving;
 
 /// <summary>
-/// Who is at the other end of a connection: whom a login has proved, or a client certificate, or nobody in particular where nobody is asked. Remembers what he may do, which is asked for
-/// with every request.
+/// Who is at the other end of a connection: whom a login has proved, or a client certificate, or nobody in particular where nobody is asked. Remembers what he
+/// may do, which is asked for with every request.
 /// </summary>
 internal sealed class Identity
 {
@@ -61,7 +61,8 @@ internal sealed class Identity
     public bool HasExpired => _untilMs != long.MaxValue && _server.Connections.NowMs >= _untilMs;
 
     /// <summary>
-    /// Takes a token of the login. A failure is told late, so that guessing takes its time; after some of them from one address nobody there is listened to before it is his turn.
+    /// Takes a token of the login. A failure is told late, so that guessing takes its time; after some of them from one address nobody there is listened to
+    /// before it is his turn.
     /// </summary>
     /// <exception cref="ProtocolException">It will not be his turn soon.</exception>
     public async ValueTask<SaslStep> TakeTokenAsync(ReadOnlyMemory<byte> token, CancellationToken cancelled)

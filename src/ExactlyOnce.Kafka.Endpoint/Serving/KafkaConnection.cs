@@ -8,12 +8,12 @@ using Microsoft.AspNetCore.Connections.Features;
 namespace ExactlyOnce.Kafka.Endpoint.Serving;
 
 /// <summary>
-/// One connection: reads frames, has them answered one after the other, writes the answers in the same order. A request begins when the one before it has been answered; only an
-/// <see cref="IDeferredAnswer"/> is waited for behind the next request's back, so that what a producer pipelines shares its syncs. Answers are flushed when no further request is at hand,
-/// or before somebody has to wait.
+/// One connection: reads frames, has them answered one after the other, writes the answers in the same order. A request begins when the one before it has been
+/// answered; only an <see cref="IDeferredAnswer"/> is waited for behind the next request's back, so that what a producer pipelines shares its syncs. Answers
+/// are flushed when no further request is at hand, or before somebody has to wait.
 /// <para>
-/// Exceptions: what a client sends wrongly is a <see cref="ProtocolException"/> and ends the connection, as does a failure of ours, which is logged. Refusals of the broker never get here;
-/// the APIs put them into their answers.
+/// Exceptions: what a client sends wrongly is a <see cref="ProtocolException"/> and ends the connection, as does a failure of ours, which is logged. Refusals
+/// of the broker never get here; the APIs put them into their answers.
 /// </para>
 /// </summary>
 internal sealed class KafkaConnection : IAsyncDisposable
@@ -145,7 +145,21 @@ internal sealed class KafkaConnection : IAsyncDisposable
             return frame;
         if (_deferredCount == 0)
             await _output.FlushAsync().ConfigureAwait(false);
+        if (HasServed)
+            SetDeadline();
         return await _input.TakeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// While a request was answered the client had all the time there is. A request that has begun with the last bytes of that one has only its own; silence,
+    /// which has more, is told from it where bytes are looked at.
+    /// </summary>
+    private void SetDeadline()
+    {
+        if (IsLoggedIn)
+            Receiving.Set(_server.Options.TransferTimeout);
+        else
+            Receiving.SetAt(LoginUntilMs);
     }
 
     private async ValueTask HandleAsync(ReadOnlySequence<byte> frame)
@@ -214,13 +228,28 @@ internal sealed class KafkaConnection : IAsyncDisposable
             var answering = api.HandleAsync(request, _call);
             // What was answered before does not wait for what is answered next.
             if (!answering.IsCompleted && _deferredCount == 0)
-                await _output.FlushAsync().ConfigureAwait(false);
+                await FlushBeforeWaitAsync().ConfigureAwait(false);
             return await answering.ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is not (ProtocolException or OperationCanceledException or IOException or BrokerClosedException))
         {
             EndpointLog.RequestFailed(_server.Logger, exception, _transport.ConnectionId, $"{_transport.RemoteEndPoint}", api.Name, _call.Version);
             throw new ProtocolException($"{api.Name} failed.");
+        }
+    }
+
+    /// <summary>
+    /// A client that takes nothing more is not waited for; but whoever answers it must have ended before the connection does, whose frame and readers he uses.
+    /// </summary>
+    private async ValueTask FlushBeforeWaitAsync()
+    {
+        try
+        {
+            await _output.FlushAsync().ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or IOException or ConnectionAbortedException or InvalidOperationException)
+        {
+            Stop();
         }
     }
 
@@ -238,7 +267,8 @@ internal sealed class KafkaConnection : IAsyncDisposable
     }
 
     /// <summary>
-    /// Each link of this chain waits for the one before it, so that one at a time writes, and the connection itself only when the chain has ended. The last one flushes.
+    /// Each link of this chain waits for the one before it, so that one at a time writes, and the connection itself only when the chain has ended. The last one
+    /// flushes.
     /// </summary>
     private async Task SendLaterAsync(Task before, ValueTask ready, Api api, RequestHeader header, IMessage answer)
     {

@@ -197,14 +197,18 @@ public sealed class FetchTests : EndpointTest
         await Broker.Admin.CreateTopicAsync("t");
         var client = Connect();
         var request = TestBatch.Fetch("t", 0);
-        request.SessionEpoch = 0;
-
-        (await client.CallAsync<FetchResponse>(Version, request)).SessionId.Should().Be(0);
-        (request.SessionId, request.SessionEpoch) = (7, 1);
-        var refused = await client.CallAsync<FetchResponse>(Version, request);
-
-        refused.ErrorCode.Should().Be(KafkaError.FetchSessionIdNotFound);
-        refused.Responses.Should().BeEmpty();
+        foreach (var (id, epoch) in new[] { (0, 0), (7, 0), (0, -1), (7, -1) })
+        {
+            (request.SessionId, request.SessionEpoch) = (id, epoch);
+            var answer = await client.CallAsync<FetchResponse>(Version, request);
+            (answer.ErrorCode, answer.SessionId, answer.Responses.Length).Should().Be((KafkaError.None, 0, 1), "whoever begins a session, ends one or has none is answered in full");
+        }
+        foreach (var (id, epoch) in new[] { (7, 1), (0, 1), (7, -2), (0, int.MaxValue) })
+        {
+            (request.SessionId, request.SessionEpoch) = (id, epoch);
+            var refused = await client.CallAsync<FetchResponse>(Version, request);
+            (refused.ErrorCode, refused.Responses.Length).Should().Be((KafkaError.FetchSessionIdNotFound, 0), "nobody is in a session of ours");
+        }
     }
 
     [Fact]

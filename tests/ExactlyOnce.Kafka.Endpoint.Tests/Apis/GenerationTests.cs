@@ -1,3 +1,4 @@
+using ExactlyOnce.Clients.Producing;
 using ExactlyOnce.Kafka.Endpoint.Apis;
 using ExactlyOnce.Kafka.Endpoint.Tests.Clients;
 using ExactlyOnce.Kernel.Primitives;
@@ -25,6 +26,53 @@ public sealed class GenerationTests : EndpointTest
         ended.Should().BeEquivalentTo(new { ErrorCode = KafkaError.None, ProducerId = first.Id, ProducerEpoch = (short)(first.Epoch + 1) });
         ((await ReadAsync("t")), (await ReadAsync("u"))).Should().Be((1, 1));
         (await CommittedAsync("g", "t")).Should().Be(7);
+    }
+
+    [Theory]
+    [InlineData(false), InlineData(true)]
+    public async Task What_the_host_has_prepared_takes_nothing_more_in_from_a_client(bool isFirstGeneration)
+    {
+        await CreateAsync("t");
+        var producer = new RawTransaction(Connect(), "x", isFirstGeneration);
+        await producer.InitAsync();
+        if (isFirstGeneration)
+            (await producer.AddAsync("t")).Should().Be(KafkaError.None);
+        (await producer.ProduceAsync("t", "a")).Should().Be(KafkaError.None);
+        var token = await Broker.Backend.PrepareTransactionAsync(new ProducerSession { TransactionalId = "x", Identity = producer.Identity }, []);
+
+        (await producer.ProduceAsync("t", "late")).Should().Be(KafkaError.InvalidTxnState);
+        if (isFirstGeneration)
+            (await producer.AddAsync("t")).Should().Be(KafkaError.InvalidTxnState);
+        (await producer.CommitOffsetAsync("g", "t", 7)).Should().Be(KafkaError.InvalidTxnState);
+
+        await Broker.Admin.CommitPreparedAsync(token);
+        (await ReadAsync("t")).Should().Be(1);
+    }
+
+    [Fact]
+    public async Task A_zombie_is_told_that_it_is_fenced_in_the_words_that_its_version_knows()
+    {
+        await CreateAsync("t");
+        var client = Connect();
+        var zombie = await Producer.InitAsync();
+        await Producer.InitAsync();
+        var (id, epoch) = (zombie.Id, zombie.Epoch);
+        var init = new InitProducerIdRequest { TransactionalId = "x", TransactionTimeoutMs = 60_000, ProducerId = id, ProducerEpoch = epoch };
+        var add = new AddPartitionsToTxnRequest { TransactionalId = "x", ProducerId = id, ProducerEpoch = epoch, Topics = [new() { Name = "t", Partitions = [0] }] };
+        var addOffsets = new AddOffsetsToTxnRequest { TransactionalId = "x", ProducerId = id, ProducerEpoch = epoch, GroupId = "g" };
+        var end = new EndTxnRequest { TransactionalId = "x", ProducerId = id, ProducerEpoch = epoch };
+
+        (await client.CallAsync<InitProducerIdResponse>(3, init)).ErrorCode.Should().Be(KafkaError.InvalidProducerEpoch);
+        (await client.CallAsync<InitProducerIdResponse>(4, init)).ErrorCode.Should().Be(KafkaError.ProducerFenced);
+        foreach (var (version, error) in new[] { ((short)1, KafkaError.InvalidProducerEpoch), ((short)2, KafkaError.ProducerFenced) })
+        {
+            (await client.CallAsync<AddPartitionsToTxnResponse>(version, add)).ResultsByTopic.Single().ResultsByPartition.Single().PartitionErrorCode.Should().Be(error);
+            (await client.CallAsync<AddOffsetsToTxnResponse>(version, addOffsets)).ErrorCode.Should().Be(error);
+            (await client.CallAsync<EndTxnResponse>(version, end)).ErrorCode.Should().Be(error);
+        }
+        (await Producer.ProduceAsync("t", "zombie", by: zombie)).Should().Be(KafkaError.InvalidProducerEpoch);
+        (await client.CallAsync<InitProducerIdResponse>(4, new InitProducerIdRequest { TransactionalId = "x", TransactionTimeoutMs = 60_000, ProducerId = id })).ErrorCode.Should().Be(
+            KafkaError.InvalidRequest, "half an identity is none");
     }
 
     [Fact]

@@ -68,6 +68,35 @@ public sealed class TopicAdminTests : EndpointTest
     }
 
     [Fact]
+    public async Task A_trial_is_refused_where_the_real_thing_would_be()
+    {
+        await Broker.Admin.CreateTopicAsync("t");
+        var client = Connect();
+        foreach (var isTrial in new[] { true, false })
+        {
+            var created = await client.CallAsync<CreateTopicsResponse>(5, new CreateTopicsRequest
+            {
+                ValidateOnly = isTrial,
+                Topics =
+                [
+                    new() { Name = "a", NumPartitions = 100_001, ReplicationFactor = 1 },
+                    new() { Name = "b", NumPartitions = 1, ReplicationFactor = 1, Configs = [new() { Name = "segment.bytes", Value = "1" }] },
+                ],
+            });
+            var grown = await client.CallAsync<CreatePartitionsResponse>(2, new CreatePartitionsRequest { ValidateOnly = isTrial, Topics = [new() { Name = "t", Count = 100_001 }] });
+            var changed = await client.CallAsync<AlterConfigsResponse>(2, new AlterConfigsRequest
+            {
+                ValidateOnly = isTrial,
+                Resources = [new() { ResourceType = OfTopic, ResourceName = "t", Configs = [new() { Name = "max.message.bytes", Value = "1" }] }],
+            });
+
+            created.Topics.Select(topic => topic.ErrorCode).Should().Equal(KafkaError.InvalidConfig, KafkaError.InvalidConfig);
+            grown.Results.Single().ErrorCode.Should().Be(KafkaError.InvalidPartitions);
+            changed.Responses.Single().ErrorCode.Should().Be(KafkaError.InvalidConfig);
+        }
+    }
+
+    [Fact]
     public async Task A_topic_is_deleted_by_name_or_by_id_and_only_one_that_exists()
     {
         await Broker.Admin.CreateTopicAsync("named");
@@ -208,6 +237,44 @@ public sealed class TopicAdminTests : EndpointTest
         controllers.ErrorCode.Should().Be(KafkaError.UnsupportedEndpointType);
         directories.Results.Single().LogDir.Should().Be("memory");
         directories.Results.Single().Topics.Single(topic => topic.Name == "t").Partitions.Single().PartitionSize.Should().BeInRange(10_000, 10_200);
+    }
+
+    [Fact]
+    public async Task Whatever_has_a_configuration_is_listed_by_its_kind()
+    {
+        await Broker.Admin.CreateTopicAsync("t");
+        var client = Connect();
+        async Task<(KafkaError, (string, sbyte)[])> ListAsync(short version, params byte[] types)
+        {
+            var answer = await client.CallAsync<ListConfigResourcesResponse>(version, new ListConfigResourcesRequest { ResourceTypes = types });
+            return (answer.ErrorCode, [.. answer.ConfigResources.Select(resource => (resource.ResourceName, resource.ResourceType))]);
+        }
+
+        (await ListAsync(0)).Should().BeEquivalentTo((KafkaError.None, Array.Empty<(string, sbyte)>()), "that version knows of client metrics only");
+        (await ListAsync(1)).Should().BeEquivalentTo((KafkaError.None, new (string, sbyte)[] { ("t", 2), ("1", 4) }));
+        (await ListAsync(1, 2)).Should().BeEquivalentTo((KafkaError.None, new (string, sbyte)[] { ("t", 2) }));
+        (await ListAsync(1, 16, 32)).Should().BeEquivalentTo((KafkaError.None, Array.Empty<(string, sbyte)>()));
+        (await ListAsync(1, 2, 3)).Should().BeEquivalentTo((KafkaError.UnsupportedVersion, Array.Empty<(string, sbyte)>()));
+    }
+
+    [Fact]
+    public async Task A_configuration_that_is_wrong_at_great_length_is_refused_in_a_message_that_every_version_has_room_for()
+    {
+        await Broker.Admin.CreateTopicAsync("t");
+        var (client, longest) = (Connect(), new string('x', short.MaxValue));
+
+        foreach (var config in new IncrementalAlterConfigsRequest.Config[]
+        {
+            new() { Name = longest, Value = "1" }, new() { Name = longest }, new() { Name = longest, ConfigOperation = 2, Value = "1" }, new() { Name = "segment.bytes", Value = longest },
+        })
+        {
+            var answer = (await client.CallAsync<IncrementalAlterConfigsResponse>(0, new IncrementalAlterConfigsRequest
+            {
+                Resources = [new() { ResourceType = OfTopic, ResourceName = "t", Configs = [config] }],
+            })).Responses.Single();
+            answer.ErrorCode.Should().Be(KafkaError.InvalidConfig);
+            answer.ErrorMessage!.Length.Should().BeInRange(10, 300);
+        }
     }
 
     [Fact]

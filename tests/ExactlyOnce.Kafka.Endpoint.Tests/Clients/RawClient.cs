@@ -33,6 +33,9 @@ internal sealed class RawClient : IDisposable
     /// <param name="stream">What is spoken over it.</param>
     public RawClient(TcpClient tcp, Stream stream) => (_tcp, _stream) = (tcp, stream);
 
+    /// <summary>What it calls itself.</summary>
+    public string ClientId { get; set; } = "raw";
+
     /// <summary>Sends a request and reads its answer.</summary>
     public async Task<TResponse> CallAsync<TResponse>(short version, IMessage request)
         where TResponse : class, IMessage
@@ -98,11 +101,14 @@ internal sealed class RawClient : IDisposable
         }
     }
 
-    public byte[] FrameOf(short version, IMessage request)
+    /// <param name="version">Of the API.</param>
+    /// <param name="request">The body.</param>
+    /// <param name="correlationId">The number of the request; null for the next one.</param>
+    public byte[] FrameOf(short version, IMessage request, int? correlationId = null)
     {
         var api = ApiOf(request);
         var writer = new WireWriter();
-        writer.WriteRequest(request, new RequestHeader(api.Key, version, ++_correlationId), "raw", api.FlexibleFrom);
+        writer.WriteRequest(request, new RequestHeader(api.Key, version, correlationId ?? ++_correlationId), ClientId, api.FlexibleFrom);
         var frame = writer.ToArray();
         writer.Clear();
         return frame;

@@ -103,6 +103,9 @@ internal readonly record struct FrameFate(FateKind Kind, int Bytes = 0)
     /// <summary>A request arrives twice; the client sees one answer.</summary>
     public static readonly FrameFate Twice = new(FateKind.Twice);
 
+    /// <summary>An answer arrives under the number of another request.</summary>
+    public static readonly FrameFate Misnumber = new(FateKind.Misnumber);
+
     /// <summary>So many bytes arrive, then the connection is reset.</summary>
     public static FrameFate CutAfter(int bytes) => new(FateKind.Cut, bytes);
 }
@@ -113,5 +116,6 @@ internal enum FateKind
     Reset,
     Vanish,
     Twice,
+    Misnumber,
     Cut,
 }

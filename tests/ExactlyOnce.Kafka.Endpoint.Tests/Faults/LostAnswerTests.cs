@@ -8,6 +8,9 @@ using ExactlyOnce.Kafka.Endpoint.Tests.Clients;
 public sealed class LostAnswerTests : FaultTest
 {
     private const int Count = 200;
+    private const short OffsetCommit = 8;
+    private const short LeaveGroup = 13;
+    private const short SyncGroup = 14;
 
     [Fact]
     public void A_lost_acknowledgement_of_Produce_is_retried_and_each_record_appears_once_in_order()
@@ -31,6 +34,18 @@ public sealed class LostAnswerTests : FaultTest
         Send(producer, Count);
 
         Proxy.Count(FrameWay.Request, Produce).Should().BeGreaterThan(1);
+        ReadCommitted("out").Should().Equal(Values(Count));
+    }
+
+    [Fact]
+    public void An_answer_under_the_number_of_another_request_is_nobodys_and_each_record_appears_once_in_order()
+    {
+        using var producer = BuildProducer(requestTimeoutMs: 1000);
+        Proxy.Rule = frame => Task.FromResult(frame.IsAnswer(Produce) && frame.Number is 1 or 3 ? FrameFate.Misnumber : FrameFate.Pass);
+
+        Send(producer, Count);
+
+        Proxy.Count(FrameWay.Answer, Produce).Should().BeGreaterThanOrEqualTo(2, "one was nobody's and another came");
         ReadCommitted("out").Should().Equal(Values(Count));
     }
 
@@ -98,6 +113,24 @@ public sealed class LostAnswerTests : FaultTest
         Proxy.Count(FrameWay.Request, apiKey).Should().BeGreaterThanOrEqualTo(3);
         ReadCommitted("out").Should().Equal([.. Values(10), .. Values(10), .. Values(10)]);
         consumer.Committed([new TopicPartition("in", 0)], Patience).Single().Offset.Value.Should().Be(3);
+    }
+
+    [Fact]
+    public async Task What_a_member_says_to_its_group_twice_it_has_said_once()
+    {
+        var member = new RawMember(Connect(), "g");
+        static bool IsSaidTwice(PassingFrame frame) => frame.Way == FrameWay.Request && frame.ApiKey is SyncGroup or OffsetCommit or LeaveGroup;
+        Proxy.Rule = frame => Task.FromResult(IsSaidTwice(frame) ? FrameFate.Twice : FrameFate.Pass);
+        await member.JoinAsync();
+
+        (await member.CommitAsync("in", 3)).Should().Be(ExactlyOnce.Kafka.Endpoint.KafkaError.None);
+        (await member.LeaveAsync()).Should().Be(ExactlyOnce.Kafka.Endpoint.KafkaError.None);
+
+        await EventuallyAsync(() => Proxy.Count(FrameWay.Answer, LeaveGroup) > 0, "it is answered");
+        (await Broker.Admin.GetGroupOffsetsAsync("g", "in"))[new ExactlyOnce.TopicPartition("in", 0)].Offset.Should().Be(3);
+        var heir = new RawMember(Connect(direct: true), "g");
+        await heir.JoinAsync();
+        heir.Generation.Should().Be(member.Generation + 2, "one generation without members, and one with the heir");
     }
 
     private static IEnumerable<string> Values(int count) => Enumerable.Range(0, count).Select(number => $"{number}");

@@ -78,6 +78,8 @@ internal sealed class ProxyLink(FaultProxy proxy, int number, TcpClient client, 
             await target.WriteAsync(frame.AsMemory(0, Math.Min(fate.Bytes, frame.Length - 1)));
             return false;
         }
+        if (fate.Kind == FateKind.Misnumber)
+            frame[LengthBytes] ^= 0x40;
         await target.WriteAsync(frame);
         if (fate.Kind != FateKind.Twice)
             return true;

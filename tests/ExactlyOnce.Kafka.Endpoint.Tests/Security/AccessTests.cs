@@ -72,6 +72,7 @@ public sealed class AccessTests : EndpointTest
         ["ConsumerGroupHeartbeat"] = new(0, () => new ConsumerGroupHeartbeatRequest { GroupId = Group, SubscribedTopicNames = [Topic], RebalanceTimeoutMs = 10_000, TopicPartitions = [] }, GroupError,
             [OnGroup(AclOperation.Read), OnTopic(AclOperation.Describe)]),
         ["ConsumerGroupDescribe"] = new(0, () => new ConsumerGroupDescribeRequest { GroupIds = [Group] }, GroupError, [OnGroup(AclOperation.Describe)]),
+        ["ListConfigResources"] = new(1, () => new ListConfigResourcesRequest(), ClusterError, [OnCluster(AclOperation.DescribeConfigs)]),
         ["DescribeTopicPartitions"] = new(0, () => new DescribeTopicPartitionsRequest { Topics = [new() { Name = Topic }], ResponsePartitionLimit = 10 }, TopicError, [OnTopic(AclOperation.Describe)]),
     };
 
@@ -153,10 +154,36 @@ public sealed class AccessTests : EndpointTest
         var (alice, root) = (await LoginAsync("alice"), await LoginAsync("root"));
 
         async Task<string?[]> TopicsOf(RawClient client) => [.. (await client.CallAsync<MetadataResponse>(12, new MetadataRequest { Topics = null })).Topics.Select(topic => topic.Name)];
-        (await TopicsOf(alice)).Should().Equal(Topic);
-        (await TopicsOf(root)).Should().Contain([Topic, "hidden"]).And.NotContain(SecurityStore.TopicName);
+        async Task<string?[]> PagesOf(RawClient client) =>
+            [.. (await client.CallAsync<DescribeTopicPartitionsResponse>(0, new DescribeTopicPartitionsRequest { ResponsePartitionLimit = 100 })).Topics.Select(topic => topic.Name)];
+        foreach (var topicsOf in new[] { TopicsOf, PagesOf })
+        {
+            (await topicsOf(alice)).Should().Equal(Topic);
+            (await topicsOf(root)).Should().Contain([Topic, "hidden"]).And.NotContain(SecurityStore.TopicName);
+        }
+        (await root.CallAsync<ListConfigResourcesResponse>(1, new ListConfigResourcesRequest())).ConfigResources.Select(resource => resource.ResourceName).Should()
+            .Contain([Topic, "hidden"]).And.NotContain(SecurityStore.TopicName);
         var byId = new MetadataRequest { Topics = [new() { TopicId = Broker.Admin.DescribeTopic("hidden")!.Id }] };
         (await alice.CallAsync<MetadataResponse>(12, byId)).Topics.Single().ErrorCode.Should().Be(KafkaError.UnknownTopicId);
+    }
+
+    [Fact]
+    public async Task Groups_transactions_and_the_cluster_tell_nothing_to_somebody_without_a_rule()
+    {
+        await Broker.Admin.CreateTopicAsync(Topic);
+        var (alice, root) = (await LoginAsync("alice"), await LoginAsync("root"));
+        await root.CallAsync<OffsetCommitResponse>(8, s_cases["OffsetCommit"].Request());
+        await new RawTransaction(root, Id).InitAsync();
+
+        async Task<(int Groups, int Transactions, int Operations)> SeenBy(RawClient client) => (
+            (await client.CallAsync<ListGroupsResponse>(4, new ListGroupsRequest())).Groups.Length,
+            (await client.CallAsync<ListTransactionsResponse>(0, new ListTransactionsRequest())).TransactionStates.Length,
+            (await client.CallAsync<DescribeClusterResponse>(0, new DescribeClusterRequest { IncludeClusterAuthorizedOperations = true })).ClusterAuthorizedOperations);
+        (await SeenBy(alice)).Should().Be((0, 0, 0));
+        (await SeenBy(root)).Should().Be((1, 1, 8096));
+        await SetAsync(OnGroup(AclOperation.Read), isKept: true);
+        await SetAsync(OnId(AclOperation.Describe), isKept: true);
+        (await SeenBy(alice)).Should().Be((1, 1, 0));
     }
 
     [Fact]
@@ -216,6 +243,8 @@ public sealed class AccessTests : EndpointTest
         (await root.CallAsync<FetchResponse>(13, byId)).Only().ErrorCode.Should().Be(TopicError);
         (await root.CallAsync<ProduceResponse>(9, TestBatch.Produce(SecurityStore.TopicName, TestBatch.Of("x")))).Only().ErrorCode.Should().Be(TopicError);
         (await root.CallAsync<DeleteTopicsResponse>(6, new DeleteTopicsRequest { Topics = [new() { TopicId = id }] })).Responses.Single().ErrorCode.Should().Be(TopicError);
+        foreach (var asked in new DescribeLogDirsRequest.Topic[]?[] { null, [new() { Name = SecurityStore.TopicName, Partitions = [0] }] })
+            (await root.CallAsync<DescribeLogDirsResponse>(4, new DescribeLogDirsRequest { Topics = asked })).Results.Single().Topics.Should().BeEmpty();
     }
 
     private async Task<RawClient> LoginAsync(string user)

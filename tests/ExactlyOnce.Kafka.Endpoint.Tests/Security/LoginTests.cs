@@ -145,6 +145,25 @@ public sealed class LoginTests : EndpointTest
         Stopwatch.GetElapsedTime(began).Should().BeLessThan(TimeSpan.FromSeconds(10), "two seconds are given");
     }
 
+    [Fact]
+    public async Task The_beginning_of_another_request_buys_no_time_for_a_login()
+    {
+        var client = Connect();
+        await client.SendAsync([.. client.FrameOf(0, new ApiVersionsRequest()), 0]);
+        await client.ReadAsync<ApiVersionsResponse>(0, new ApiVersionsRequest());
+
+        await client.ShouldBeClosedAsync();
+    }
+
+    [Fact]
+    public async Task Whoever_chooses_a_mechanism_and_falls_silent_is_closed()
+    {
+        var client = Connect();
+        await client.CallAsync<SaslHandshakeResponse>(1, new SaslHandshakeRequest { Mechanism = "PLAIN" });
+
+        await client.ShouldBeClosedAsync();
+    }
+
     [Theory]
     [InlineData("Sasl is missing"), InlineData("PLAIN for nobody"), InlineData("empty password"), InlineData("super user without login"), InlineData("super user misspelt")]
     public async Task Half_an_authentication_does_not_start(string half)

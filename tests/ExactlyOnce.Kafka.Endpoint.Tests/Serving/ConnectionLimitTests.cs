@@ -62,6 +62,14 @@ public sealed class ConnectionLimitTests : EndpointTest
     }
 
     [Fact]
+    public async Task A_long_poll_ends_empty_when_it_has_lasted_as_long_as_silence_may()
+    {
+        await Broker.Admin.CreateTopicAsync("t");
+
+        (await Connect().CallAsync<FetchResponse>(12, TestBatch.Fetch("t", 0, maxWaitMs: int.MaxValue))).Only().Batches().Should().BeEmpty();
+    }
+
+    [Fact]
     public async Task Whoever_does_not_read_what_he_asked_for_is_closed()
     {
         await Broker.Admin.CreateTopicAsync("t");

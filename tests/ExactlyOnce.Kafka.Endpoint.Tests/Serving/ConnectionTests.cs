@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using ExactlyOnce.Kafka.Endpoint.Apis;
+using ExactlyOnce.Kafka.Endpoint.Codec;
 using ExactlyOnce.Kafka.Endpoint.Serving;
 using ExactlyOnce.Kafka.Endpoint.Tests.Clients;
 
@@ -21,6 +22,32 @@ public sealed class ConnectionTests : EndpointTest
 
         for (var i = 0; i < requests.Length; i++)
             (await client.ReadAsync<ProduceResponse>(9, requests[i])).Only().BaseOffset.Should().Be(i);
+    }
+
+    [Fact]
+    public async Task A_thousand_requests_at_once_are_answered_each_under_its_own_number_whatever_that_is()
+    {
+        const int Count = 1000;
+        await Broker.Admin.CreateTopicAsync("t");
+        var client = Connect();
+        var requests = Enumerable.Range(0, Count).Select(RequestOf).ToArray();
+        // Backwards, negative, and some of them twice.
+        var numbers = Enumerable.Range(0, Count).Select(i => i % 3 == 0 ? int.MaxValue : i % 3 == 1 ? -i : int.MinValue + (i / 2)).ToArray();
+
+        var sending = client.SendAsync([.. requests.SelectMany((request, i) => client.FrameOf(request.Version, request.Body, numbers[i]))]);
+
+        for (var i = 0; i < Count; i++)
+            BinaryPrimitives.ReadInt32BigEndian(await client.ReadFrameAsync()).Should().Be(numbers[i]);
+        await sending;
+        (await client.CallAsync<FetchResponse>(Version, TestBatch.Fetch("t", 0))).Only().HighWatermark.Should().Be(Count / 4);
+
+        static (short Version, IMessage Body) RequestOf(int i) => (i % 4) switch
+        {
+            0 => (9, TestBatch.Produce("t", TestBatch.Of($"{i}"))),
+            1 => (Version, TestBatch.Fetch("t", 0, maxBytes: 1, partitionMaxBytes: 1)),
+            2 => (1, new MetadataRequest { Topics = null }),
+            _ => (0, new ApiVersionsRequest()),
+        };
     }
 
     [Fact]
@@ -93,13 +120,19 @@ public sealed class ConnectionTests : EndpointTest
         await client.ShouldBeClosedAsync();
     }
 
-    [Fact]
-    public async Task What_was_asked_before_nonsense_is_answered()
+    [Theory]
+    [InlineData("a length that is none", "FFFFFFFF"), InlineData("a length beyond all bounds", "7FFFFFFF"), InlineData("nothing at all", "00000000"), InlineData("half a header", "0000000300120000")]
+    [InlineData("HTTP", "474554202F20485454502F312E310D0A0D0A"), InlineData("TLS", "16030100C8010000C40303"), InlineData("an API of brokers", "0000000A00070000000000010000FFFF")]
+    [InlineData("a version from the future", "0000000A00037FFF00000001FFFF"), InlineData("a body that is too short", "0000000C0003000100000001FFFF0000")]
+    [InlineData("a body that is too long", "000000120003000100000001FFFFFFFFFFFF00000002")]
+    public async Task What_was_asked_before_nonsense_is_answered(string what, string nonsense)
     {
         var client = Connect();
         var request = new ApiVersionsRequest();
 
-        await client.SendAsync([.. client.FrameOf(0, request), .. new byte[] { 0xFF, 0xFF, 0xFF, 0xFF }]);
+        await client.SendAsync([.. client.FrameOf(0, request), .. Convert.FromHexString(nonsense)]);
+
+        nonsense.Should().NotBeEmpty(what);
 
         (await client.ReadAsync<ApiVersionsResponse>(0, request)).ErrorCode.Should().Be(KafkaError.None);
         await client.ShouldBeClosedAsync();

@@ -33,21 +33,21 @@ internal sealed partial class TransactionCoordinator
             {
                 composer.Add(record);
                 if (record is EnrolmentRecord enrolment)
-                    Enrol(enrolment);
+                    Enrol(enrolment.Partitions, enrolment.Identity, enrolment.AtMs);
             }
             deadlineMs = DeadlineOf(transactionalId);
             return new CoordinatorReply(decision, composer.Close());
         }
     }
 
-    private void Enrol(EnrolmentRecord enrolment)
+    private void Enrol(PartitionKey[] keys, ProducerIdentity producer, long nowMs)
     {
-        foreach (var key in enrolment.Partitions)
+        foreach (var key in keys)
         {
             if (partitions.Find(key) is not { } partition)
                 continue;
             composer.Enter(partition);
-            partition.StageEnrolment(composer.Frame, enrolment.Identity, enrolment.AtMs);
+            partition.StageEnrolment(composer.Frame, producer, nowMs);
         }
     }
 

@@ -280,6 +280,8 @@ internal sealed partial class TransactionCoordinator(CoordinationState state, Fr
                 composer.Add(record);
             if (decision.Markers is { } markers)
                 Mark(markers, nowMs);
+            if (decision.Sealed.Length > 0)
+                Enrol(decision.Sealed, decision.Identity with { Epoch = ProducerIdentity.NoEpoch }, nowMs);
             if (decision.NeedsComplete)
                 foreach (var record in Transactions.DecideComplete(transactionalId!, nowMs).Records)
                     composer.Add(record);

@@ -185,7 +185,7 @@ internal sealed class Partition : IPartitionViewSource
         frame?.AddReference((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Batch, placed);
     }
 
-    /// <summary>Records in the frame that a producer's transaction includes this partition before it wrote to it. Under <see cref="Lock"/>.</summary>
+    /// <summary>Records in the frame that a producer's transaction includes this partition before it wrote to it; at no epoch, that it takes nothing more in. Under <see cref="Lock"/>.</summary>
     public void StageEnrolment(JournalFrame? frame, ProducerIdentity producer, long nowMs)
     {
         _staged = new Staged(StagedKind.Enrolment, default, producer, false, 0, nowMs);

@@ -10,7 +10,7 @@ internal enum PartitionPiece : byte
     /// <summary>A record batch, placed: data or marker.</summary>
     Batch = 1,
 
-    /// <summary>A transaction includes the partition: producer id i64, epoch i16.</summary>
+    /// <summary>A transaction includes the partition: producer id i64, epoch i16; −1 when it takes nothing more in.</summary>
     Enrolment = 2,
 
     /// <summary>The log begins here: offset i64.</summary>

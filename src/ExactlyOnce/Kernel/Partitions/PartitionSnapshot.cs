@@ -196,8 +196,8 @@ internal static class PartitionSnapshot
             throw Broken($"producer {entry.Id} has a negative epoch");
         if (firstOffset < -1 || firstOffset >= logEndOffset)
             throw Broken($"producer {entry.Id} has an open transaction outside the log");
-        if (firstOffset >= 0 && enrolledEpoch < 0)
-            throw Broken($"producer {entry.Id} has an open transaction and no enrolment");
+        if (firstOffset >= 0 && epoch < 0)
+            throw Broken($"producer {entry.Id} has an open transaction and no epoch");
         entry.Restore(epoch, enrolledEpoch, coordinatorEpoch, lastActiveMs, lastTimestamp, lsn);
         ReadBatches(ref reader, entry, logEndOffset, batchWindow);
         return firstOffset;

@@ -82,10 +82,13 @@ internal sealed class PartitionState
         Advance(baseOffset, batch.LastOffsetDelta, lsn);
     }
 
-    /// <summary>Applies the coordinator's word that this producer's transaction includes this partition, without data yet. A marker ends it.</summary>
+    /// <summary>
+    /// Applies the coordinator's word that this producer's transaction includes this partition, without data yet; a marker ends it. At no epoch it ends the enrolment and not the
+    /// transaction, which is prepared: what the producer still writes asks the coordinator.
+    /// </summary>
     public void Enrol(ProducerIdentity producer, long nowMs, long lsn)
     {
-        Debug.Assert(!producer.IsNone && producer.Epoch >= 0, "Only a producer with an epoch is enrolled.");
+        Debug.Assert(producer.Id >= 0, "Only a producer is enrolled.");
         var entry = _producers.FindOrAdd(producer.Id);
         _producers.Touch(entry, nowMs);
         entry.ApplyEnrolment(producer.Epoch, nowMs, lsn);

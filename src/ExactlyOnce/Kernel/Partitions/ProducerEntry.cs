@@ -15,7 +15,7 @@ internal sealed class ProducerEntry(long id, int batchWindow)
     /// <summary>The epoch of the last batch or marker; −1 when there was only an enrolment.</summary>
     public short Epoch { get; private set; } = ProducerIdentity.NoEpoch;
 
-    /// <summary>The epoch at which the coordinator enrolled the producer here; −1 when it is not inside a transaction, as far as this partition knows.</summary>
+    /// <summary>The epoch at which the coordinator enrolled the producer here; −1 when it is not inside a transaction, as far as this partition knows, or that takes nothing more in.</summary>
     public short EnrolledEpoch { get; private set; } = ProducerIdentity.NoEpoch;
 
     /// <summary>The coordinator epoch of the last marker; −1 for none.</summary>
@@ -65,7 +65,7 @@ internal sealed class ProducerEntry(long id, int batchWindow)
 
     internal void ApplyEnrolment(short epoch, long nowMs, long lsn)
     {
-        Debug.Assert(epoch >= KnownEpoch, "The coordinator enrols the newest epoch only.");
+        Debug.Assert(epoch == ProducerIdentity.NoEpoch || epoch >= KnownEpoch, "The coordinator enrols the newest epoch only.");
         EnrolledEpoch = epoch;
         Touch(nowMs, lsn);
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ExactlyOnce.Kernel.Primitives;
 
 namespace ExactlyOnce.Kernel.Partitions;
 
@@ -68,7 +69,7 @@ internal sealed class ProducerTable(int batchWindow, int maximumProducers)
             Debug.Assert(ReferenceEquals(entry.LessRecent, previous), "The list by activity is linked both ways.");
             Debug.Assert(ReferenceEquals(_entries.GetValueOrDefault(entry.Id), entry), "Every listed producer is found by its id.");
             Debug.Assert(entry.Window.Count <= batchWindow, "The window has its bound.");
-            Debug.Assert(!entry.HasOpenTransaction || entry.IsEnrolled, "Open data implies an enrolment.");
+            Debug.Assert(!entry.HasOpenTransaction || entry.Epoch != ProducerIdentity.NoEpoch, "Open data has an epoch.");
         }
         Debug.Assert(ReferenceEquals(MostRecent, previous), "The list by activity ends at the most recent.");
         Debug.Assert(count == _entries.Count, "Every producer is listed once.");

@@ -42,8 +42,8 @@ internal sealed partial class TransactionCoordinatorState
         if (!IsKnown(transactionalId, identity, out var entry, out var refused))
             return refused;
         var verdict = JudgeIdentity(entry, identity, TransactionVerdict.ProducerFenced);
-        if (verdict == TransactionVerdict.None && entry.State.IsEnding())
-            verdict = TransactionVerdict.ConcurrentTransactions;
+        if (verdict == TransactionVerdict.None)
+            verdict = JudgeState(entry.State);
         if (verdict == TransactionVerdict.None && !entry.Contains(partition))
             verdict = TransactionVerdict.TransactionAbortable;
         return verdict == TransactionVerdict.None ? TransactionDecision.Nothing : Refuse(verdict, entry, identity, client);
@@ -67,12 +67,7 @@ internal sealed partial class TransactionCoordinatorState
         var oldEpoch = client.Generation == TransactionGeneration.V1 ? TransactionVerdict.ProducerFenced : TransactionVerdict.InvalidProducerEpoch;
         var verdict = JudgeIdentity(entry, identity, oldEpoch);
         if (verdict == TransactionVerdict.None)
-            verdict = entry.State switch
-            {
-                TransactionState.PrepareCommit or TransactionState.PrepareAbort => TransactionVerdict.ConcurrentTransactions,
-                TransactionState.Prepared => TransactionVerdict.InvalidTransactionState,
-                _ => TransactionVerdict.None,
-            };
+            verdict = JudgeState(entry.State);
         if (verdict != TransactionVerdict.None)
             refused = Refuse(verdict, entry, identity, client);
         return refused is null;
@@ -90,6 +85,14 @@ internal sealed partial class TransactionCoordinatorState
             refused = NotKnown(identity);
         return entry is not null;
     }
+
+    /// <summary>Behind its end, and behind the first phase of one, a transaction takes nothing more in.</summary>
+    private static TransactionVerdict JudgeState(TransactionState state) => state switch
+    {
+        TransactionState.PrepareCommit or TransactionState.PrepareAbort => TransactionVerdict.ConcurrentTransactions,
+        TransactionState.Prepared => TransactionVerdict.InvalidTransactionState,
+        _ => TransactionVerdict.None,
+    };
 
     /// <summary>Strict equality: a higher epoch than the current one is as wrong as a lower one.</summary>
     private static TransactionVerdict JudgeIdentity(TransactionEntry entry, ProducerIdentity identity, TransactionVerdict otherEpoch)

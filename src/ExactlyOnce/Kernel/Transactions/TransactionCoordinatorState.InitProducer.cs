@@ -135,6 +135,7 @@ internal sealed partial class TransactionCoordinatorState
         {
             Identity = kept.Identity,
             Records = [kept],
+            Sealed = entry.State == TransactionState.Prepared ? [] : entry.CopyPartitions(),
             PreparedToken = Token(kept),
             LastOutcome = entry.Outcomes.Newest,
         };

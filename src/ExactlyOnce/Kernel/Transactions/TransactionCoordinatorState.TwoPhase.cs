@@ -5,8 +5,8 @@ namespace ExactlyOnce.Kernel.Transactions;
 internal sealed partial class TransactionCoordinatorState
 {
     /// <summary>
-    /// First phase: the transaction, be it empty, is held until its token is resolved, the client ends it, or an operator aborts it; it never times out. Repeating
-    /// the call answers the same token.
+    /// First phase: the transaction, be it empty, is held until its token is resolved, the client ends it, or an operator aborts it; it never times out, and takes nothing more in.
+    /// Repeating the call answers the same token.
     /// </summary>
     public TransactionDecision DecidePrepare(string transactionalId, ProducerIdentity identity, in TransactionClient client, long nowMs)
     {
@@ -20,7 +20,7 @@ internal sealed partial class TransactionCoordinatorState
         if (entry.State == TransactionState.Prepared)
             return new TransactionDecision { Identity = identity, PreparedToken = Token(entry.Current) };
         var held = EntryTransitions.Hold(entry.Current, nowMs);
-        return new TransactionDecision { Identity = identity, Records = [held], PreparedToken = Token(held) };
+        return new TransactionDecision { Identity = identity, Records = [held], Sealed = entry.CopyPartitions(), PreparedToken = Token(held) };
     }
 
     /// <summary>

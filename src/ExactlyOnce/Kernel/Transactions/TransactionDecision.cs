@@ -22,6 +22,12 @@ internal sealed class TransactionDecision
 
     public TransactionMarkers? Markers { get; init; }
 
+    /// <summary>
+    /// The partitions of a transaction that this call prepares. The producer of <see cref="Identity"/> is enrolled in them no longer: what it still writes there asks the coordinator, which
+    /// refuses it.
+    /// </summary>
+    public PartitionKey[] Sealed { get; init; } = [];
+
     public TransactionRecord[] Records { get; init; } = [];
 
     /// <summary>The records end in PrepareCommit or PrepareAbort: <see cref="TransactionCoordinatorState.DecideComplete"/> is next.</summary>

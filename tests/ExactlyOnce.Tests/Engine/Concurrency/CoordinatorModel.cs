@@ -45,8 +45,8 @@ internal sealed class CoordinatorModel : SequentialModel<CoordinatorStep>
         var sent = _current?.Offsets[step.Partition] ?? [];
         if (step.Sequence < sent.Count)
             return $"duplicate of {sent[step.Sequence]}";
-        // A prepared transaction takes no new partition.
-        if (step.Sequence != sent.Count || (_isPrepared && sent.Count == 0))
+        // A prepared transaction takes nothing more in.
+        if (step.Sequence != sent.Count || _isPrepared)
             return ThreadedEngine.Refused;
         _current ??= new Transaction();
         var log = _logs[step.Partition];

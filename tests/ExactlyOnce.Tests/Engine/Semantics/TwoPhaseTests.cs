@@ -46,6 +46,30 @@ public sealed class TwoPhaseTests
         (await broker.ReadAsync()).Should().Equal("order", "next");
     }
 
+    [Theory]
+    [InlineData(Place.Memory)]
+    [InlineData(Place.Folder)]
+    public async Task A_prepared_transaction_takes_nothing_more_in_also_after_a_restart(Place place)
+    {
+        await using var broker = await OpenAsync(place);
+        var producer = await SignedProducer.OpenAsync(broker, "t");
+        await producer.WriteAsync(First, 0, "order");
+        var token = await broker.Backend.PrepareTransactionAsync(producer.Session, []);
+
+        for (var round = 0; round < 2; round++)
+        {
+            (await producer.AppendAsync(First, 1, "late")).Error.Should().Be(ErrorCode.InvalidTransactionState, "where the transaction has been");
+            (await producer.AppendAsync(new TopicPartition("invoices", 0), 0, "late")).Error.Should().Be(ErrorCode.InvalidTransactionState, "where it has not");
+            (await producer.WriteAsync(First, 0, "order")).Should().Be(0, "a retry is answered like its original");
+            if (place == Place.Folder)
+                await broker.ReopenAsync();
+        }
+
+        await broker.Admin.CommitPreparedAsync(token);
+        (await broker.ReadAsync()).Should().Equal("order");
+        (await broker.ReadAsync(Invoices)).Should().BeEmpty();
+    }
+
     [Fact]
     public async Task A_token_that_is_not_known_is_refused()
     {

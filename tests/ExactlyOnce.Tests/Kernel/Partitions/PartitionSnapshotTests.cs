@@ -67,7 +67,7 @@ public sealed class PartitionSnapshotTests
     [InlineData(26, "7FFFFFFF", "*ends in the middle*")]
     [InlineData(30, "FFFFFFFFFFFFFFFF", "*producer -1 is not valid*")]
     [InlineData(38, "FFFE", "*producer 1 has a negative epoch*")]
-    [InlineData(40, "FFFF", "*open transaction and no enrolment*")]
+    [InlineData(38, "FFFF", "*open transaction and no epoch*")]
     [InlineData(70, "7FFFFFFFFFFFFFFF", "*open transaction outside the log*")]
     [InlineData(78, "FFFF", "*batch outside the log or without sequences*")]
     [InlineData(80, "FFFFFFFF", "*batch outside the log or without sequences*")]

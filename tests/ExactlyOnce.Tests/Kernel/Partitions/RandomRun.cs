@@ -31,7 +31,7 @@ internal static class RandomRun
         {
             <= 8 => Produce(partition, step, entry, epoch),
             9 => Describe(partition.Produce(PartitionUnderTest.Plain(step.Count))),
-            10 => Enrol(partition, step.Pid, (short)(epoch + step.Choice % 2)),
+            10 => Enrol(partition, step.Pid, entry is not null && step.Choice == 9 ? ProducerIdentity.NoEpoch : (short)(epoch + step.Choice % 2)),
             11 or 12 => partition.Marker(step.Pid, (short)(epoch + 1), step.Choice % 2 == 0, MarkerGeneration.V2, step.Choice / 3).ToString(),
             13 => partition.Marker(step.Pid, (short)Math.Max(0, epoch - step.Choice % 2), step.Choice % 3 == 0, MarkerGeneration.V1, 1).ToString(),
             14 => string.Join(' ', partition.Expire()),

@@ -113,6 +113,8 @@ public sealed class TransactionScripts
                 text.Append("\n  ").Append(refusal.Describe());
             foreach (var record in decision.Records)
                 Append(text, record);
+            if (decision.Sealed.Length > 0)
+                text.Append("\n  sealed ").Append(decision.Identity).Append(" in [").AppendJoin(' ', decision.Sealed).Append(']');
             if (decision.Markers is { } markers)
                 text.Append("\n  markers ").Append(markers.Commit ? "COMMIT " : "ABORT ").Append(markers.Identity)
                     .Append(" in [").AppendJoin(' ', markers.Partitions).Append(']').Append(markers.Groups.Length == 0 ? "" : " groups ").AppendJoin(' ', markers.Groups);

@@ -8,6 +8,8 @@ namespace ExactlyOnce.Engine.Backend.Wire;
 /// <content>Classic groups: the member's leader assigns, the group waits for everybody.</content>
 internal sealed partial class EngineWireBackend
 {
+    private const int NameInMemberIdCharsMax = 255;
+
     public override async ValueTask<JoinGroupAnswer> JoinGroupAsync(JoinGroupCall call, CancellationToken cancellationToken)
     {
         ThrowIfUnable();
@@ -76,12 +78,11 @@ internal sealed partial class EngineWireBackend
         return reply.Decision.Own is { } own ? (own, reply.Lsn) : await wait.AnswerAsync(cancellationToken);
     }
 
-    // Kafka's form of an id: whose it is can be read from it.
     private ClassicJoinRequest ToRequest(JoinGroupCall call) => new()
     {
         Group = call.Group,
         MemberId = call.MemberId,
-        NewMemberId = $"{call.InstanceId ?? call.ClientId}-{_engine.Environment.NextGuid()}",
+        NewMemberId = NewMemberId(call.InstanceId ?? call.ClientId),
         InstanceId = call.InstanceId,
         ClientId = call.ClientId,
         ClientHost = call.ClientHost,
@@ -93,6 +94,13 @@ internal sealed partial class EngineWireBackend
         RequiresKnownMemberId = call.RequiresKnownMemberId,
         SupportsSkippingAssignment = call.SupportsSkippingAssignment,
     };
+
+    /// <summary>Kafka's form of an id: whose it is can be read from it. A name of any length would make ids that no client can be told.</summary>
+    private string NewMemberId(string name)
+    {
+        var unique = _engine.Environment.NextGuid().ToString();
+        return name.Length <= NameInMemberIdCharsMax ? $"{name}-{unique}" : unique;
+    }
 
     private static ClassicSyncRequest ToRequest(SyncGroupCall call) => new()
     {

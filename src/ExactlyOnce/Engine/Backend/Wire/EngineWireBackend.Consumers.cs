@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.RegularExpressions;
 using ExactlyOnce.Clients.Wire;
 using ExactlyOnce.Engine.Coordination;
 using ExactlyOnce.Kernel.Groups;
@@ -26,14 +27,26 @@ internal sealed partial class EngineWireBackend
             return Refused(call, ErrorCode.InvalidRequest, "A member needs an id and an epoch of −2 or more.");
         if (call.TopicRegex is { Length: > 0 } regex && !NamePattern.TryParse(regex, out _))
             return Refused(call, ErrorCode.InvalidRegularExpression, $"'{regex}' is not a regular expression as RE2 knows them.");
-        var answer = await (call.MemberEpoch switch
-        {
-            Join => JoinAsync(call),
-            Leave or LeaveTemporarily => LeaveAsync(call),
-            _ => BeatAsync(call),
-        });
+        var answer = await CarryOutAsync(call);
         _engine.GroupSessions.Notify(call.Group);
         return answer;
+    }
+
+    private async ValueTask<ConsumerHeartbeatAnswer> CarryOutAsync(ConsumerHeartbeatCall call)
+    {
+        try
+        {
+            return await (call.MemberEpoch switch
+            {
+                Join => JoinAsync(call),
+                Leave or LeaveTemporarily => LeaveAsync(call),
+                _ => BeatAsync(call),
+            });
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            return Refused(call, ErrorCode.InvalidRegularExpression, "What the regular expression stands for cannot be told in time.");
+        }
     }
 
     public override ValueTask<ConsumerGroupDescription[]> DescribeConsumerGroupsAsync(IReadOnlyList<string> groups) =>

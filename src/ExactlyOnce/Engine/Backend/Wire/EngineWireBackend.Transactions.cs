@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using ExactlyOnce.Clients;
 using ExactlyOnce.Clients.Producing;
 using ExactlyOnce.Clients.Wire;
@@ -87,9 +88,21 @@ internal sealed partial class EngineWireBackend
             return new TransactionListing(ErrorCode.InvalidRegularExpression, [], []);
         string[] unknown = [.. call.States.Where(state => !IsStateName(state))];
         var nowMs = _engine.NowMs;
+        var (states, ids) = (call.States.ToHashSet(StringComparer.Ordinal), call.ProducerIds.ToHashSet());
+        bool IsChosen(TransactionEntry entry) =>
+            (states.Count == 0 || states.Contains(NameOf(entry.State))) &&
+            (ids.Count == 0 || ids.Contains(entry.Identity.Id)) &&
+            (call.OpenForMs < 0 || (entry.State.IsOpen() && nowMs - entry.Current.StartMs > call.OpenForMs));
         var found = await QueryAsync<WireTransaction[]>(state =>
-            [.. state.Transactions.Entries.Values.Where(entry => IsChosen(entry, call, pattern, nowMs)).Select(Describe).OrderBy(found => found.TransactionalId, StringComparer.Ordinal)]);
-        return new TransactionListing(ErrorCode.None, found, unknown);
+            [.. state.Transactions.Entries.Values.Where(IsChosen).Select(Describe).OrderBy(found => found.TransactionalId, StringComparer.Ordinal)]);
+        try
+        {
+            return new TransactionListing(ErrorCode.None, pattern is null ? found : Array.FindAll(found, transaction => pattern.IsMatch(transaction.TransactionalId)), unknown);
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            return new TransactionListing(ErrorCode.InvalidRegularExpression, [], []);
+        }
     }
 
     public override async ValueTask<IReadOnlyList<PartitionProducer>?> DescribeProducersAsync(TopicPartition partition)
@@ -148,12 +161,6 @@ internal sealed partial class EngineWireBackend
 
     private WireTransaction Describe(TransactionEntry entry) => new(
         entry.TransactionalId, NameOf(entry.State), entry.Identity, entry.Current.TimeoutMs, entry.Current.StartMs, _engine.ToNames(entry.Partitions));
-
-    private static bool IsChosen(TransactionEntry entry, ListTransactionsCall call, NamePattern? pattern, long nowMs) =>
-        (call.States.Count == 0 || call.States.Contains(NameOf(entry.State))) &&
-        (call.ProducerIds.Count == 0 || call.ProducerIds.Contains(entry.Identity.Id)) &&
-        (call.OpenForMs < 0 || (entry.State.IsOpen() && nowMs - entry.Current.StartMs > call.OpenForMs)) &&
-        (pattern is null || pattern.IsMatch(entry.TransactionalId));
 
     // Kafka's tools know no prepared transactions.
     private static string NameOf(TransactionState state) => (state == TransactionState.Prepared ? TransactionState.Ongoing : state).ToString();

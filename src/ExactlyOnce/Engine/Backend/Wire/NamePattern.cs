@@ -4,12 +4,14 @@ using System.Text.RegularExpressions;
 namespace ExactlyOnce.Engine.Backend.Wire;
 
 /// <summary>
-/// A client's regular expression for whole names. Kafka's are RE2's, which take linear time whatever they are; so do these, without look-around and back references, so that no client
-/// can hold the broker up with one.
+/// A client's regular expression for whole names. Kafka's are RE2's, which take linear time whatever they are; so do these, without look-around and back references. How much a character
+/// may take is the client's choice all the same, and therefore a match has its time, and is never looked for under a lock, so that no client can hold the broker up with one.
 /// </summary>
 internal sealed class NamePattern
 {
     private const int CharsMax = 4096;
+
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
 
     private readonly Regex _regex;
 
@@ -22,7 +24,7 @@ internal sealed class NamePattern
             return false;
         try
         {
-            pattern = new NamePattern(new Regex($@"\A(?:{text})\z", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant));
+            pattern = new NamePattern(new Regex($@"\A(?:{text})\z", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant, s_patience));
             return true;
         }
         catch (Exception exception) when (exception is ArgumentException or NotSupportedException)
@@ -31,5 +33,6 @@ internal sealed class NamePattern
         }
     }
 
+    /// <exception cref="RegexMatchTimeoutException">It cannot be told in time.</exception>
     public bool IsMatch(string name) => _regex.IsMatch(name);
 }

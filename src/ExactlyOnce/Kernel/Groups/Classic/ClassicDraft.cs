@@ -262,9 +262,12 @@ internal sealed class ClassicDraft
     {
         _isGeneration = true;
         _group = _group with { State = GroupState.Stable, StateSinceMs = _nowMs };
+        var shares = new Dictionary<string, ReadOnlyMemory<byte>>(assignments.Length, StringComparer.Ordinal);
+        foreach (var share in assignments)
+            shares.TryAdd(share.MemberId, share.Assignment);
         for (var i = 0; i < _members.Count; i++)
         {
-            _members[i] = _members[i] with { Assignment = ShareOf(_members[i].Id, assignments) };
+            _members[i] = _members[i] with { Assignment = shares.GetValueOrDefault(_members[i].Id) };
             if (_members[i].IsAwaitingSync)
                 GiveShare(_members[i]);
         }
@@ -277,16 +280,6 @@ internal sealed class ClassicDraft
         Touch(member with { IsAwaitingSync = false, IsSyncMissing = false });
         if (!_members.Exists(static member => member.IsSyncMissing))
             _group = _group with { SyncDeadlineMs = long.MaxValue };
-    }
-
-    private static ReadOnlyMemory<byte> ShareOf(string memberId, ImmutableArray<ClassicAssignment> assignments)
-    {
-        foreach (var assignment in assignments)
-        {
-            if (assignment.MemberId == memberId)
-                return assignment.Assignment;
-        }
-        return default;
     }
 
     // Answers

@@ -1,0 +1,43 @@
+using ExactlyOnce.Kafka.Endpoint.Apis;
+using ExactlyOnce.Kafka.Endpoint.Tests.Clients;
+
+namespace ExactlyOnce.Kafka.Endpoint.Tests.Apis;
+
+/// <summary>Regular expressions that take linear time, and very much of it for each character.</summary>
+public sealed class PatternTests : EndpointTest
+{
+    private const string Pattern = "(.*a.{0,600}){3}b";
+    private const int NameChars = 249;
+
+    private static readonly string s_name = new('a', NameChars);
+
+    [Fact]
+    public async Task Whoever_lists_transactions_by_one_is_refused_and_nobody_waits_for_it()
+    {
+        var (client, other) = (Connect(), Connect());
+        await new RawTransaction(client, s_name).InitAsync();
+
+        var listing = client.CallAsync<ListTransactionsResponse>(2, new ListTransactionsRequest { TransactionalIdPattern = Pattern });
+        var served = 0;
+        for (; !listing.IsCompleted; served++)
+            await new RawTransaction(other, "x").InitAsync();
+
+        (await listing).Should().BeEquivalentTo(new { ErrorCode = KafkaError.InvalidRegularExpression, TransactionStates = Array.Empty<object>() });
+        served.Should().BeGreaterThan(3, "transactions go on");
+    }
+
+    [Fact]
+    public async Task Whoever_subscribes_by_one_is_refused()
+    {
+        await Broker.Admin.CreateTopicAsync(s_name);
+
+        (await Connect().CallAsync<ConsumerGroupHeartbeatResponse>(1, new ConsumerGroupHeartbeatRequest
+        {
+            GroupId = "g",
+            MemberId = "m",
+            SubscribedTopicRegex = Pattern,
+            RebalanceTimeoutMs = 10_000,
+            TopicPartitions = [],
+        })).ErrorCode.Should().Be(KafkaError.InvalidRegularExpression);
+    }
+}
