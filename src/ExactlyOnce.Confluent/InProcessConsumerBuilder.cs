@@ -5,8 +5,8 @@ namespace ExactlyOnce.Confluent;
 using global::Confluent.Kafka;
 
 /// <summary>
-/// Builds Confluent.Kafka's <see cref="IConsumer{TKey, TValue}"/> over a broker in this process. It is a <see cref="ConsumerBuilder{TKey, TValue}"/>: handlers and deserializers are set as
-/// on the real one.
+/// Builds Confluent.Kafka's <see cref="IConsumer{TKey, TValue}"/> over a broker in this process. It is a <see cref="ConsumerBuilder{TKey, TValue}"/>: handlers
+/// and deserializers are set as on the real one.
 /// <code>
 /// using var consumer = new InProcessConsumerBuilder&lt;string, string&gt;(broker, new ConsumerConfig { GroupId = "mailer" }).Build();
 /// </code>

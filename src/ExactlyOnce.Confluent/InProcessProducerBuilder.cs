@@ -6,8 +6,8 @@ namespace ExactlyOnce.Confluent;
 using global::Confluent.Kafka;
 
 /// <summary>
-/// Builds Confluent.Kafka's <see cref="IProducer{TKey, TValue}"/> over a broker in this process. It is a <see cref="ProducerBuilder{TKey, TValue}"/>: code that is handed one, or a producer, need not
-/// know.
+/// Builds Confluent.Kafka's <see cref="IProducer{TKey, TValue}"/> over a broker in this process. It is a <see cref="ProducerBuilder{TKey, TValue}"/>: code that
+/// is handed one, or a producer, need not know.
 /// <code>
 /// using var producer = new InProcessProducerBuilder&lt;string, string&gt;(broker, new ProducerConfig { TransactionalId = "billing" }).Build();
 /// </code>
@@ -21,11 +21,17 @@ public class InProcessProducerBuilder<TKey, TValue>(Broker broker, IEnumerable<K
     private readonly Broker _broker = broker ?? throw new ArgumentNullException(nameof(broker));
 
     /// <inheritdoc/>
-    public override IProducer<TKey, TValue> Build() => new InProcessProducer<TKey, TValue>(
-        _broker,
-        new ClientSettings(Config, "producer"),
-        new FieldWriter<TKey>(KeySerializer ?? KeySerializerBuilder?.Build(Config, isKey: true), AsyncKeySerializer ?? AsyncKeySerializerBuilder?.Build(Config, isKey: true), MessageComponentType.Key),
-        new FieldWriter<TValue>(ValueSerializer ?? ValueSerializerBuilder?.Build(Config, isKey: false), AsyncValueSerializer ?? AsyncValueSerializerBuilder?.Build(Config, isKey: false), MessageComponentType.Value),
-        new PartitionChoice(Config, Partitioners, DefaultPartitioner),
-        ErrorHandler);
+    public override IProducer<TKey, TValue> Build()
+    {
+        var settings = new ClientSettings(Config, "producer");
+        var keys = new FieldWriter<TKey>(
+            KeySerializer ?? KeySerializerBuilder?.Build(Config, isKey: true),
+            AsyncKeySerializer ?? AsyncKeySerializerBuilder?.Build(Config, isKey: true),
+            MessageComponentType.Key);
+        var values = new FieldWriter<TValue>(
+            ValueSerializer ?? ValueSerializerBuilder?.Build(Config, isKey: false),
+            AsyncValueSerializer ?? AsyncValueSerializerBuilder?.Build(Config, isKey: false),
+            MessageComponentType.Value);
+        return new InProcessProducer<TKey, TValue>(_broker, settings, keys, values, new PartitionChoice(settings, Partitioners, DefaultPartitioner), ErrorHandler);
+    }
 }

@@ -25,7 +25,9 @@ public static class ContextOutboxExtensions
         return new ContextOutbox(context);
     }
 
-    /// <summary>Makes the relay that reads the outbox of the contexts into the broker's topics. One at a time works; a newer one makes the older one stop.</summary>
+    /// <summary>
+    /// Makes the relay that reads the outbox of the contexts into the broker's topics. One at a time works; a newer one makes the older one stop.
+    /// </summary>
     /// <param name="broker">The broker.</param>
     /// <param name="contexts">Makes the contexts whose connections the relay uses.</param>
     /// <param name="configure">Changes the options; the names of the tables are the model's.</param>
@@ -40,26 +42,12 @@ public static class ContextOutboxExtensions
         using (var context = contexts.CreateDbContext())
         {
             context.RequireExactlyOnce();
-            options.Table = TableOf<OutboxEntity>(context);
-            options.OffsetTable = TableOf<OffsetEntity>(context);
-            options.Dialect = DialectOf(context);
+            options.Table = context.TableOf<OutboxEntity>();
+            options.OffsetTable = context.TableOf<OffsetEntity>();
+            options.Dialect = context.DialectOf();
         }
         configure?.Invoke(options);
         options.Validate();
         return new OutboxRelay(broker, new ContextConnections<TContext>(contexts), options);
     }
-
-    private static string TableOf<TEntity>(DbContext context)
-    {
-        var entity = context.Model.FindEntityType(typeof(TEntity))!;
-        return entity.GetSchema() is { } schema ? $"{schema}.{entity.GetTableName()}" : entity.GetTableName()!;
-    }
-
-    private static SqlDialect? DialectOf(DbContext context) => context.Database.ProviderName switch
-    {
-        "Microsoft.EntityFrameworkCore.Sqlite" => SqlDialect.Sqlite,
-        "Npgsql.EntityFrameworkCore.PostgreSQL" => SqlDialect.PostgreSql,
-        "Microsoft.EntityFrameworkCore.SqlServer" => SqlDialect.SqlServer,
-        _ => null,
-    };
 }

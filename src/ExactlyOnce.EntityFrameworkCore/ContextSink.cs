@@ -1,28 +1,40 @@
+using System.Data.Common;
 using ExactlyOnce.EntityFrameworkCore.Model;
 using ExactlyOnce.Sql;
 using ExactlyOnce.Sql.Sinks;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
 
 namespace ExactlyOnce.EntityFrameworkCore;
 
 /// <summary>
-/// A sink over EF Core: a context and a transaction for each attempt, inside the provider's execution strategy. An attempt that follows one whose commit was not answered first asks
-/// the row: that is what verifies an unknown commit.
+/// A sink over EF Core: a context and a transaction for each attempt, inside the provider's execution strategy. An attempt that follows one whose commit was
+/// not answered first asks the row: that is what verifies an unknown commit.
 /// </summary>
 internal sealed class ContextSink<TKey, TValue, TContext>(
-    IDbContextFactory<TContext> contexts, string consumer, Func<ConsumerBatch<TKey, TValue>, TContext, CancellationToken, ValueTask> write)
-    : ClaimingSink<TKey, TValue>(consumer, SqlTables.DefaultOffsets)
+    Broker broker,
+    IDbContextFactory<TContext> contexts,
+    string consumer,
+    string table,
+    Func<ConsumerBatch<TKey, TValue>, TContext, CancellationToken, ValueTask> write)
+    : ClaimingSink<TKey, TValue>(consumer, table, broker)
     where TContext : DbContext
 {
     private const int ClaimAttempts = 3;
 
-    protected override async ValueTask<StoredOffset> ClaimAsync(TopicPartition partition, CancellationToken cancellationToken)
+    private readonly string _table = table;
+
+    protected override async ValueTask<StoredOffset> ClaimAsync(TopicPartition partition, string? topicId, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                return (await ExecuteAsync(context => RaiseAsync(context, partition, epoch: null, cancellationToken), cancellationToken).ConfigureAwait(false))!.Value;
+                return await ExecuteAsync(context => RaiseAsync(context, partition, topicId, cancellationToken), cancellationToken).ConfigureAwait(false);
+            }
+            catch (DbException exception) when (SqlDialect.SaysThatTableIsMissing(exception))
+            {
+                throw MissingTable(exception);
             }
             catch (DbUpdateException) when (attempt < ClaimAttempts)
             {
@@ -31,21 +43,31 @@ internal sealed class ContextSink<TKey, TValue, TContext>(
         }
     }
 
-    protected override ValueTask<StoredOffset?> ReclaimAsync(TopicPartition partition, long epoch, CancellationToken cancellationToken) =>
-        ExecuteAsync(context => RaiseAsync(context, partition, epoch, cancellationToken), cancellationToken);
+    protected override ValueTask<StoredOffset?> SettleAsync(TopicPartition partition, long epoch, CancellationToken cancellationToken) =>
+        ExecuteAsync(context => HoldAsync(context, partition, epoch, cancellationToken), cancellationToken);
 
-    protected override ValueTask<StoredOffset?> PeekAsync(TopicPartition partition, CancellationToken cancellationToken) =>
-        ExecuteAsync(context => ReadAsync(context, partition, cancellationToken), cancellationToken);
-
-    protected override ValueTask<bool> TryCommitAsync(ConsumerBatch<TKey, TValue> batch, PartitionClaim claim, CancellationToken cancellationToken) => ExecuteAsync(
-        async context =>
+    protected override async ValueTask<StoredOffset?> PeekAsync(TopicPartition partition, CancellationToken cancellationToken)
+    {
+        try
         {
-            // An earlier attempt of this strategy, whose commit was not answered.
-            if (claim.IsInDoubt && await ResolveAsync(batch, claim, cancellationToken).ConfigureAwait(false))
-                return true;
-            return await AttemptAsync(context, batch, claim, cancellationToken).ConfigureAwait(false);
-        },
-        cancellationToken);
+            return await ExecuteAsync(context => ReadAsync(context, partition, cancellationToken), cancellationToken).ConfigureAwait(false);
+        }
+        catch (DbException exception) when (SqlDialect.SaysThatTableIsMissing(exception))
+        {
+            throw MissingTable(exception);
+        }
+    }
+
+    protected override ValueTask<bool> TryCommitAsync(ConsumerBatch<TKey, TValue> batch, PartitionClaim claim, CancellationToken cancellationToken) =>
+        ExecuteAsync(
+            async context =>
+            {
+                // An earlier attempt of this strategy, whose commit was not answered.
+                if (claim.IsInDoubt && await ResolveAsync(batch, claim, cancellationToken).ConfigureAwait(false))
+                    return true;
+                return await AttemptAsync(context, batch, claim, cancellationToken).ConfigureAwait(false);
+            },
+            cancellationToken);
 
     private async Task<bool> AttemptAsync(TContext context, ConsumerBatch<TKey, TValue> batch, PartitionClaim claim, CancellationToken cancellationToken)
     {
@@ -56,7 +78,8 @@ internal sealed class ContextSink<TKey, TValue, TContext>(
             await context.SaveChangesAsync(cancellationToken).ConfigureAwait(false);
         }
         if (context.Database.CurrentTransaction != transaction)
-            throw new InvalidOperationException("The handler ended the transaction. It must leave that to the sink: effects and offset are committed together.");
+            throw new InvalidOperationException(
+                "The handler ended the transaction. It must leave that to the sink: effects and offset are committed together.");
 
         // Behind the effects, so that a handler that takes its time (or a zombie that is asleep) does not keep anybody from taking the row over.
         var (epoch, expected, next) = (claim.Epoch, claim.NextOffset, batch.NextOffset);
@@ -72,16 +95,12 @@ internal sealed class ContextSink<TKey, TValue, TContext>(
     }
 
     // An UPDATE holds the row until its transaction ends, so that what is read after it cannot change any more.
-    private async Task<StoredOffset?> RaiseAsync(TContext context, TopicPartition partition, long? epoch, CancellationToken cancellationToken)
+    private async Task<StoredOffset> RaiseAsync(TContext context, TopicPartition partition, string? topicId, CancellationToken cancellationToken)
     {
-        await using var transaction = await context.Database.BeginTransactionAsync(System.Data.IsolationLevel.ReadCommitted, cancellationToken).ConfigureAwait(false);
+        await using var transaction = await BeginAsync(context, cancellationToken).ConfigureAwait(false);
         var rows = Rows(context, partition);
-        if (epoch is { } known)
-            rows = rows.Where(row => row.Epoch == known);
         if (await rows.ExecuteUpdateAsync(all => all.SetProperty(row => row.Epoch, row => row.Epoch + 1), cancellationToken).ConfigureAwait(false) == 0)
         {
-            if (epoch is not null)
-                return null;
             context.Add(new OffsetEntity
             {
                 Consumer = Consumer,
@@ -89,19 +108,35 @@ internal sealed class ContextSink<TKey, TValue, TContext>(
                 PartitionIndex = partition.Partition,
                 NextOffset = StoredOffset.None,
                 Epoch = 1,
+                TopicId = topicId,
             });
             await context.SaveChangesAsync(cancellationToken).ConfigureAwait(false);
         }
-        var row = await ReadAsync(context, partition, cancellationToken).ConfigureAwait(false);
+        var row = (await ReadAsync(context, partition, cancellationToken).ConfigureAwait(false))!.Value;
+        if (topicId is not null && row.TopicId is not null && row.TopicId != topicId)
+            throw SqlMismatches.ReplacedTopic(Consumer, partition, _table);
+        if (row.TopicId is null && topicId is not null)
+            await rows.ExecuteUpdateAsync(all => all.SetProperty(row => row.TopicId, topicId), cancellationToken).ConfigureAwait(false);
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
         return row;
+    }
+
+    private async Task<StoredOffset?> HoldAsync(TContext context, TopicPartition partition, long epoch, CancellationToken cancellationToken)
+    {
+        await using var transaction = await BeginAsync(context, cancellationToken).ConfigureAwait(false);
+        var held = await Rows(context, partition).Where(row => row.Epoch == epoch)
+            .ExecuteUpdateAsync(all => all.SetProperty(row => row.Epoch, row => row.Epoch), cancellationToken).ConfigureAwait(false);
+        return held == 0 ? null : await ReadAsync(context, partition, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<StoredOffset?> ReadAsync(TContext context, TopicPartition partition, CancellationToken cancellationToken)
     {
         var row = await Rows(context, partition).AsNoTracking().SingleOrDefaultAsync(cancellationToken).ConfigureAwait(false);
-        return row is null ? null : new StoredOffset(row.Epoch, row.NextOffset);
+        return row is null ? null : new StoredOffset(row.Epoch, row.NextOffset, row.TopicId);
     }
+
+    private static Task<IDbContextTransaction> BeginAsync(TContext context, CancellationToken cancellationToken) =>
+        context.Database.BeginTransactionAsync(System.Data.IsolationLevel.ReadCommitted, cancellationToken);
 
     private IQueryable<OffsetEntity> Rows(TContext context, TopicPartition partition)
     {
@@ -109,16 +144,21 @@ internal sealed class ContextSink<TKey, TValue, TContext>(
         return context.Set<OffsetEntity>().Where(row => row.Consumer == Consumer && row.Topic == topic && row.PartitionIndex == index);
     }
 
-    /// <summary>Each attempt has a context of its own: what a failed one tracked must not be saved by the next.</summary>
+    /// <summary>
+    /// Each attempt has a context of its own: what a failed one tracked must not be saved by the next. Between two attempts the strategy may be cancelled.
+    /// </summary>
     private async ValueTask<T> ExecuteAsync<T>(Func<TContext, Task<T>> attempt, CancellationToken cancellationToken)
     {
         await using var outer = await contexts.CreateDbContextAsync(cancellationToken).ConfigureAwait(false);
-        outer.RequireExactlyOnce();
         return await outer.Database.CreateExecutionStrategy().ExecuteAsync(
-            async () =>
+            async _ =>
             {
                 await using var context = await contexts.CreateDbContextAsync(cancellationToken).ConfigureAwait(false);
                 return await attempt(context).ConfigureAwait(false);
-            }).ConfigureAwait(false);
+            },
+            cancellationToken).ConfigureAwait(false);
     }
+
+    private SqlMismatchException MissingTable(DbException cause) => new(
+        $"The table {_table} does not exist. The model of {typeof(TContext).Name} has it: add a migration and update the database.", cause);
 }

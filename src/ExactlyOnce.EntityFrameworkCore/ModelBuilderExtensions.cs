@@ -8,7 +8,8 @@ namespace ExactlyOnce.EntityFrameworkCore;
 public static class ModelBuilderExtensions
 {
     /// <summary>
-    /// Adds the table of offsets and the outbox to the model; call it in <c>OnModelCreating</c>, and add a migration. The tables are the same as those of ExactlyOnce.Sql.
+    /// Adds the table of offsets and the outbox to the model; call it in <c>OnModelCreating</c>, and add a migration. The tables are the same as those of
+    /// ExactlyOnce.Sql.
     /// <code>
     /// protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.UseExactlyOnce();
     /// </code>
@@ -17,12 +18,15 @@ public static class ModelBuilderExtensions
     /// <param name="offsetTable">The table of offsets.</param>
     /// <param name="outboxTable">The outbox.</param>
     /// <param name="schema">The schema of both; null for the model's default.</param>
+    /// <exception cref="ArgumentException">A name is none, or has its schema in it.</exception>
     public static ModelBuilder UseExactlyOnce(
         this ModelBuilder modelBuilder, string offsetTable = SqlTables.DefaultOffsets, string outboxTable = SqlTables.DefaultOutbox, string? schema = null)
     {
         ArgumentNullException.ThrowIfNull(modelBuilder);
-        SqlTables.CheckName(offsetTable, nameof(offsetTable));
-        SqlTables.CheckName(outboxTable, nameof(outboxTable));
+        SqlTables.CheckIdentifier(offsetTable, nameof(offsetTable));
+        SqlTables.CheckIdentifier(outboxTable, nameof(outboxTable));
+        if (schema is not null)
+            SqlTables.CheckIdentifier(schema, nameof(schema));
         modelBuilder.Entity<OffsetEntity>(offset =>
         {
             offset.ToTable(offsetTable, schema);
@@ -32,6 +36,7 @@ public static class ModelBuilderExtensions
             offset.Property(row => row.PartitionIndex).HasColumnName("partition_index");
             offset.Property(row => row.NextOffset).HasColumnName("next_offset");
             offset.Property(row => row.Epoch).HasColumnName("epoch");
+            offset.Property(row => row.TopicId).HasColumnName("topic_id").HasMaxLength(36).IsUnicode(false);
         });
         modelBuilder.Entity<OutboxEntity>(outbox =>
         {
@@ -47,13 +52,5 @@ public static class ModelBuilderExtensions
             outbox.Property(row => row.TimestampMs).HasColumnName("timestamp_ms");
         });
         return modelBuilder;
-    }
-
-    /// <exception cref="InvalidOperationException">The model does not have the tables.</exception>
-    internal static void RequireExactlyOnce(this DbContext context)
-    {
-        if (context.Model.FindEntityType(typeof(OffsetEntity)) is null)
-            throw new InvalidOperationException(
-                $"The model of {context.GetType().Name} does not have the tables of ExactlyOnce: call modelBuilder.UseExactlyOnce() in its OnModelCreating, and add a migration.");
     }
 }

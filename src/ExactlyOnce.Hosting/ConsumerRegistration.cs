@@ -34,7 +34,7 @@ public sealed class ConsumerRegistration<TKey, TValue> : IExactlyOnceBuilder
     /// <inheritdoc/>
     public IServiceCollection Services => _registration.Services;
 
-    /// <summary>Sets how the consumer that is injected works.</summary>
+    /// <summary>Sets how the consumer that is injected works; one that the host runs takes its description in <see cref="HandledBy"/>.</summary>
     /// <param name="configure">Describes it.</param>
     public ConsumerRegistration<TKey, TValue> With(Action<ConsumerBuilder<TKey, TValue>> configure)
     {
@@ -44,14 +44,20 @@ public sealed class ConsumerRegistration<TKey, TValue> : IExactlyOnceBuilder
     }
 
     /// <summary>
-    /// Has the host run it: each record goes to <typeparamref name="THandler"/>, which comes from a scope of the batch. A record that fails is tried again with growing waits and given up in the
-    /// end as the options say; other partitions go on meanwhile.
+    /// Has the host run it: each record goes to <typeparamref name="THandler"/>, which comes from a scope of the batch. A record that fails is tried again with
+    /// growing waits and given up in the end as the options say; other partitions go on meanwhile.
     /// </summary>
     /// <typeparam name="THandler">The handler; registered as scoped unless it is registered already.</typeparam>
-    /// <param name="configure">Says how it works: attempts, dead letters, batches, workers. What the configuration says under <c>Pipelines:group</c> wins.</param>
+    /// <param name="configure">Says how it works: attempts, dead letters, batches, workers. What the configuration says under <c>Pipelines:group</c>
+    /// wins.</param>
+    /// <exception cref="InvalidOperationException">The consumer was described with <see cref="With"/>.</exception>
     public IExactlyOnceBuilder HandledBy<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(
         Action<PipelineBuilder<TKey, TValue>>? configure = null) where THandler : class, IRecordHandler<TKey, TValue>
     {
+        if (_configure is not null)
+            throw new InvalidOperationException(
+                $"With describes the consumer of group '{_group}' that is injected, and the host runs a pipeline in its place: give HandledBy what it is to be like, for example " +
+                "HandledBy<THandler>(pipeline => pipeline.StartFrom(…)).");
         var (topic, group, broker) = (_topic, _group, _registration.Name);
         Services.TryAddScoped<THandler>();
         _registration.AddPipeline(

@@ -3,8 +3,8 @@ using System.Buffers;
 namespace ExactlyOnce.Hosting;
 
 /// <summary>
-/// Where the events of a type go, and as which bytes: a singleton service for each registered event (under the broker's name for a broker with one). For whoever publishes them another way,
-/// from an outbox table for example.
+/// Where the events of a type go, and as which bytes: a singleton service for each registered event (under the broker's name for a broker with one). For
+/// whoever publishes them another way, from an outbox table for example.
 /// </summary>
 /// <typeparam name="TEvent">The type of the events.</typeparam>
 public abstract class EventRoute<TEvent>

@@ -24,13 +24,33 @@ public static class ExactlyOnceBuilderExtensions
         });
     }
 
-    /// <summary>Takes mode, folder and durability from a connection string: <c>mode=memory</c>, <c>mode=durable;path=data/shop</c>. Checked when the host starts.</summary>
+    /// <summary>
+    /// Takes mode, folder and durability from a connection string: <c>mode=memory</c>, <c>mode=durable;path=data/shop</c>. Checked when the host starts.
+    /// </summary>
     /// <param name="builder">The broker's registrations.</param>
     /// <param name="connectionString">The connection string.</param>
     public static IExactlyOnceBuilder UseConnectionString(this IExactlyOnceBuilder builder, string connectionString)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
         return builder.Configure(options => options.ConnectionString = connectionString);
+    }
+
+    /// <summary>
+    /// Uses a broker that somebody else has opened and will close, one of a test for example: it wins over whatever else is said about which broker, in
+    /// whatever order, and is not disposed of with the host. Its own options stay as they are; topics that are declared here are created in it when the host
+    /// starts.
+    /// </summary>
+    /// <param name="builder">The broker's registrations.</param>
+    /// <param name="broker">The broker.</param>
+    /// <example><code>
+    /// await using var test = TestBroker.Create();
+    /// builder.Services.AddExactlyOnce().UseBroker(test.Broker);
+    /// </code></example>
+    public static IExactlyOnceBuilder UseBroker(this IExactlyOnceBuilder builder, Broker broker)
+    {
+        ArgumentNullException.ThrowIfNull(broker);
+        BrokerRegistration.Of(builder).Give(broker);
+        return builder;
     }
 
     /// <summary>Sets any option. Runs after the configuration was read, in the order of the calls.</summary>
@@ -45,7 +65,8 @@ public static class ExactlyOnceBuilderExtensions
     }
 
     /// <summary>
-    /// Makes sure that the topic exists when the broker is open: created when missing, grown when it has fewer partitions. What the configuration says under <c>Topics:name</c> wins.
+    /// Makes sure that the topic exists when the broker is open: created when missing, grown when it has fewer partitions. What the configuration says under
+    /// <c>Topics:name</c> wins.
     /// </summary>
     /// <param name="builder">The broker's registrations.</param>
     /// <param name="topic">The topic.</param>

@@ -7,8 +7,8 @@ namespace ExactlyOnce;
 public static class ExactlyOnceClientExtensions
 {
     /// <summary>
-    /// Adds a producer, shared by the application: inject <c>Producer&lt;TKey, TValue&gt;</c>. Where several topics have the same types, inject it by the topic's name:
-    /// <c>[FromKeyedServices("orders")]</c>, and <c>"broker/orders"</c> for a broker with a name.
+    /// Adds a producer, shared by the application: inject <c>Producer&lt;TKey, TValue&gt;</c>. Where several topics have the same types, inject it by the
+    /// topic's name: <c>[FromKeyedServices("orders")]</c>, and <c>"broker/orders"</c> for a broker with a name.
     /// </summary>
     /// <param name="builder">The broker's registrations.</param>
     /// <param name="topic">The topic to write to.</param>
@@ -28,8 +28,8 @@ public static class ExactlyOnceClientExtensions
     }
 
     /// <summary>
-    /// Adds a transactional producer: inject <see cref="TransactionalProducer"/>, by its id where there are several. It has one transaction at a time; work that begins transactions side by
-    /// side needs a producer, with an id, for each.
+    /// Adds a transactional producer: inject <see cref="TransactionalProducer"/>, by its id where there are several. It has one transaction at a time; work
+    /// that begins transactions side by side needs a producer, with an id, for each.
     /// </summary>
     /// <param name="builder">The broker's registrations.</param>
     /// <param name="transactionalId">Names the producer across restarts.</param>
@@ -50,8 +50,8 @@ public static class ExactlyOnceClientExtensions
     }
 
     /// <summary>
-    /// Adds a consumer in a group. With <c>.HandledBy&lt;THandler&gt;()</c> the host runs it; without, inject <c>Consumer&lt;TKey, TValue&gt;</c>, by the group's name where there are several,
-    /// and write the loop yourself.
+    /// Adds a consumer in a group. With <c>.HandledBy&lt;THandler&gt;()</c> the host runs it; without, inject <c>Consumer&lt;TKey, TValue&gt;</c>, by the
+    /// group's name where there are several, and write the loop yourself.
     /// </summary>
     /// <param name="builder">The broker's registrations.</param>
     /// <param name="topic">The topic to read.</param>
@@ -63,7 +63,10 @@ public static class ExactlyOnceClientExtensions
         return new ConsumerRegistration<TKey, TValue>(BrokerRegistration.Of(builder), topic, group);
     }
 
-    /// <summary>Adds a pipeline whose batches are worked on by a handler of the application: <c>.AddPipeline("billing").Read(Topics.Orders).ProcessedBy&lt;Billing&gt;()</c>.</summary>
+    /// <summary>
+    /// Adds a pipeline whose batches are worked on by a handler of the application:
+    /// <c>.AddPipeline("billing").Read(Topics.Orders).ProcessedBy&lt;Billing&gt;()</c>.
+    /// </summary>
     /// <param name="builder">The broker's registrations.</param>
     /// <param name="name">Names it across restarts: its consumer group, and the beginning of its transactional ids.</param>
     public static PipelineRegistration AddPipeline(this IExactlyOnceBuilder builder, string name)

@@ -36,9 +36,11 @@ public static class ExactlyOnceEventExtensions
     }
 
     /// <summary>
-    /// Adds a topic as a channel: inject <see cref="ChannelWriter{T}"/> and <see cref="ChannelReader{T}"/>, and code written for <c>System.Threading.Channels</c> goes on as it is. Over a durable
-    /// broker what was written survives the process: <c>WriteAsync</c> returns when the item is stored, and the reader goes on where it stopped; after a crash it may get the items of a batch
-    /// again. For one reader; for several use handlers.
+    /// Adds a topic as a channel: inject <see cref="ChannelWriter{T}"/> and <see cref="ChannelReader{T}"/>, and code written for
+    /// <c>System.Threading.Channels</c> goes on as it is. Over a durable broker what was written survives the process: <c>WriteAsync</c> returns when the item
+    /// is stored, and the reader goes on where it stopped; after a crash it may get the items of a batch again. The channel has one reader, because asking for
+    /// more says that the items before are done: a second one that waits at the same time is refused with an <see cref="InvalidOperationException"/>. For
+    /// several use handlers with lanes.
     /// </summary>
     /// <param name="builder">The broker's registrations.</param>
     /// <param name="topic">The topic, which is made sure to exist.</param>
@@ -48,11 +50,12 @@ public static class ExactlyOnceEventExtensions
     {
         ArgumentNullException.ThrowIfNull(topic);
         var registration = BrokerRegistration.Of(builder);
-        var end = new ChannelEnd();
         registration.AddTopic(topic.Name, configure);
-        registration.AddSingleton<ChannelWriter<T>>(topic.Name, provider => new TopicChannelWriter<T>(registration.BrokerOf(provider).CreateProducer(topic).Build(), end));
-        registration.AddSingleton<ChannelReader<T>>(
-            topic.Name, provider => new TopicChannelReader<T>(registration.BrokerOf(provider).CreateConsumer(topic).InGroup(group ?? $"{topic.Name}.channel").Build(), end));
+        registration.AddOwn(topic.Name, _ => new ChannelEnd());
+        registration.AddSingleton<ChannelWriter<T>>(topic.Name, provider => new TopicChannelWriter<T>(
+            registration.BrokerOf(provider).CreateProducer(topic).Build(), registration.GetOwn<ChannelEnd>(provider, topic.Name)));
+        registration.AddSingleton<ChannelReader<T>>(topic.Name, provider => new TopicChannelReader<T>(
+            registration.BrokerOf(provider).CreateConsumer(topic).InGroup(group ?? $"{topic.Name}.channel").Build(), registration.GetOwn<ChannelEnd>(provider, topic.Name)));
         return builder;
     }
 }

@@ -1,8 +1,9 @@
 namespace ExactlyOnce.Hosting;
 
 /// <summary>
-/// One broker of an application. Bound from the section <c>ExactlyOnce</c> (<c>ExactlyOnce:Brokers:name</c> for a named broker), where every property of <see cref="BrokerOptions"/> can
-/// stand as well, and from <c>ConnectionStrings:ExactlyOnce</c> (<c>ConnectionStrings:name</c>). What the code sets wins over the configuration. Validated when the host starts.
+/// One broker of an application. Bound from the section <c>ExactlyOnce</c> (<c>ExactlyOnce:Brokers:name</c> for a named broker), where every property of
+/// <see cref="BrokerOptions"/> can stand as well, and from <c>ConnectionStrings:ExactlyOnce</c> (<c>ConnectionStrings:name</c>). What the code sets wins over
+/// the configuration. Validated when the host starts.
 /// </summary>
 public sealed class ExactlyOnceOptions
 {
@@ -13,8 +14,8 @@ public sealed class ExactlyOnceOptions
     public BrokerOptions Broker { get; } = new();
 
     /// <summary>
-    /// How long a stopping host waits for batches that are being worked on; then they are aborted, to be done after the next start. Default 20 seconds. Keep it below
-    /// <c>HostOptions.ShutdownTimeout</c> (30 seconds by default), which ends the waiting in any case.
+    /// How long a stopping host waits for batches that are being worked on; then they are aborted, to be done after the next start. Default 20 seconds. Keep it
+    /// below <c>HostOptions.ShutdownTimeout</c> (30 seconds by default), which ends the waiting in any case.
     /// </summary>
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(20);
 

@@ -13,7 +13,8 @@ namespace ExactlyOnce;
 public static class ExactlyOnceServiceCollectionExtensions
 {
     /// <summary>
-    /// Adds a broker, which opens with the host and closes with it: inject <see cref="Broker"/> or <see cref="IEventBus"/>. May be called from several places; what they say adds up.
+    /// Adds a broker, which opens with the host and closes with it: inject <see cref="Broker"/> or <see cref="IEventBus"/>. May be called from several places;
+    /// what they say adds up.
     /// </summary>
     /// <param name="services">The application's services.</param>
     /// <param name="configure">Says which broker, and what works with it; may be done on what this returns as well.</param>
@@ -52,7 +53,7 @@ public static class ExactlyOnceServiceCollectionExtensions
         services.AddOptions<ExactlyOnceOptions>(name).ValidateOnStart();
         services.AddSingleton<IConfigureOptions<ExactlyOnceOptions>>(provider => new OptionsFromConfiguration(name, provider));
         services.AddSingleton<IPostConfigureOptions<ExactlyOnceOptions>>(new ConnectionStringStep(name));
-        services.AddSingleton<IValidateOptions<ExactlyOnceOptions>>(new OptionsValidation(name));
+        services.AddSingleton<IValidateOptions<ExactlyOnceOptions>>(new OptionsValidation(registration));
 
         services.AddKeyedSingleton(name, (provider, _) => new HostedBroker(registration, provider));
         services.AddSingleton<IHostedService>(provider => new BrokerService(provider.GetRequiredKeyedService<HostedBroker>(name)));

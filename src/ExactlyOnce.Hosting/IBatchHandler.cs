@@ -1,8 +1,8 @@
 namespace ExactlyOnce;
 
 /// <summary>
-/// Works on batches of a topic's records, exactly once; registered by <c>AddPipeline(name).Read(topic).ProcessedBy&lt;THandler&gt;()</c>. What it writes to the output, and that the batch is done,
-/// become true together. An instance lives for a batch, in a scope of its own.
+/// Works on batches of a topic's records, exactly once; registered by <c>AddPipeline(name).Read(topic).ProcessedBy&lt;THandler&gt;()</c>. What it writes to the
+/// output, and that the batch is done, become true together. An instance lives for a batch, in a scope of its own.
 /// </summary>
 /// <typeparam name="TKey">The topic's key type.</typeparam>
 /// <typeparam name="TValue">The topic's value type.</typeparam>

@@ -1,8 +1,9 @@
 namespace ExactlyOnce;
 
 /// <summary>
-/// Publishes events to whoever handles them. Inject it anywhere. Called by a handler of this package, what it publishes takes effect together with the event having been handled, exactly once;
-/// anywhere else the event is stored, as durably as the broker is, when the call returns. Each handler gets it in its own time.
+/// Publishes events to whoever handles them. Inject it anywhere. Called by a handler of this package on the same broker, and awaited by it, what it publishes
+/// takes effect together with the event having been handled, exactly once; anywhere else the event is stored, as durably as the broker is, when the call
+/// returns. Each handler gets it in its own time.
 /// </summary>
 public interface IEventBus
 {

@@ -19,7 +19,8 @@ public sealed class PipelineRegistration
 
     /// <summary>The topic to read.</summary>
     /// <param name="topic">The topic.</param>
-    /// <param name="configure">Says how it works: attempts, dead letters, batches, workers. What the configuration says under <c>Pipelines:name</c> wins.</param>
+    /// <param name="configure">Says how it works: attempts, dead letters, batches, workers. What the configuration says under <c>Pipelines:name</c>
+    /// wins.</param>
     public PipelineRegistration<TKey, TValue> Read<TKey, TValue>(Topic<TKey, TValue> topic, Action<PipelineBuilder<TKey, TValue>>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(topic);
@@ -45,7 +46,9 @@ public sealed class PipelineRegistration<TKey, TValue>
         _configure = configure;
     }
 
-    /// <summary>Has <typeparamref name="THandler"/>, which comes from a scope of the batch, work on each batch: its outputs and the position become true together.</summary>
+    /// <summary>
+    /// Has <typeparamref name="THandler"/>, which comes from a scope of the batch, work on each batch: its outputs and the position become true together.
+    /// </summary>
     /// <typeparam name="THandler">The handler; registered as scoped unless it is registered already.</typeparam>
     public IExactlyOnceBuilder ProcessedBy<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>()
         where THandler : class, IBatchHandler<TKey, TValue>

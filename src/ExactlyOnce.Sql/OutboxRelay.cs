@@ -6,14 +6,14 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace ExactlyOnce.Sql;
 
 /// <summary>
-/// Reads an outbox into topics, each row exactly once, whatever dies. There is one relay of an outbox at a time: a newer one, in whatever process, makes the older one stop. Made by
-/// <see cref="SqlOutbox.CreateRelay"/>; runs when it is told to, and can be run again.
+/// Reads an outbox into topics, each row exactly once, whatever dies. There is one relay of an outbox at a time: a newer one, in whatever process, makes the
+/// older one stop. Made by <see cref="SqlOutbox.CreateRelay"/>; runs when it is told to, and can be run again.
 /// </summary>
 /// <remarks>
-/// <para>Rows that one transaction wrote go out in the order in which they were written, and behind everything that was committed before that transaction began to write; within a
-/// topic the log keeps that order per key. A transaction that writes to several topics appears in them one after the other.</para>
-/// <para>Failures that may pass (the database does not answer, the disk is full for a moment) are waited out. Those that need somebody end the run, with an exception that says what
-/// to do.</para>
+/// <para>Rows that one transaction wrote go out in the order in which they were written, and behind everything that was committed before that transaction began
+/// to write; within a topic the log keeps that order per key. A transaction that writes to several topics appears in them one after the other.</para>
+/// <para>Failures that may pass (the database does not answer, the disk is full for a moment) are waited out. Those that need somebody end the run, with an
+/// exception that says what to do.</para>
 /// </remarks>
 public sealed class OutboxRelay : IAsyncDisposable
 {
@@ -156,10 +156,10 @@ public sealed class OutboxRelay : IAsyncDisposable
         return true;
     }
 
-    // A fenced producer belongs to a newer relay: coming back would fence that one in turn.
+    // A newer relay is at work: coming back would make that one stop in turn.
     private static bool MayPass(Exception exception) => exception switch
     {
-        StaleEpochException or ProducerFencedException => false,
+        StaleEpochException => false,
         BrokerException broker => broker.Recovery is ErrorRecovery.Retry or ErrorRecovery.RecreateClient or ErrorRecovery.AbortTransaction,
         DbException or TimeoutException or IOException => true,
         _ => false,

@@ -5,8 +5,9 @@ using System.Text.RegularExpressions;
 namespace ExactlyOnce.Sql;
 
 /// <summary>
-/// How one database says the few things that databases say differently: quoted names, the first rows of a result, and numbering rows in one statement. Found from the type of
-/// the connection; name it yourself when the provider is wrapped by another (<see cref="SqlSinkOptions.Dialect"/>, <see cref="SqlOutboxOptions.Dialect"/>).
+/// How one database says the few things that databases say differently: quoted names, the first rows of a result, and numbering rows in one statement. Found
+/// from the type of the connection; name it yourself when the provider is wrapped by another (<see cref="SqlSinkOptions.Dialect"/>,
+/// <see cref="SqlOutboxOptions.Dialect"/>).
 /// </summary>
 public sealed class SqlDialect
 {
@@ -50,7 +51,7 @@ public sealed class SqlDialect
             "NpgsqlConnection" => PostgreSql,
             "SqlConnection" => SqlServer,
             var other => throw new NotSupportedException(
-                $"The dialect of {other} is not known. If it stands for SQLite, PostgreSQL or SQL Server, say so in the options: options.Dialect = SqlDialect.PostgreSql."),
+                $"The dialect of {other} is not known. If it stands for SQLite, PostgreSQL or SQL Server, say so: options.Dialect = SqlDialect.PostgreSql."),
         };
     }
 
@@ -63,13 +64,16 @@ public sealed class SqlDialect
         SqlTables.CheckName(outboxTable, nameof(outboxTable));
         using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(_scriptName)!;
         using var reader = new StreamReader(stream);
-        return Regex.Replace(reader.ReadToEnd(), "exactlyonce_[a-z_]+", name => Quote(name.Value switch
+        var outbox = outboxTable[(outboxTable.IndexOf('.', StringComparison.Ordinal) + 1)..];
+        // An index is in its table's schema. SQLite wants that said at the index and not at the table, the others the other way round.
+        var (index, indexed) = this == Sqlite ? ($"{outboxTable}_sequence", outbox) : ($"{outbox}_sequence", outboxTable);
+        return Regex.Replace(reader.ReadToEnd(), "(ON )?exactlyonce_[a-z_]+", name => name.Value switch
         {
-            SqlTables.DefaultOffsets => offsetTable,
-            SqlTables.DefaultOutbox => outboxTable,
-            // An index has no schema of its own; it is called after its table.
-            _ => $"{outboxTable[(outboxTable.IndexOf('.', StringComparison.Ordinal) + 1)..]}_sequence",
-        }));
+            SqlTables.DefaultOffsets => Quote(offsetTable),
+            SqlTables.DefaultOutbox => Quote(outboxTable),
+            "ON " + SqlTables.DefaultOutbox => "ON " + Quote(indexed),
+            _ => Quote(index),
+        });
     }
 
     /// <summary>The dialect's name.</summary>
@@ -79,17 +83,21 @@ public sealed class SqlDialect
         string.Join('.', table.Split('.').Select(part => $"{_openQuote}{part}{_closeQuote}"));
 
     /// <summary>Gives the oldest rows without a number @base, @base + 1, …</summary>
-    /// <remarks>SQL Server would wait for rows that others are about to insert; READPAST leaves them for the next time.</remarks>
+    /// <remarks>
+    /// SQL Server would wait for rows that others are about to insert; READPAST leaves them for the next time. Where the database reads committed rows from
+    /// their versions (READ_COMMITTED_SNAPSHOT, the default of Azure SQL) READPAST wants READCOMMITTEDLOCK beside it.
+    /// </remarks>
     internal string NumberRows(string table) => _hasTop
-        ? $"WITH picked AS (SELECT TOP (@max) sequence_number, ROW_NUMBER() OVER (ORDER BY id) - 1 AS n FROM {table} WITH (READPAST, UPDLOCK, ROWLOCK) WHERE {NewRows}) "
-            + "UPDATE picked SET sequence_number = @base + n"
+        ? "WITH picked AS (SELECT TOP (@max) sequence_number, ROW_NUMBER() OVER (ORDER BY id) - 1 AS n "
+            + $"FROM {table} WITH (READPAST, READCOMMITTEDLOCK, UPDLOCK, ROWLOCK) WHERE {NewRows}) UPDATE picked SET sequence_number = @base + n"
         : $"UPDATE {table} AS target SET sequence_number = @base + picked.n FROM "
             + $"(SELECT id, row_number() OVER (ORDER BY id) - 1 AS n FROM {table} WHERE {NewRows} LIMIT @max) AS picked WHERE target.id = picked.id";
 
     internal string ReadRows(string table)
     {
         const string columns = "sequence_number, id, topic, record_key, record_value, headers, timestamp_ms";
-        return $"SELECT {(_hasTop ? "TOP (@max) " : "")}{columns} FROM {table} WHERE sequence_number IS NOT NULL ORDER BY sequence_number{(_hasTop ? "" : " LIMIT @max")}";
+        var (top, limit) = _hasTop ? ("TOP (@max) ", "") : ("", " LIMIT @max");
+        return $"SELECT {top}{columns} FROM {table} WHERE sequence_number IS NOT NULL ORDER BY sequence_number{limit}";
     }
 
     /// <summary>Whether an error says that a table does not exist. Providers say it by SQLSTATE, by number, or only in words.</summary>

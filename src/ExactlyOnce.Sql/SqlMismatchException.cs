@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Sql;
 
 /// <summary>
-/// The database and the broker do not belong together (any more): a topic was replaced, a database restored from a backup, or a table is missing. Going on would lose or repeat
-/// something, so nothing was done; the message says what to look at, and what to do.
+/// The database and the broker do not belong together (any more): a topic was replaced, a database restored from a backup, or a table is missing. Going on
+/// would lose or repeat something, so nothing was done; the message says what to look at, and what to do.
 /// </summary>
 public sealed class SqlMismatchException : BrokerException
 {

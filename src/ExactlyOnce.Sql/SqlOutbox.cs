@@ -4,8 +4,8 @@ using ExactlyOnce.Sql.Outboxes;
 namespace ExactlyOnce.Sql;
 
 /// <summary>
-/// Publishes from inside a database transaction: the record is a row, committed or rolled back with everything else, and a relay reads the rows into their topics exactly once.
-/// Thread-safe; meant to live long and to be shared. The tables must exist in the database: <see cref="SqlTables.CreateAsync"/>.
+/// Publishes from inside a database transaction: the record is a row, committed or rolled back with everything else, and a relay reads the rows into their
+/// topics exactly once. Thread-safe; meant to live long and to be shared. The tables must exist in the database: <see cref="SqlTables.CreateAsync"/>.
 /// <code>
 /// var outbox = new SqlOutbox();
 /// await outbox.AddAsync(transaction, Topics.Orders, order.CustomerId, order, ct);   // where the order is inserted

@@ -6,8 +6,8 @@ namespace ExactlyOnce.Sql;
 public sealed class SqlOutboxOptions
 {
     /// <summary>
-    /// The outbox's name: the broker remembers under it how far the outbox is, so it must stay what it is, and be another for another database that writes to the same broker. At most
-    /// 100 characters.
+    /// The outbox's name: the broker remembers under it how far the outbox is, so it must stay what it is, and be another for another database that writes to
+    /// the same broker. At most 100 characters.
     /// </summary>
     public string Name { get; set; } = "outbox";
 
@@ -23,7 +23,9 @@ public sealed class SqlOutboxOptions
     /// <summary>The most rows that the relay takes at once. Default 1,000.</summary>
     public int MaxBatchRows { get; set; } = 1_000;
 
-    /// <summary>How long the relay waits before it looks for rows again when there were none; <see cref="OutboxRelay.Wake"/> ends the wait. Default 200 milliseconds.</summary>
+    /// <summary>
+    /// How long the relay waits before it looks again when there were no rows; <see cref="OutboxRelay.Wake"/> ends the wait. Default 200 milliseconds.
+    /// </summary>
     public TimeSpan PollInterval { get; set; } = TimeSpan.FromMilliseconds(200);
 
     /// <summary>The longest wait after a failure that may pass; the first one is a hundredth of it. Default 30 seconds.</summary>

@@ -195,8 +195,8 @@ public sealed class Broker : IAsyncDisposable
     // The backend is closed whatever becomes of the clients: it is what leaves a clean directory behind.
     private async Task CloseAsync()
     {
-        foreach (var (client, _) in _clients)
-            await CloseAsync(client).ConfigureAwait(false);
+        // Side by side, so that several which do not come to an end cost the patience once.
+        await Task.WhenAll(_clients.Keys.Select(CloseAsync)).ConfigureAwait(false);
         await CloseAsync(_publisher.Accumulator).ConfigureAwait(false);
         await Backend.DisposeAsync().ConfigureAwait(false);
     }

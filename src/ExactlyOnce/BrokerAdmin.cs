@@ -25,6 +25,20 @@ public sealed class BrokerAdmin
         return await _backend.CreateTopicAsync(topic, options, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Makes sure that a topic exists: created when missing, grown when it has fewer partitions; more partitions than declared are refused.</summary>
+    /// <param name="topic">1 to 249 letters, digits, '.', '_' or '-'.</param>
+    /// <param name="configure">Sets the options a new topic gets, and the number of partitions; null for defaults.</param>
+    /// <param name="cancellationToken">Stops the waiting.</param>
+    /// <exception cref="InvalidRequestException">The topic has more partitions than declared, or an option is not valid.</exception>
+    public async Task EnsureTopicAsync(string topic, Action<TopicOptions>? configure = null, CancellationToken cancellationToken = default)
+    {
+        Topic.ValidateName(topic, nameof(topic));
+        var options = new TopicOptions();
+        configure?.Invoke(options);
+        cancellationToken.ThrowIfCancellationRequested();
+        await new TopicDeclaration(topic, options).EnsureAsync(_backend, cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Deletes a topic with everything in it. Open transactions that wrote to it can only be aborted.</summary>
     /// <param name="topic">The topic's name.</param>
     /// <param name="cancellationToken">Stops the waiting.</param>

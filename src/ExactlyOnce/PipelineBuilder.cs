@@ -24,7 +24,9 @@ public sealed class PipelineBuilder
     }
 }
 
-/// <summary>Describes a pipeline; <see cref="Process"/>, <see cref="ProcessEach"/>, <see cref="To"/> or <see cref="IntoSink"/> comes last and makes it.</summary>
+/// <summary>
+/// Describes a pipeline; <see cref="Process"/>, <see cref="ProcessEach"/>, <see cref="To"/> or <see cref="IntoSink"/> comes last and makes it.
+/// </summary>
 /// <typeparam name="TKey">The key type of the topic read.</typeparam>
 /// <typeparam name="TValue">The value type of the topic read.</typeparam>
 public sealed class PipelineBuilder<TKey, TValue>
@@ -46,6 +48,9 @@ public sealed class PipelineBuilder<TKey, TValue>
 
     /// <summary>The topic read.</summary>
     public Topic<TKey, TValue> Topic => _topic;
+
+    /// <summary>The broker that has the topic: a sink may ask it for the topic's id, which tells it from an earlier topic of that name.</summary>
+    public Broker Broker => _broker;
 
     /// <summary>How many workers read at the same time, each its share of the partitions. Order is kept within a partition.</summary>
     /// <param name="workers">At least 1; more than there are partitions are of no use.</param>
@@ -72,8 +77,9 @@ public sealed class PipelineBuilder<TKey, TValue>
     });
 
     /// <summary>
-    /// Moves a record whose attempts are used up into a dead-letter topic, in the transaction that steps over it, with <see cref="DeadLetterHeaders"/> that say why. To find
-    /// the record, the batch is tried in ever smaller pieces. The topic is created, with as many partitions as the one read, when it does not exist.
+    /// Moves a record whose attempts are used up into a dead-letter topic, in the transaction that steps over it, with <see cref="DeadLetterHeaders"/> that say
+    /// why. To find the record, the batch is tried in ever smaller pieces. The topic is created, with as many partitions as the one read, when it does not
+    /// exist. Where a sink holds the offset, the record is published once all the same, whatever fails in between, and then not tried again.
     /// </summary>
     /// <param name="topic">A topic of the same types: keys and values are moved as they stand in the log.</param>
     public PipelineBuilder<TKey, TValue> DeadLetterTo(Topic<TKey, TValue> topic)
@@ -162,8 +168,8 @@ public sealed class PipelineBuilder<TKey, TValue>
     }
 
     /// <summary>
-    /// Hands batches to a store that keeps effects and offsets together. With a dead-letter topic: a record that is moved there is published before the store steps over it,
-    /// so that a crash in between publishes it twice.
+    /// Hands batches to a store that keeps effects and offsets together. With a dead-letter topic: a record that is moved there is published before the store
+    /// steps over it, so that a crash in between publishes it twice.
     /// </summary>
     /// <param name="sink">The store; must be thread-safe when there are several workers.</param>
     /// <exception cref="ArgumentException">An option is out of its range, or two contradict each other.</exception>

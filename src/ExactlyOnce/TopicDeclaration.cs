@@ -2,7 +2,7 @@ using ExactlyOnce.Clients;
 
 namespace ExactlyOnce;
 
-/// <summary>A topic that must be there once the broker is open.</summary>
+/// <summary>A topic that must be there.</summary>
 internal sealed record TopicDeclaration(string Name, TopicOptions Options)
 {
     /// <exception cref="InvalidRequestException">The topic has more partitions than declared.</exception>

@@ -179,6 +179,33 @@ public abstract partial class ConfluentConformance
         first.Assignment.Should().ContainSingle();
         second.Assignment.Should().ContainSingle();
         told.Should().Contain(strategy == PartitionAssignmentStrategy.Range ? "-0,1" : $"-{second.Assignment[0].Partition.Value}");
+        // The real client may never come back from Dispose while its group is about to change, unless it was closed.
+        second.Close();
+        first.Close();
+    }
+
+    [Fact]
+    public async Task A_topic_that_is_missing_does_not_keep_the_others_from_being_read()
+    {
+        await CreateTopicAsync("orders", 1);
+        await FillAsync("orders", 1);
+        using var consumer = Consumer("readers");
+        consumer.Subscribe(["orders", "missing"]);
+
+        ConsumeResult<string, string>? record = null;
+        for (var deadline = DateTime.UtcNow + Patience; record is null && DateTime.UtcNow < deadline;)
+        {
+            try
+            {
+                record = consumer.Consume(TimeSpan.FromMilliseconds(200));
+            }
+            catch (ConsumeException exception)
+            {
+                exception.Error.Code.Should().Be(ErrorCode.UnknownTopicOrPart);
+            }
+        }
+
+        record!.Topic.Should().Be("orders");
     }
 
     [Fact]

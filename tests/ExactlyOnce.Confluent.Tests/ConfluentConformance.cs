@@ -71,6 +71,29 @@ public abstract partial class ConfluentConformance : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_delivery_handler_that_throws_does_not_keep_the_others_from_their_reports()
+    {
+        await CreateTopicAsync("orders", 1);
+        var failures = new System.Collections.Concurrent.ConcurrentQueue<Error>();
+        var reported = new CountdownEvent(3);
+        using var producer = ProducerBuilder(new ProducerConfig()).SetErrorHandler((_, error) => failures.Enqueue(error)).Build();
+        for (var i = 0; i < 3; i++)
+        {
+            var number = i;
+            producer.Produce("orders", new Message<string, string> { Value = $"{i}" }, _ =>
+            {
+                reported.Signal();
+                if (number == 0)
+                    throw new FormatException("a bug of the application");
+            });
+        }
+
+        reported.Wait(Patience).Should().BeTrue();
+        SpinWait.SpinUntil(() => !failures.IsEmpty, Patience).Should().BeTrue();
+        failures.Should().ContainSingle().Which.Should().Match<Error>(error => error.Code == ErrorCode.Local_Application && error.Reason.Contains("a bug of the application"));
+    }
+
+    [Fact]
     public async Task What_cannot_be_serialized_or_is_too_large_is_refused()
     {
         await CreateTopicAsync("orders", 1);
@@ -108,39 +131,6 @@ public abstract partial class ConfluentConformance : IAsyncLifetime
     [Fact]
     public void A_type_without_a_serializer_is_refused_when_the_client_is_built() =>
         FluentActions.Invoking(() => BuildUnknown()).Should().Throw<ArgumentNullException>().WithMessage("*no default serializer defined for type Version*");
-
-    [Fact]
-    public async Task Topics_are_created_described_grown_and_deleted()
-    {
-        using var admin = Admin();
-        await admin.CreateTopicsAsync([new TopicSpecification { Name = "made", NumPartitions = 2 }]);
-        admin.GetMetadata("made", Patience).Topics.Should().ContainSingle().Which.Partitions.Should().HaveCount(2);
-        (await FluentActions.Awaiting(() => admin.CreateTopicsAsync([new TopicSpecification { Name = "made", NumPartitions = 2 }])).Should().ThrowAsync<CreateTopicsException>())
-            .Which.Results.Should().ContainSingle().Which.Error.Code.Should().Be(ErrorCode.TopicAlreadyExists);
-        await admin.CreatePartitionsAsync([new PartitionsSpecification { Topic = "made", IncreaseTo = 3 }]);
-        admin.GetMetadata(Patience).Topics.Should().Contain(topic => topic.Topic == "made" && topic.Partitions.Count == 3);
-        await admin.DeleteTopicsAsync(["made"]);
-
-        (await FluentActions.Awaiting(() => admin.DeleteTopicsAsync(["made"])).Should().ThrowAsync<DeleteTopicsException>())
-            .Which.Results.Should().ContainSingle().Which.Error.Code.Should().Be(ErrorCode.UnknownTopicOrPart);
-    }
-
-    [Fact]
-    public async Task Records_and_a_groups_offsets_are_administered()
-    {
-        await CreateTopicAsync("orders", 1);
-        await FillAsync("orders", 5);
-        using var admin = Admin();
-        var deleted = await admin.DeleteRecordsAsync([new TopicPartitionOffset("orders", 0, 2)]);
-        deleted.Should().ContainSingle().Which.Offset.Value.Should().Be(2);
-        await admin.AlterConsumerGroupOffsetsAsync([new ConsumerGroupTopicPartitionOffsets("readers", [new TopicPartitionOffset("orders", 0, 4)])]);
-        (await admin.ListConsumerGroupsAsync()).Valid.Should().Contain(group => group.GroupId == "readers");
-        (await admin.ListConsumerGroupOffsetsAsync([new ConsumerGroupTopicPartitions("readers", [new TopicPartition("orders", 0)])]))
-            .Single().Partitions.Single().Offset.Value.Should().Be(4);
-
-        using var consumer = Subscribed("readers", "orders");
-        consumer.Consume(Patience).Offset.Value.Should().Be(4);
-    }
 
     [Fact]
     public async Task A_pattern_subscribes_to_the_topics_that_match()

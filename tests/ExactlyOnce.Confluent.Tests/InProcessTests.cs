@@ -23,13 +23,6 @@ public sealed class InProcessTests
             [() => _ = producer.Handle] = "from its own builder over the same broker",
             [() => producer.AddBrokers("elsewhere:9092")] = "leave AddBrokers out",
             [() => consumer.SetSaslCredentials("me", "secret")] = "ExactlyOnce.Kafka.Endpoint",
-            [() => admin.ListGroups(s_patience)] = "use ListConsumerGroupsAsync",
-            [() => admin.ListGroup("readers", s_patience)] = "use ListConsumerGroupsAsync",
-            [() => admin.DescribeConsumerGroupsAsync(["readers"])] = "ExactlyOnce.Kafka.Endpoint",
-            [() => admin.AlterConfigsAsync([])] = "use Broker.Admin.AlterTopicAsync",
-            [() => admin.IncrementalAlterConfigsAsync([])] = "use Broker.Admin.AlterTopicAsync",
-            [() => admin.DescribeConfigsAsync([])] = "use Broker.Admin.DescribeTopic",
-            [() => admin.DeleteConsumerGroupOffsetsAsync("readers", [])] = "use AlterConsumerGroupOffsetsAsync",
             [() => admin.CreateAclsAsync([])] = "ExactlyOnce.Kafka.Endpoint",
             [() => admin.DescribeAclsAsync(new AclBindingFilter())] = "ExactlyOnce.Kafka.Endpoint",
             [() => admin.DeleteAclsAsync([])] = "ExactlyOnce.Kafka.Endpoint",
@@ -56,18 +49,85 @@ public sealed class InProcessTests
     }
 
     [Fact]
-    public async Task A_commit_whose_acknowledgement_is_lost_is_a_retriable_failure()
+    public async Task A_commit_whose_acknowledgement_is_lost_is_called_again_and_is_done_once()
     {
         await using var test = TestBroker.Create();
+        var orders = Topic.Create("orders", Serdes.Utf8);
         using var producer = Producer(test.Broker, "checkout");
         producer.InitTransactions(s_patience);
         test.Faults.At(FaultPoint.AfterCommit).LoseAcknowledgementOnce();
         producer.BeginTransaction();
         producer.Produce("orders", new Message<string, string> { Value = "1" });
 
-        FluentActions.Invoking(() => producer.CommitTransaction()).Should().Throw<KafkaException>().Which.Error.Code.Should().Be(ErrorCode.Local_TimedOut);
-        test.Committed(Topic.Create("orders", Serdes.Utf8)).Should().ContainSingle();
+        FluentActions.Invoking(() => producer.CommitTransaction()).Should().Throw<KafkaRetriableException>().Which.Error.Code.Should().Be(ErrorCode.Local_TimedOut);
+        FluentActions.Invoking(() => producer.AbortTransaction()).Should().Throw<KafkaException>("it may be committed").Which.Error.Code.Should().Be(ErrorCode.Local_State);
+        producer.CommitTransaction();
+        producer.BeginTransaction();
+        producer.Produce("orders", new Message<string, string> { Value = "2" });
+        producer.CommitTransaction();
+
+        test.Committed(orders).Select(order => order.Value).Should().Equal("1", "2");
+        test.VerifyInvariants();
     }
+
+    [Fact]
+    public async Task Offsets_that_could_not_be_committed_stay_stored_for_the_next_commit()
+    {
+        await using var broker = Broker.CreateInMemory();
+        await broker.Admin.CreateTopicAsync("orders");
+        using var producer = Producer(broker);
+        await producer.ProduceAsync("orders", new Message<string, string> { Value = "1" });
+        using var consumer = Consumer(broker, "readers", enableAutoCommit: false);
+        var partition = new TopicPartition("orders", 0);
+        consumer.Assign(partition);
+        consumer.Consume(s_patience).Should().NotBeNull();
+        using (var member = Consumer(broker, "readers"))
+        {
+            member.Subscribe("orders");
+            member.Consume(TimeSpan.Zero);
+            FluentActions.Invoking(() => consumer.Commit()).Should().Throw<KafkaException>("the group has members, and this is none");
+        }
+
+        consumer.Commit().Should().ContainSingle().Which.Offset.Value.Should().Be(1);
+    }
+
+    [Fact]
+    public async Task A_handler_of_an_assignment_that_throws_is_called_again_and_then_there_are_records()
+    {
+        await using var broker = Broker.CreateInMemory();
+        using var producer = Producer(broker);
+        await producer.ProduceAsync("orders", new Message<string, string> { Value = "1" });
+        var calls = 0;
+        var builder = new InProcessConsumerBuilder<string, string>(broker, new ConsumerConfig { GroupId = "readers", AutoOffsetReset = AutoOffsetReset.Earliest });
+        builder.SetPartitionsAssignedHandler((_, _) =>
+        {
+            if (++calls == 1)
+                throw new FormatException("a bug");
+        });
+        using var consumer = builder.Build();
+        consumer.Subscribe("orders");
+
+        FluentActions.Invoking(() => consumer.Consume(s_patience)).Should().Throw<FormatException>();
+        consumer.Consume(s_patience).Message.Value.Should().Be("1");
+    }
+
+    [Fact]
+    public async Task What_the_broker_refuses_is_told_by_the_delivery_report()
+    {
+        await using var broker = Broker.CreateInMemory(options => options.AutoCreateTopics = false);
+        using var producer = Producer(broker);
+        DeliveryReport<string, string>? report = null;
+        producer.Produce("nowhere", new Message<string, string> { Value = "1" }, told => report = told);
+        producer.Flush(s_patience).Should().Be(0);
+
+        (report!.Error.Code, report.Status).Should().Be((ErrorCode.UnknownTopicOrPart, PersistenceStatus.NotPersisted));
+        await FluentActions.Awaiting(() => producer.ProduceAsync("nowhere", new Message<string, string> { Value = "1" })).Should().ThrowAsync<ProduceException<string, string>>();
+    }
+
+    [Fact]
+    public void A_partitioner_that_is_not_known_is_refused_when_the_producer_is_built() =>
+        FluentActions.Invoking(() => new InProcessProducerBuilder<string, string>(Broker.CreateInMemory(), new Dictionary<string, string> { ["partitioner"] = "fnv1a" }).Build())
+            .Should().Throw<NotSupportedException>().WithMessage("*'fnv1a'*SetPartitioner*");
 
     [Fact]
     public async Task Keys_land_where_librdkafka_puts_them()
@@ -183,8 +243,8 @@ public sealed class InProcessTests
 
     private static IProducer<string, string> Producer(Broker broker, string? id = null) => new InProcessProducerBuilder<string, string>(broker, new ProducerConfig { TransactionalId = id }).Build();
 
-    private static IConsumer<string, string> Consumer(Broker broker, string group) =>
-        new InProcessConsumerBuilder<string, string>(broker, new ConsumerConfig { GroupId = group, AutoOffsetReset = AutoOffsetReset.Earliest }).Build();
+    private static IConsumer<string, string> Consumer(Broker broker, string group, bool enableAutoCommit = true) => new InProcessConsumerBuilder<string, string>(
+        broker, new ConsumerConfig { GroupId = group, AutoOffsetReset = AutoOffsetReset.Earliest, EnableAutoCommit = enableAutoCommit }).Build();
 
     private sealed class OtherMetadata : IConsumerGroupMetadata;
 }

@@ -53,6 +53,24 @@ public sealed class HandlerTests
     }
 
     [Fact]
+    public async Task What_a_handler_has_left_running_publishes_by_itself_when_the_handler_has_returned()
+    {
+        using var host = await StartAsync(
+            b => b.UseMemory().AddEvent(Invoices, value => value).AddConsumer(Orders, "billing").HandledBy<StartingHandler>(),
+            services => services.AddSingleton<Notes>().AddSingleton<Background>());
+
+        await PublishAsync(host, "1");
+        await host.Get<Notes>().WaitAsync("1");
+        await PublishAsync(host, "2");
+        await host.Get<Notes>().WaitAsync("2");
+        host.Get<Background>().GoOn.SetResult();
+        await host.Get<Background>().Running!;
+
+        (await host.Get<Broker>().ReadAsync(Invoices, 1)).Single().Value.Should().Be("left behind");
+        await host.StopAsync();
+    }
+
+    [Fact]
     public async Task A_record_that_keeps_failing_is_tried_as_often_as_it_may_and_becomes_a_dead_letter_with_its_cause()
     {
         using var host = await StartAsync(
@@ -155,6 +173,32 @@ public sealed class HandlerTests
             await bus.PublishAsync(record.Value, cancellationToken);
             if (notes.Add(record.Value) == 1)
                 throw new TimeoutException("after it was published");
+        }
+    }
+
+    /// <summary>Is started by whoever needs it first, and goes on.</summary>
+    private sealed class Background(IEventBus bus)
+    {
+        public TaskCompletionSource GoOn { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task? Running { get; private set; }
+
+        public void Start() => Running ??= RunAsync();
+
+        private async Task RunAsync()
+        {
+            await GoOn.Task;
+            await bus.PublishAsync("left behind");
+        }
+    }
+
+    private sealed class StartingHandler(Background background, Notes notes) : IRecordHandler<string, string>
+    {
+        public ValueTask HandleAsync(ConsumerRecord<string, string> record, CancellationToken cancellationToken)
+        {
+            background.Start();
+            notes.Add(record.Value);
+            return default;
         }
     }
 

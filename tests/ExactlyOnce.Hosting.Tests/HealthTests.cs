@@ -74,6 +74,31 @@ public sealed class HealthTests
     }
 
     [Fact]
+    public async Task No_transaction_is_ever_stuck_when_the_limit_is_for_ever()
+    {
+        using var host = await StartAsync(b => b.UseMemory().Configure(o => o.StuckTransactionAfter = TimeSpan.MaxValue).AddTransactionalProducer("checkout"), AddChecks);
+        await using var transaction = await host.Get<TransactionalProducer>().BeginTransactionAsync();
+        await transaction.SendAsync(Orders, "k", "v");
+
+        (await CheckAsync(host)).Status.Should().Be(HealthStatus.Healthy);
+        await transaction.DisposeAsync();
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public void Two_findings_about_one_name_are_both_told()
+    {
+        var findings = new Health.Findings();
+        findings.Fail("billing", "The pipeline has stopped.", new FormatException());
+        findings.Degrade("billing", "The transaction is open.");
+
+        var result = findings.ToResult(HealthStatus.Unhealthy, "ExactlyOnce");
+
+        result.Data["billing"].Should().Be("The pipeline has stopped. The transaction is open.");
+        result.Status.Should().Be(HealthStatus.Unhealthy);
+    }
+
+    [Fact]
     public async Task A_disk_that_failed_is_unhealthy_with_its_cause()
     {
         var folder = Directory.CreateTempSubdirectory("exactly-once-hosting-").FullName;

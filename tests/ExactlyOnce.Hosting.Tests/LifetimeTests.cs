@@ -86,6 +86,22 @@ public sealed class LifetimeTests : IDisposable
         host.Get<Gate>().Opened.SetResult();
     }
 
+    [Fact]
+    public async Task Nor_does_it_hold_the_services_that_are_disposed_of_afterwards()
+    {
+        var (gate, notes) = (new Gate(), new Notes());
+        var host = await StartAsync(
+            b => b.UseMemory().AddConsumer(Orders, "mailer").HandledBy<StuckHandler>(),
+            services => services.AddSingleton(notes).AddSingleton(gate).Configure<HostOptions>(o => o.ShutdownTimeout = TimeSpan.FromMilliseconds(200)));
+        await host.Get<Broker>().PublishAsync(Orders, "k", "1");
+        await notes.WaitAsync("1");
+
+        // The broker's own patience with a client that does not close is thirty seconds.
+        await host.StopAndDisposeAsync().WaitAsync(TimeSpan.FromSeconds(15));
+
+        gate.Opened.SetResult();
+    }
+
     private async Task<long?> CommittedAsync()
     {
         await using var broker = await Broker.OpenAsync(_folder);

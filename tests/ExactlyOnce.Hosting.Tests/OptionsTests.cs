@@ -68,14 +68,17 @@ public sealed class OptionsTests : IDisposable
     public async Task All_mistakes_are_told_at_once_when_the_host_starts_with_what_to_write()
     {
         using var host = Host(
-            b => b.AddTopic(Orders),
-            null,
+            b => b.AddTopic(Orders).AddConsumer(Orders, "mailer").HandledBy<NoHandler>(),
+            services => services.AddExactlyOnce("audit").UseMemory(),
             ("ExactlyOnce:ConnectionString", "mode=durable"),
             ("ExactlyOnce:CommitDelay", "5"),
             ("ExactlyOnce:ComitDelay", "00:00:01"),
             ("ExactlyOnce:TailBytesMax", "many"),
             ("ExactlyOnce:Durability", "2"),
-            ("ExactlyOnce:Topics:oders:Partitions", "5"));
+            ("ExactlyOnce:Topics:oders:Partitions", "5"),
+            ("ExactlyOnce:Topics:orders:RetainFor", "7"),
+            ("ExactlyOnce:Pipelines:mailer:Workers", "some"),
+            ("ExactlyOnce:Brokers:adit:ConnectionString", "mode=memory"));
 
         var failure = (await host.Invoking(h => h.StartAsync()).Should().ThrowAsync<OptionsValidationException>()).Which;
 
@@ -85,7 +88,10 @@ public sealed class OptionsTests : IDisposable
             third => third.Should().Match("ExactlyOnce:Durability is '2'. Write Memory or Written or Flushed."),
             fourth => fourth.Should().Match("ExactlyOnce:TailBytesMax is 'many'. Write a number of bytes*64MiB."),
             fifth => fifth.Should().Match("ExactlyOnce:Topics:oders names a topic that takes no settings; those that do are orders."),
-            sixth => sixth.Should().Match("mode=durable needs a folder: write mode=durable;path=data/shop.*"));
+            sixth => sixth.Should().Match("ExactlyOnce:Topics:orders:RetainFor is '7'. Write hours:minutes:seconds*"),
+            seventh => seventh.Should().Be("ExactlyOnce:Pipelines:mailer:Workers is 'some'. Write a whole number."),
+            eighth => eighth.Should().Be("ExactlyOnce:Brokers:adit names a broker that is not registered; those that are: audit."),
+            ninth => ninth.Should().Match("mode=durable needs a folder: write mode=durable;path=data/shop.*"));
     }
 
     [Fact]
@@ -97,11 +103,33 @@ public sealed class OptionsTests : IDisposable
     }
 
     [Fact]
-    public async Task A_setting_of_a_topic_or_pipeline_that_cannot_be_meant_stops_the_host_from_starting()
+    public async Task A_setting_that_a_pipeline_cannot_work_with_stops_the_host_from_starting_and_names_the_pipeline()
     {
-        using var host = Host(b => b.UseMemory().AddConsumer(Orders, "mailer").HandledBy<NoHandler>(), null, ("ExactlyOnce:Pipelines:mailer:Workers", "some"));
+        using var host = Host(b => b.UseMemory().AddConsumer(Orders, "mailer").HandledBy<NoHandler>(), null, ("ExactlyOnce:Pipelines:mailer:Workers", "0"));
 
-        await host.Invoking(h => h.StartAsync()).Should().ThrowAsync<InvalidRequestException>().WithMessage("ExactlyOnce:Pipelines:mailer:Workers is 'some'. Write a whole number.");
+        await host.Invoking(h => h.StartAsync()).Should().ThrowAsync<InvalidOperationException>().WithMessage("The pipeline 'mailer' of ExactlyOnce cannot be made: Workers is 0; at least 1 is needed.");
+    }
+
+    [Fact]
+    public async Task The_configuration_may_choose_another_policy_than_the_dead_letters_of_the_code()
+    {
+        using var host = await StartAsync(
+            b => b.UseMemory().AddConsumer(Orders, "mailer").HandledBy<NoHandler>(pipeline => pipeline.DeadLetterTo(Dead)),
+            null,
+            ("ExactlyOnce:Pipelines:mailer:WhenRetriesExhausted", "StopPartition"));
+
+        host.Get<Broker>().Admin.DescribeTopic(Dead.Name).Should().BeNull();
+        await host.StopAsync();
+    }
+
+    [Theory]
+    [InlineData("0:00:00")]
+    [InlineData("forever")]
+    public async Task A_drain_timeout_that_no_timer_can_take_is_refused_at_the_start_and_not_found_out_at_the_stop(string drain)
+    {
+        using var host = Host(b => b.UseMemory(), null, ("ExactlyOnce:DrainTimeout", drain));
+
+        await host.Invoking(h => h.StartAsync()).Should().ThrowAsync<OptionsValidationException>().WithMessage("DrainTimeout is *above zero and at most*");
     }
 
     [Fact]

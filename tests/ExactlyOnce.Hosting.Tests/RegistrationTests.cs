@@ -83,6 +83,41 @@ public sealed class RegistrationTests
     }
 
     [Fact]
+    public void A_broker_whose_name_is_a_key_of_another_brokers_service_is_refused_where_the_second_one_is_registered()
+    {
+        var namedSecond = () => Services().AddExactlyOnce(b => b.UseMemory().AddProducer(Orders)).Services.AddExactlyOnce("orders", b => b.UseMemory().AddProducer(Invoices));
+        var namedFirst = () => Services().AddExactlyOnce("mailer", b => b.UseMemory().AddConsumer(Invoices, "audit")).Services.AddExactlyOnce(b => b.UseMemory().AddConsumer(Orders, "mailer"));
+        var slashes = () => Services().AddExactlyOnce("a", b => b.AddTransactionalProducer("b/c")).Services.AddExactlyOnce("a/b", b => b.AddTransactionalProducer("c"));
+        var otherTypes = () => Services().AddExactlyOnce(b => b.UseMemory().AddProducer(Orders)).Services.AddExactlyOnce("orders", b => b.UseMemory().AddConsumer(Orders, "audit"));
+
+        namedSecond.Should().Throw<ArgumentException>().WithMessage("*the key 'orders' is there already*of ExactlyOnce;*'orders' wants to add one*give the named broker another name*");
+        namedFirst.Should().Throw<ArgumentException>().WithMessage("*the key 'mailer'*of ExactlyOnce broker 'mailer'*");
+        slashes.Should().Throw<ArgumentException>().WithMessage("*the key 'a/b/c'*");
+        otherTypes.Should().NotThrow("a producer and a consumer are never mistaken for each other");
+
+        static ServiceCollection Services() => [];
+    }
+
+    [Fact]
+    public void A_consumer_that_is_described_as_injected_and_then_run_by_the_host_is_refused()
+    {
+        var both = () => Host(b => b.UseMemory().AddConsumer(Orders, "mailer").With(consumer => consumer.StartFrom(StartFrom.Latest)).HandledBy<NoHandler<string>>());
+
+        both.Should().Throw<InvalidOperationException>().WithMessage("With describes the consumer of group 'mailer' that is injected*give HandledBy*");
+    }
+
+    [Fact]
+    public async Task A_generic_handler_has_a_group_and_dead_letters_as_any_other()
+    {
+        using var host = await StartAsync(b => b.UseMemory().AddEvent(Orders, order => order).HandledBy<NoHandler<string>>());
+
+        await host.Get<Broker>().PublishAsync(Orders, "k", "1");
+        await host.StopAsync();
+
+        host.Get<Broker>().Invoking(b => b.PublishAsync(Orders, "k", "1")).Should().Throw<ObjectDisposedException>("it was open until then");
+    }
+
+    [Fact]
     public async Task A_provider_without_a_host_opens_the_broker_when_it_is_wanted_and_closes_it()
     {
         var services = new ServiceCollection();
@@ -95,5 +130,12 @@ public sealed class RegistrationTests
         }
 
         broker.Invoking(b => b.PublishAsync(Orders, "k", "1")).Should().Throw<ObjectDisposedException>();
+    }
+
+    private sealed class NoHandler<TEvent> : IRecordHandler<string, TEvent>, IHandle<TEvent>
+    {
+        public ValueTask HandleAsync(ConsumerRecord<string, TEvent> record, CancellationToken cancellationToken) => default;
+
+        public ValueTask HandleAsync(TEvent @event, CancellationToken cancellationToken) => default;
     }
 }

@@ -37,6 +37,17 @@ public sealed class TopicDeclarationTests
     }
 
     [Fact]
+    public async Task A_topic_can_be_declared_on_an_open_broker_too()
+    {
+        await using var broker = Broker.CreateInMemory();
+        await broker.Admin.EnsureTopicAsync("orders", topic => topic.Partitions = 2);
+        await broker.Admin.EnsureTopicAsync("orders", topic => topic.Partitions = 3);
+
+        broker.Admin.DescribeTopic("orders")!.Partitions.Should().Be(3);
+        await broker.Awaiting(b => b.Admin.EnsureTopicAsync("orders")).Should().ThrowAsync<InvalidRequestException>().WithMessage("*3 partitions and 1 are declared*");
+    }
+
+    [Fact]
     public void A_topic_is_declared_once() =>
         Broker.CreateBuilder().AddTopic("orders").Invoking(builder => builder.AddTopic("orders")).Should().Throw<ArgumentException>();
 

@@ -1,11 +1,9 @@
-using System.Globalization;
-
 namespace ExactlyOnce.Confluent.Administration;
 
 using global::Confluent.Kafka;
 using global::Confluent.Kafka.Admin;
 
-/// <summary>Confluent.Kafka's admin client over a broker in process.</summary>
+/// <summary>Confluent.Kafka's admin client over a broker in process. Cut along what is administered: topics here, groups, configurations.</summary>
 internal sealed partial class InProcessAdminClient(Broker broker, ClientSettings settings) : InProcessClient(settings.Name), IAdminClient
 {
     private static readonly Error s_none = new(ErrorCode.NoError);
@@ -28,12 +26,7 @@ internal sealed partial class InProcessAdminClient(Broker broker, ClientSettings
             reports.Add(new CreateTopicReport
             {
                 Topic = topic.Name,
-                Error = await TryAsync(async () =>
-                {
-                    var created = TopicConfigs.ToOptions(topic);
-                    if (options?.ValidateOnly != true)
-                        await Backend.CreateTopicAsync(topic.Name, created, CancellationToken.None).ConfigureAwait(false);
-                }).ConfigureAwait(false),
+                Error = await TryAsync(() => CreateTopicAsync(topic, options?.ValidateOnly == true)).ConfigureAwait(false),
             });
         if (reports.Exists(report => report.Error.IsError))
             throw new CreateTopicsException(reports);
@@ -43,7 +36,11 @@ internal sealed partial class InProcessAdminClient(Broker broker, ClientSettings
     {
         var reports = new List<DeleteTopicReport>();
         foreach (var topic in topics)
-            reports.Add(new DeleteTopicReport { Topic = topic, Error = await TryAsync(() => Backend.DeleteTopicAsync(topic, CancellationToken.None)).ConfigureAwait(false) });
+            reports.Add(new DeleteTopicReport
+            {
+                Topic = topic,
+                Error = await TryAsync(() => Backend.DeleteTopicAsync(topic, CancellationToken.None)).ConfigureAwait(false),
+            });
         if (reports.Exists(report => report.Error.IsError))
             throw new DeleteTopicsException(reports);
     }
@@ -67,9 +64,9 @@ internal sealed partial class InProcessAdminClient(Broker broker, ClientSettings
         foreach (var each in topicPartitionOffsets)
         {
             var report = new DeleteRecordsReport { Topic = each.Topic, Partition = each.Partition };
+            var before = each.Offset == Offset.End ? -1 : each.Offset.Value;
             report.Error = await TryAsync(async () =>
-                report.Offset = await Backend.DeleteRecordsAsync(each.TopicPartition.ToBroker(), each.Offset == Offset.End ? -1 : each.Offset.Value, CancellationToken.None).ConfigureAwait(false))
-                .ConfigureAwait(false);
+                report.Offset = await Backend.DeleteRecordsAsync(each.TopicPartition.ToBroker(), before, CancellationToken.None).ConfigureAwait(false)).ConfigureAwait(false);
             reports.Add(report);
         }
         return reports.Exists(report => report.Error.IsError)
@@ -77,64 +74,20 @@ internal sealed partial class InProcessAdminClient(Broker broker, ClientSettings
             : [.. reports.Select(report => new DeleteRecordsResult { Topic = report.Topic, Partition = report.Partition, Offset = report.Offset })];
     }
 
-    public async Task DeleteGroupsAsync(IList<string> groups, DeleteGroupsOptions? options = null)
-    {
-        var reports = new List<DeleteGroupReport>();
-        foreach (var group in groups)
-            reports.Add(new DeleteGroupReport { Group = group, Error = await TryAsync(() => Backend.DeleteGroupAsync(group, CancellationToken.None)).ConfigureAwait(false) });
-        if (reports.Exists(report => report.Error.IsError))
-            throw new DeleteGroupsException(reports);
-    }
-
-    public Task<ListConsumerGroupsResult> ListConsumerGroupsAsync(ListConsumerGroupsOptions? options = null) => Task.FromResult(new ListConsumerGroupsResult
-    {
-        Valid = [.. Backend.ListGroups().Select(group => new ConsumerGroupListing { GroupId = group, State = ConsumerGroupState.Unknown })],
-    });
-
-    public async Task<List<ListConsumerGroupOffsetsResult>> ListConsumerGroupOffsetsAsync(
-        IEnumerable<ConsumerGroupTopicPartitions> groupPartitions, ListConsumerGroupOffsetsOptions? options = null)
-    {
-        var results = new List<ListConsumerGroupOffsetsResult>();
-        foreach (var each in groupPartitions)
-        {
-            var asked = each.TopicPartitions ?? [.. Backend.ListTopics().Where(topic => !topic.IsInternal)
-                .SelectMany(topic => Enumerable.Range(0, topic.Partitions).Select(partition => new TopicPartition(topic.Name, partition)))];
-            var committed = await Backend.FetchOffsetsAsync(each.Group, [.. asked.Select(partition => partition.ToBroker())], CancellationToken.None).ConfigureAwait(false);
-            results.Add(new ListConsumerGroupOffsetsResult
-            {
-                Group = each.Group,
-                Partitions = [.. asked.Where(partition => each.TopicPartitions is not null || committed.ContainsKey(partition.ToBroker()))
-                    .Select(partition => new TopicPartitionOffsetError(
-                        new TopicPartitionOffset(partition, committed.TryGetValue(partition.ToBroker(), out var offset) ? offset.Offset : Offset.Unset), s_none))],
-            });
-        }
-        return results;
-    }
-
-    public async Task<List<AlterConsumerGroupOffsetsResult>> AlterConsumerGroupOffsetsAsync(
-        IEnumerable<ConsumerGroupTopicPartitionOffsets> groupPartitions, AlterConsumerGroupOffsetsOptions? options = null)
-    {
-        var results = new List<AlterConsumerGroupOffsetsResult>();
-        foreach (var each in groupPartitions)
-        {
-            var error = await TryAsync(() => Backend.CommitOffsetsAsync(
-                each.Group,
-                each.TopicPartitionOffsets.ToDictionary(offset => offset.TopicPartition.ToBroker(), offset => new CommittedOffset(offset.Offset.Value)),
-                CancellationToken.None)).ConfigureAwait(false);
-            if (error.IsError)
-                throw new KafkaException(error);
-            results.Add(new AlterConsumerGroupOffsetsResult
-            {
-                Group = each.Group,
-                Partitions = [.. each.TopicPartitionOffsets.Select(offset => new TopicPartitionOffsetError(offset, s_none))],
-            });
-        }
-        return results;
-    }
-
     public override void Dispose()
     {
         // It holds nothing.
+    }
+
+    private async ValueTask CreateTopicAsync(TopicSpecification topic, bool validateOnly)
+    {
+        var options = new TopicOptions();
+        if (topic.NumPartitions > 0)
+            options.Partitions = topic.NumPartitions;
+        foreach (var (name, value) in topic.Configs ?? [])
+            Set(options, name, value);
+        if (!validateOnly)
+            await Backend.CreateTopicAsync(topic.Name, options, CancellationToken.None).ConfigureAwait(false);
     }
 
     private static TopicMetadata ToMetadata(ExactlyOnce.TopicDescription topic) => new(
@@ -154,10 +107,6 @@ internal sealed partial class InProcessAdminClient(Broker broker, ClientSettings
         catch (ArgumentException exception)
         {
             return new Error(ErrorCode.TopicException, exception.Message);
-        }
-        catch (FormatException exception)
-        {
-            return new Error(ErrorCode.InvalidConfig, exception.Message);
         }
     }
 }

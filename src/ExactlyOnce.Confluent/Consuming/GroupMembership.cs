@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using ExactlyOnce.Clients;
 using ExactlyOnce.Clients.Consuming;
 using ExactlyOnce.Clients.Producing;
@@ -34,7 +35,10 @@ internal sealed class GroupMembership(Broker broker, ConsumerSettings settings, 
         Subscription = null;
     }
 
-    /// <summary>Joins when that has not been done, or when topics have come into being; answers the partitions that are the consumer's own now. Null when there is no topic to join with.</summary>
+    /// <summary>
+    /// Joins when that has not been done, or when topics have come into being; answers the partitions that are the consumer's own now. Null when there is no
+    /// topic to join with. A change stays pending until <see cref="Settle"/>: a handler that throws on the way must not keep the consumer from its partitions.
+    /// </summary>
     public IReadOnlyList<ExactlyOnce.TopicPartition>? Reconcile()
     {
         if (Session is null || HasNewTopics())
@@ -42,10 +46,11 @@ internal sealed class GroupMembership(Broker broker, ConsumerSettings settings, 
         if (Session is null)
             return null;
         _isSettled = false;
-        var assignment = Session.ReconcileAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult();
-        _isSettled = true;
-        return assignment.Partitions;
+        return Session.ReconcileAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult().Partitions;
     }
+
+    /// <summary>The consumer has what <see cref="Reconcile"/> answered.</summary>
+    public void Settle() => _isSettled = true;
 
     /// <summary>The group has put the member out.</summary>
     public void Lose()
@@ -84,7 +89,7 @@ internal sealed class GroupMembership(Broker broker, ConsumerSettings settings, 
                 _ = TopicResolution.ResolveAsync(backend, topic, mayCreate: true, CancellationToken.None).AsTask().GetAwaiter().GetResult();
         var topics = backend.ListTopics().Where(topic => !topic.IsInternal).Select(topic => topic.Name).ToList();
         Missing = [.. Subscription!.Where(topic => !IsPattern(topic) && !topics.Contains(topic))];
-        return [.. topics.Where(topic => Subscription!.Exists(each => IsPattern(each) ? System.Text.RegularExpressions.Regex.IsMatch(topic, each) : each == topic))];
+        return [.. topics.Where(topic => Subscription!.Exists(each => IsPattern(each) ? Regex.IsMatch(topic, each) : each == topic))];
     }
 
     private static bool IsPattern(string topic) => topic.StartsWith('^');

@@ -26,10 +26,10 @@ internal sealed partial class InProcessConsumer<TKey, TValue>
         lock (_lock)
         {
             ThrowIfClosed();
-            var stored = TakeStored();
+            var stored = StoredOffsets();
             if (stored.Count == 0)
                 throw new KafkaException(new Error(ErrorCode.Local_NoOffset, "Local: No offset stored", isFatal: false));
-            CommitAll(stored);
+            CommitStored(stored);
             return stored;
         }
     }
@@ -138,35 +138,41 @@ internal sealed partial class InProcessConsumer<TKey, TValue>
     private OwnPartition Find(TopicPartition partition) =>
         _partitions.Find(own => own.Id == partition.ToBroker()) ?? throw new KafkaException(BrokerErrors.State($"{partition} is not assigned to this consumer."));
 
-    private List<TopicPartitionOffset> TakeStored()
+    private List<TopicPartitionOffset> StoredOffsets() =>
+        [.. _partitions.Where(partition => partition.Stored is not null).Select(partition => new TopicPartitionOffset(partition.Id.ToClient(), partition.Stored!.Value))];
+
+    // What could not be committed stays stored, for the next commit.
+    private void CommitStored(List<TopicPartitionOffset> stored)
     {
-        var stored = _partitions.Where(partition => partition.Stored is not null)
-            .Select(partition => new TopicPartitionOffset(partition.Id.ToClient(), partition.Stored!.Value)).ToList();
+        CommitAll(stored);
         foreach (var partition in _partitions)
             partition.Stored = null;
-        return stored;
     }
 
     private void CommitAll(List<TopicPartitionOffset> offsets)
     {
-        if (offsets.Count == 0)
+        // Without an offset there is nothing to commit of a partition.
+        var values = offsets.Where(offset => offset.Offset.Value >= 0)
+            .ToDictionary(offset => offset.TopicPartition.ToBroker(), offset => new CommittedOffset(offset.Offset.Value));
+        if (values.Count == 0)
             return;
-        var values = offsets.ToDictionary(offset => offset.TopicPartition.ToBroker(), offset => new CommittedOffset(offset.Offset.Value));
         Try(() => Wait(
-            _membership.Session is { } session ? session.CommitAsync(values, CancellationToken.None) : Backend.CommitOffsetsAsync(_settings.Group, values, CancellationToken.None),
+            _membership.Session is { } session
+                ? session.CommitAsync(values, CancellationToken.None)
+                : Backend.CommitOffsetsAsync(_settings.Group, values, CancellationToken.None),
             s_callTimeout));
     }
 
     private void AutoCommit()
     {
         _committedAt = Time.GetTimestamp();
-        var stored = TakeStored();
+        var stored = StoredOffsets();
         if (stored.Count == 0)
             return;
         Error? failure = null;
         try
         {
-            CommitAll(stored);
+            CommitStored(stored);
         }
         catch (KafkaException exception)
         {

@@ -21,7 +21,8 @@ internal sealed partial class InProcessConsumer<TKey, TValue>
         }
     }
 
-    public void IncrementalAssign(IEnumerable<TopicPartition> partitions) => IncrementalAssign(partitions.Select(partition => new TopicPartitionOffset(partition, Offset.Unset)));
+    public void IncrementalAssign(IEnumerable<TopicPartition> partitions) =>
+        IncrementalAssign(partitions.Select(partition => new TopicPartitionOffset(partition, Offset.Unset)));
 
     public void IncrementalAssign(IEnumerable<TopicPartitionOffset> partitions)
     {
@@ -67,13 +68,18 @@ internal sealed partial class InProcessConsumer<TKey, TValue>
             LoseAll(exception);
             return;
         }
+        if (own is not null)
+            TakeOver(own);
         TellMissing();
-        if (own is null)
-            return;
+    }
+
+    private void TakeOver(IReadOnlyList<ExactlyOnce.TopicPartition> own)
+    {
         Revoke([.. _partitions.Where(partition => !own.Contains(partition.Id))]);
         var gained = own.Where(id => !_partitions.Exists(partition => partition.Id == id)).Select(id => id.ToClient()).ToList();
         if (gained.Count > 0 || !_settings.IsCooperative)
             Add([.. _handlers.Assigned?.Invoke(this, gained) ?? gained.Select(partition => new TopicPartitionOffset(partition, Offset.Unset))]);
+        _membership.Settle();
     }
 
     private void TellMissing()

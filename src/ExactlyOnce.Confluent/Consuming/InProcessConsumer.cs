@@ -9,8 +9,8 @@ namespace ExactlyOnce.Confluent.Consuming;
 using global::Confluent.Kafka;
 
 /// <summary>
-/// Confluent.Kafka's consumer over a broker in process: blocking calls, rebalance handlers on the thread that consumes, offsets stored and committed by itself. Its calls take their turns,
-/// as the real one's; a handler may call back into it. Exceptions are the real client's, with its codes.
+/// Confluent.Kafka's consumer over a broker in process: blocking calls, rebalance handlers on the thread that consumes, offsets stored and committed by itself.
+/// Its calls take their turns, as the real one's; a handler may call back into it. Exceptions are the real client's, with its codes.
 /// </summary>
 internal sealed partial class InProcessConsumer<TKey, TValue> : InProcessClient, IConsumer<TKey, TValue>
 {
@@ -109,7 +109,9 @@ internal sealed partial class InProcessConsumer<TKey, TValue> : InProcessClient,
         }
     }
 
-    /// <summary>Without <see cref="Close"/> nothing is committed and no handler is called, as with the real client; the group learns of it at once all the same.</summary>
+    /// <summary>
+    /// Without <see cref="Close"/> nothing is committed and no handler is called, as with the real client; the group learns of it at once all the same.
+    /// </summary>
     public override void Dispose()
     {
         lock (_lock)

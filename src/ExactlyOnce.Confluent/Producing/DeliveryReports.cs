@@ -3,10 +3,11 @@ using System.Collections.Concurrent;
 namespace ExactlyOnce.Confluent.Producing;
 
 /// <summary>
-/// The delivery handlers that are still to be called, in the order of the calls of Produce. Called one at a time: on a thread of the pool, or, when the client polls by itself, on that of
+/// The delivery handlers that are still to be called, in the order of the calls of Produce. Called one at a time: on a thread of the pool, or, when the client
+/// polls by itself, on that of whoever polls. A handler that throws has had its report: on a thread of the pool <paramref name="failed"/> is told, elsewhere
 /// whoever polls. Thread-safe.
 /// </summary>
-internal sealed class DeliveryReports(bool isBackground)
+internal sealed class DeliveryReports(bool isBackground, Action<Exception> failed)
 {
     private readonly ConcurrentQueue<(Task Delivered, Action Report)> _reports = new();
     private int _count;
@@ -20,7 +21,7 @@ internal sealed class DeliveryReports(bool isBackground)
         Interlocked.Increment(ref _count);
         _reports.Enqueue((delivered, report));
         if (isBackground)
-            Task.Run(() => CallAsync(Timeout.InfiniteTimeSpan));
+            Task.Run(CallInBackgroundAsync);
     }
 
     /// <summary>Calls what is due within the time; answers how many. None while somebody else is calling, who sees to all of them.</summary>
@@ -44,6 +45,23 @@ internal sealed class DeliveryReports(bool isBackground)
             }
         }
         return called;
+    }
+
+    private async Task CallInBackgroundAsync()
+    {
+        var isDone = false;
+        while (!isDone)
+        {
+            try
+            {
+                await CallAsync(Timeout.InfiniteTimeSpan).ConfigureAwait(false);
+                isDone = true;
+            }
+            catch (Exception exception)
+            {
+                failed(exception);
+            }
+        }
     }
 
     private async Task<bool> TryCallAsync(TimeSpan timeout)

@@ -1,19 +1,27 @@
 using ExactlyOnce.Clients.Producing;
 using ExactlyOnce.Confluent.Consuming;
+using ExactlyOnce.Kernel.Primitives;
 
 namespace ExactlyOnce.Confluent.Producing;
 
 using global::Confluent.Kafka;
 
-/// <summary>Transactions, in librdkafka's states: what is not valid now is refused with Local_State, what can only be aborted with <see cref="KafkaTxnRequiresAbortException"/>.</summary>
+/// <summary>
+/// Transactions, in librdkafka's states: what is not valid now is refused with Local_State, what can only be aborted with
+/// <see cref="KafkaTxnRequiresAbortException"/>, and what is to be called again with <see cref="KafkaRetriableException"/>.
+/// </summary>
 internal sealed partial class InProcessProducer<TKey, TValue>
 {
-    private readonly string? _transactionalId = settings.Text("transactional.id");
-    private readonly bool _isTransactional = settings.Text("transactional.id") is not null;
+    private readonly string? _transactionalId;
+    private readonly TimeSpan _transactionTimeout;
     private readonly Lock _transactionLock = new();
     private readonly List<TransactionOffsets> _offsets = [];
     private TransactionState _state = TransactionState.Uninitialized;
     private Error? _failure;
+    private Task? _committing;
+    private ProducerIdentity _committed;
+
+    private bool IsTransactional => _transactionalId is not null;
 
     private enum TransactionState
     {
@@ -30,11 +38,7 @@ internal sealed partial class InProcessProducer<TKey, TValue>
         if (_transactionalId is null)
             throw new KafkaException(new Error(ErrorCode.Local_NotConfigured, "The Transactional API requires transactional.id to be configured.", isFatal: false));
         Require("InitTransactions", TransactionState.Uninitialized, TransactionState.Ready);
-        var request = new ProducerRequest
-        {
-            TransactionalId = _transactionalId,
-            TransactionTimeout = TimeSpan.FromMilliseconds(settings.Number("transaction.timeout.ms", otherwise: 60_000)),
-        };
+        var request = new ProducerRequest { TransactionalId = _transactionalId, TransactionTimeout = _transactionTimeout };
         Try(() => Wait(_appender.OpenAsync(request), timeout));
         _state = TransactionState.Ready;
     }
@@ -54,9 +58,10 @@ internal sealed partial class InProcessProducer<TKey, TValue>
     {
         ThrowIfDisposed();
         Require("CommitTransaction", TransactionState.Open);
-        Flush(timeout);
+        if (Flush(timeout) > 0)
+            throw new KafkaRetriableException(new Error(ErrorCode.Local_TimedOut, "Records of the transaction are not acknowledged yet: call CommitTransaction again.", isFatal: false));
         ThrowIfAbortOnly();
-        Try(() => Wait(_appender.Backend.EndTransactionAsync(_appender.Session!, commit: true, _offsets), timeout));
+        Try(() => Commit(timeout));
         End();
     }
 
@@ -69,6 +74,8 @@ internal sealed partial class InProcessProducer<TKey, TValue>
             throw new KafkaException(_failure!);
         if (_state is not (TransactionState.Open or TransactionState.AbortOnly))
             throw new KafkaException(BrokerErrors.State($"AbortTransaction is not valid in state {_state}."));
+        if (_state == TransactionState.Open && _committing is not null)
+            throw new KafkaException(BrokerErrors.State("The commit is under way, or its outcome not known: call CommitTransaction again."));
         Flush(timeout);
         Try(() => Wait(_appender.Backend.EndTransactionAsync(_appender.Session!, commit: false, []), timeout));
         End();
@@ -80,9 +87,11 @@ internal sealed partial class InProcessProducer<TKey, TValue>
         ArgumentNullException.ThrowIfNull(offsets);
         ArgumentNullException.ThrowIfNull(groupMetadata);
         if (groupMetadata is not InProcessGroupMetadata group)
-            throw new ArgumentException("The group metadata is that of another client: take it from a consumer over the same broker, by its ConsumerGroupMetadata property.", nameof(groupMetadata));
+            throw new ArgumentException(
+                "The group metadata is that of another client: take it from a consumer over the same broker, by its ConsumerGroupMetadata property.", nameof(groupMetadata));
         Require("SendOffsetsToTransaction", TransactionState.Open);
-        var positions = offsets.Where(offset => offset.Offset.Value >= 0).ToDictionary(offset => offset.TopicPartition.ToBroker(), offset => new CommittedOffset(offset.Offset.Value));
+        var positions = offsets.Where(offset => offset.Offset.Value >= 0)
+            .ToDictionary(offset => offset.TopicPartition.ToBroker(), offset => new CommittedOffset(offset.Offset.Value));
         if (!group.IsCurrent)
         {
             FailTransaction(new Error(ErrorCode.IllegalGeneration, $"The member of group '{group.Group}' belongs to it no longer.", isFatal: false));
@@ -99,19 +108,37 @@ internal sealed partial class InProcessProducer<TKey, TValue>
         _offsets[known] = new TransactionOffsets(group.Group, group.Member, positions);
     }
 
+    // Called again after a timeout it waits for the same commit, and after a lost answer it asks what became of it.
+    private void Commit(TimeSpan timeout)
+    {
+        if (_committing is { IsCompleted: true })
+        {
+            _committing = null;
+            var outcome = Wait(_appender.Backend.GetOutcomeAsync(_transactionalId!, _committed.Id, _committed.Epoch, CancellationToken.None), timeout);
+            if (outcome == TransactionOutcome.Committed)
+                return;
+        }
+        if (_committing is null)
+        {
+            _committed = _appender.Session!.Identity;
+            _committing = _appender.Backend.EndTransactionAsync(_appender.Session, commit: true, _offsets).AsTask();
+        }
+        Wait(new ValueTask(_committing), timeout);
+    }
+
     private Error? RefusalNow() => _state switch
     {
         TransactionState.Fatal => _failure,
         TransactionState.AbortOnly => _failure,
         TransactionState.Open => null,
-        _ when !_isTransactional => null,
+        _ when !IsTransactional => null,
         _ => BrokerErrors.State("Produce is valid only within a transaction: call InitTransactions and BeginTransaction first."),
     };
 
     /// <summary>Something of the open transaction has failed: what is left is to abort it, or nothing.</summary>
     private void FailTransaction(Error error)
     {
-        if (!_isTransactional)
+        if (!IsTransactional)
             return;
         lock (_transactionLock)
         {
@@ -128,12 +155,12 @@ internal sealed partial class InProcessProducer<TKey, TValue>
         {
             call();
         }
-        catch (BrokerException exception) when (exception.Recovery != ErrorRecovery.Retry && exception.Code != ExactlyOnce.ErrorCode.OutcomeUnknown && _state is TransactionState.Open or TransactionState.AbortOnly)
+        catch (BrokerException exception) when (IsOfTransaction(exception))
         {
             var error = BrokerErrors.ToError(exception);
             FailTransaction(error);
             if (error.IsFatal)
-                errorHandler?.Invoke(this, error);
+                _errorHandler?.Invoke(this, error);
             throw error.IsFatal ? new KafkaException(error, exception) : new KafkaTxnRequiresAbortException(error);
         }
         catch (BrokerException exception)
@@ -142,9 +169,14 @@ internal sealed partial class InProcessProducer<TKey, TValue>
         }
     }
 
+    // An outcome that is not known is asked for by calling again.
+    private bool IsOfTransaction(BrokerException exception) =>
+        exception.Recovery != ErrorRecovery.Retry && exception.Code != ExactlyOnce.ErrorCode.OutcomeUnknown && _state is TransactionState.Open or TransactionState.AbortOnly;
+
     private void End()
     {
         _appender.Restart();
+        _committing = null;
         _offsets.Clear();
         _failure = null;
         _state = TransactionState.Ready;

@@ -6,14 +6,33 @@ namespace ExactlyOnce.Confluent.Producing;
 using global::Confluent.Kafka;
 
 /// <summary>Confluent.Kafka's producer over a broker in process. Thread-safe. Exceptions are the real client's, with its codes.</summary>
-internal sealed partial class InProcessProducer<TKey, TValue>(
-    Broker broker, ClientSettings settings, FieldWriter<TKey> keys, FieldWriter<TValue> values, PartitionChoice partitions, Action<IProducer<TKey, TValue>, Error>? errorHandler)
-    : InProcessClient(settings.Name), IProducer<TKey, TValue>
+internal sealed partial class InProcessProducer<TKey, TValue> : InProcessClient, IProducer<TKey, TValue>
 {
-    private readonly RecordAppender _appender = new(broker);
-    private readonly DeliveryReports _reports = new(settings.Flag("dotnet.producer.enable.background.poll", otherwise: true));
-    private readonly int _messageBytesMax = settings.Number("message.max.bytes", otherwise: 1_000_000);
+    private readonly RecordAppender _appender;
+    private readonly FieldWriter<TKey> _keys;
+    private readonly FieldWriter<TValue> _values;
+    private readonly PartitionChoice _partitions;
+    private readonly Action<IProducer<TKey, TValue>, Error>? _errorHandler;
+    private readonly DeliveryReports _reports;
+    private readonly int _messageBytesMax;
     private volatile bool _isDisposed;
+
+    public InProcessProducer(
+        Broker broker, ClientSettings settings, FieldWriter<TKey> keys, FieldWriter<TValue> values, PartitionChoice partitions, Action<IProducer<TKey, TValue>, Error>? errorHandler)
+        : base(settings.Name)
+    {
+        _appender = new RecordAppender(broker);
+        _keys = keys;
+        _values = values;
+        _partitions = partitions;
+        _errorHandler = errorHandler;
+        _reports = new DeliveryReports(
+            settings.Flag("dotnet.producer.enable.background.poll", otherwise: true),
+            failure => errorHandler?.Invoke(this, new Error(ErrorCode.Local_Application, failure.ToString())));
+        _messageBytesMax = settings.Number("message.max.bytes", otherwise: 1_000_000);
+        _transactionalId = settings.Text("transactional.id");
+        _transactionTimeout = TimeSpan.FromMilliseconds(settings.Number("transaction.timeout.ms", otherwise: 60_000));
+    }
 
     public Task<DeliveryResult<TKey, TValue>> ProduceAsync(string topic, Message<TKey, TValue> message, CancellationToken cancellationToken = default) =>
         ProduceAsync(new TopicPartition(topic, Partition.Any), message, cancellationToken);
@@ -23,8 +42,9 @@ internal sealed partial class InProcessProducer<TKey, TValue>(
         Check(topicPartition, message);
         cancellationToken.ThrowIfCancellationRequested();
         var headers = message.Headers ?? [];
-        var key = await WriteAsync(() => keys.WriteAsync(message.Key, topicPartition.Topic, headers), topicPartition, message, ErrorCode.Local_KeySerialization).ConfigureAwait(false);
-        var value = await WriteAsync(() => values.WriteAsync(message.Value, topicPartition.Topic, headers), topicPartition, message, ErrorCode.Local_ValueSerialization).ConfigureAwait(false);
+        var topic = topicPartition.Topic;
+        var key = await WriteAsync(() => _keys.WriteAsync(message.Key, topic, headers), topicPartition, message, ErrorCode.Local_KeySerialization).ConfigureAwait(false);
+        var value = await WriteAsync(() => _values.WriteAsync(message.Value, topic, headers), topicPartition, message, ErrorCode.Local_ValueSerialization).ConfigureAwait(false);
         var sent = Send(topicPartition, message, key, value);
         var report = ToReport(sent, await sent.Outcome.ConfigureAwait(false), message);
         return report.Error.IsError ? throw new ProduceException<TKey, TValue>(report.Error, report) : report;
@@ -37,8 +57,8 @@ internal sealed partial class InProcessProducer<TKey, TValue>(
     {
         Check(topicPartition, message);
         var headers = message.Headers ?? [];
-        var key = Write(() => keys.Write(message.Key, topicPartition.Topic, headers), topicPartition, message, ErrorCode.Local_KeySerialization);
-        var value = Write(() => values.Write(message.Value, topicPartition.Topic, headers), topicPartition, message, ErrorCode.Local_ValueSerialization);
+        var key = Write(() => _keys.Write(message.Key, topicPartition.Topic, headers), topicPartition, message, ErrorCode.Local_KeySerialization);
+        var value = Write(() => _values.Write(message.Value, topicPartition.Topic, headers), topicPartition, message, ErrorCode.Local_ValueSerialization);
         var sent = Send(topicPartition, message, key, value);
         if (deliveryHandler is not null)
             _reports.Add(sent.Outcome, () => deliveryHandler(ToReport(sent, sent.Outcome.Result, message)));
@@ -88,24 +108,27 @@ internal sealed partial class InProcessProducer<TKey, TValue>(
         if ((key?.Length ?? 0) + (long)(value?.Length ?? 0) > _messageBytesMax)
             throw new ProduceException<TKey, TValue>(
                 new Error(ErrorCode.MsgSizeTooLarge, $"The message is larger than message.max.bytes, {_messageBytesMax}."), Unsent(topicPartition, message));
+        var timestampMs = message.Timestamp.Type == TimestampType.NotAvailable
+            ? _appender.Backend.Time.GetUtcNow().ToUnixTimeMilliseconds()
+            : message.Timestamp.UnixTimestampMs;
+        var id = topicPartition.ToBroker();
         try
         {
-            var count = _appender.PartitionsOf(topicPartition.Topic);
-            var partition = topicPartition.Partition == Partition.Any ? partitions.Choose(topicPartition.Topic, count, key) : topicPartition.Partition.Value;
-            if ((uint)partition >= (uint)count)
+            var count = _appender.PartitionsOf(id.Topic);
+            if (topicPartition.Partition == Partition.Any)
+                id = id with { Partition = _partitions.Choose(id.Topic, count, key) };
+            if ((uint)id.Partition >= (uint)count)
                 throw new ProduceException<TKey, TValue>(
-                    new Error(ErrorCode.Local_UnknownPartition, $"There is no partition {partition} of '{topicPartition.Topic}'; it has {count}."), Unsent(topicPartition, message));
-            var timestampMs = message.Timestamp.Type == TimestampType.NotAvailable ? broker.Backend.Time.GetUtcNow().ToUnixTimeMilliseconds() : message.Timestamp.UnixTimestampMs;
-            var id = new ExactlyOnce.TopicPartition(topicPartition.Topic, partition);
-            var append = _appender.Append(id, key, value, ToBroker(message.Headers), timestampMs, _isTransactional);
+                    new Error(ErrorCode.Local_UnknownPartition, $"There is no partition {id.Partition} of '{id.Topic}'; it has {count}."), Unsent(topicPartition, message));
+            var append = _appender.Append(id, key, value, ToBroker(message.Headers), timestampMs, IsTransactional);
             NoteFailure(append);
             return new Sent(id, append.Completion, timestampMs);
         }
         catch (BrokerException exception)
         {
-            var error = BrokerErrors.ToError(exception);
-            FailTransaction(error);
-            throw new ProduceException<TKey, TValue>(error, Unsent(topicPartition, message), exception);
+            // What the broker refuses is told by the report, as with the real client, which has not asked the broker when Produce returns.
+            FailTransaction(BrokerErrors.ToError(exception));
+            return new Sent(id, Task.FromResult(new AppendOutcome { Error = exception.Code, Exception = exception }), timestampMs);
         }
     }
 
@@ -124,7 +147,7 @@ internal sealed partial class InProcessProducer<TKey, TValue>(
             var error = ToError(outcome);
             FailTransaction(error);
             if (error.IsFatal)
-                errorHandler?.Invoke(this, error);
+                _errorHandler?.Invoke(this, error);
         }
     }
 

@@ -3,10 +3,9 @@ namespace ExactlyOnce.Confluent.Producing;
 using global::Confluent.Kafka;
 
 /// <summary>Which partition a record goes to: librdkafka's rules, by the same hashes, so that a key lands where it would on Kafka with this client.</summary>
-internal sealed class PartitionChoice(
-    IEnumerable<KeyValuePair<string, string>> config, Dictionary<string, PartitionerDelegate>? byTopic, PartitionerDelegate? byDefault)
+internal sealed class PartitionChoice(ClientSettings settings, Dictionary<string, PartitionerDelegate>? byTopic, PartitionerDelegate? byDefault)
 {
-    private readonly string _rule = new ClientSettings(config, "partitioner").Text("partitioner") ?? "consistent_random";
+    private readonly string _rule = Known(settings.Text("partitioner") ?? "consistent_random");
     private int _turn;
 
     public int Choose(string topic, int partitions, byte[]? key)
@@ -21,10 +20,13 @@ internal sealed class PartitionChoice(
             "consistent_random" when isKeyed => ExactlyOnce.Partitioners.Crc32(key, partitions),
             "murmur2" => ExactlyOnce.Partitioners.Murmur2(key, partitions),
             "murmur2_random" when key is not null => ExactlyOnce.Partitioners.Murmur2(key, partitions),
-            "random" or "consistent_random" or "murmur2_random" => TakeTurn(partitions),
-            _ => throw new NotSupportedException($"The partitioner '{_rule}' is not known in process: use consistent, consistent_random, murmur2, murmur2_random or random, or set one with SetPartitioner."),
+            _ => TakeTurn(partitions),
         };
     }
+
+    private static string Known(string rule) => rule is "consistent" or "consistent_random" or "murmur2" or "murmur2_random" or "random" ? rule
+        : throw new NotSupportedException(
+            $"The partitioner '{rule}' is not known in process: use consistent, consistent_random, murmur2, murmur2_random or random, or set one with SetPartitioner.");
 
     // "Random" only promises to spread; in turn, a test does the same thing every time.
     private int TakeTurn(int partitions) => (int)((uint)Interlocked.Increment(ref _turn) % (uint)partitions);

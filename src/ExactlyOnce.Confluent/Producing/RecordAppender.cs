@@ -6,8 +6,8 @@ using ExactlyOnce.Kernel.Records;
 namespace ExactlyOnce.Confluent.Producing;
 
 /// <summary>
-/// Appends records under one producer identity, each as a batch of its own, numbered per partition. Idempotent whatever the configuration says: nobody in process is worse off for it.
-/// Thread-safe; order is the order of the calls.
+/// Appends records under one producer identity, each as a batch of its own, numbered per partition. Idempotent whatever the configuration says: nobody in
+/// process is worse off for it. Thread-safe; order is the order of the calls.
 /// </summary>
 internal sealed class RecordAppender(Broker broker)
 {

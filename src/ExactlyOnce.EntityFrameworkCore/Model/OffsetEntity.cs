@@ -12,4 +12,6 @@ internal sealed class OffsetEntity
     public long NextOffset { get; set; }
 
     public long Epoch { get; set; }
+
+    public string? TopicId { get; set; }
 }

@@ -4,9 +4,14 @@ using System.Threading.Channels;
 namespace ExactlyOnce.Hosting.Channels;
 
 /// <summary>
-/// A topic as the reading half of a channel, for one reader. The items of a batch count as done, and the group's position moves behind them, when the reader asks for more after the last one:
-/// a crash before that brings the batch again. Begins to read at the first question; ends when the writer is complete and everything was given. Owns its consumer.
+/// A topic as the reading half of a channel, for one reader. The items of a batch count as done, and the group's position moves behind them, when the reader
+/// asks for more after the last one: a crash before that brings the batch again. Begins to read at the first question; ends when the writer is complete and
+/// everything was given and done. Owns its consumer.
 /// </summary>
+/// <remarks>
+/// A second reader that asks for more would call done what the first is still at, and a crash would lose it. Who asks cannot be seen, but one reader never
+/// waits twice at the same time.
+/// </remarks>
 internal sealed class TopicChannelReader<T>(Consumer<NoKey, T> consumer, ChannelEnd end) : ChannelReader<T>, IAsyncDisposable
 {
     private const int ItemsMax = 1024;
@@ -17,6 +22,8 @@ internal sealed class TopicChannelReader<T>(Consumer<NoKey, T> consumer, Channel
     private readonly Lock _lock = new();
     private Task? _pump;
     private bool _isDisposed;
+    private int _isWaiting;
+    private long _given;
     private long _taken;
     private long _done;
 
@@ -42,9 +49,13 @@ internal sealed class TopicChannelReader<T>(Consumer<NoKey, T> consumer, Channel
     public override ValueTask<bool> WaitToReadAsync(CancellationToken cancellationToken = default)
     {
         Start();
+        if (Interlocked.Exchange(ref _isWaiting, 1) != 0)
+            return ValueTask.FromException<bool>(new InvalidOperationException(
+                $"The channel of group '{consumer.Group}' is being waited on already, and it has one reader: with a second one it is not known who is done with what. To work on several items " +
+                "side by side, register a handler with lanes, AddEvent(topic).WithLanes(4).HandledBy<THandler>(), or let the one reader hand its items out."));
         if (_items.Reader.Count == 0)
             NoteDone();
-        return _items.Reader.WaitToReadAsync(cancellationToken);
+        return WaitAsync(_items.Reader.WaitToReadAsync(cancellationToken));
     }
 
     public async ValueTask DisposeAsync()
@@ -62,6 +73,18 @@ internal sealed class TopicChannelReader<T>(Consumer<NoKey, T> consumer, Channel
         await consumer.DisposeAsync().ConfigureAwait(false);
         _closing.Dispose();
         _asked.Dispose();
+    }
+
+    private async ValueTask<bool> WaitAsync(ValueTask<bool> waiting)
+    {
+        try
+        {
+            return await waiting.ConfigureAwait(false);
+        }
+        finally
+        {
+            Volatile.Write(ref _isWaiting, 0);
+        }
     }
 
     private void Start()
@@ -100,16 +123,15 @@ internal sealed class TopicChannelReader<T>(Consumer<NoKey, T> consumer, Channel
     {
         using var reading = CancellationTokenSource.CreateLinkedTokenSource(_closing.Token);
         var ending = end.Completed.ContinueWith(
-            static (_, state) => ((CancellationTokenSource)state!).Cancel(), reading, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        var given = 0L;
+            static (_, state) => ((CancellationTokenSource)state!).Cancel(),
+            reading, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         try
         {
             await foreach (var batch in consumer.ReadBatchesAsync(reading.Token).ConfigureAwait(false))
             {
                 for (var i = 0; i < batch.Count; i++)
-                    await _items.Writer.WriteAsync(batch[i].Value, _closing.Token).ConfigureAwait(false);
-                given += batch.Count;
-                await CommitWhenDoneAsync(given).ConfigureAwait(false);
+                    await GiveAsync(batch[i].Value).ConfigureAwait(false);
+                await CommitWhenDoneAsync().ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (end.Completed.IsCompleted && !_closing.IsCancellationRequested)
@@ -124,13 +146,19 @@ internal sealed class TopicChannelReader<T>(Consumer<NoKey, T> consumer, Channel
     private async Task ReadRestAsync()
     {
         await foreach (var record in consumer.ReadToEndAsync(_closing.Token).ConfigureAwait(false))
-            await _items.Writer.WriteAsync(record.Value, _closing.Token).ConfigureAwait(false);
-        await consumer.CommitAsync(_closing.Token).ConfigureAwait(false);
+            await GiveAsync(record.Value).ConfigureAwait(false);
+        await CommitWhenDoneAsync().ConfigureAwait(false);
     }
 
-    private async Task CommitWhenDoneAsync(long given)
+    private ValueTask GiveAsync(T item)
     {
-        while (Interlocked.Read(ref _done) < given)
+        _given++;
+        return _items.Writer.WriteAsync(item, _closing.Token);
+    }
+
+    private async Task CommitWhenDoneAsync()
+    {
+        while (Interlocked.Read(ref _done) < _given)
             await _asked.WaitAsync(_closing.Token).ConfigureAwait(false);
         await consumer.CommitAsync(_closing.Token).ConfigureAwait(false);
     }

@@ -4,8 +4,8 @@ using Microsoft.Extensions.Configuration;
 namespace ExactlyOnce.Hosting.Configuration;
 
 /// <summary>
-/// The settings that may stand in a section, each with how its text is read. Written by hand and not bound by reflection: it is trimmed and compiled ahead of time without a warning, and a
-/// mistake is reported with its path and with what to write.
+/// The settings that may stand in a section, each with how its text is read. Written by hand and not bound by reflection: it is trimmed and compiled ahead of
+/// time without a warning, and a mistake is reported with its path and with what to write.
 /// </summary>
 internal sealed class SettingTable<TOptions>
 {

@@ -10,7 +10,7 @@ internal sealed class EventBus(HostedBroker broker, IServiceProvider provider) :
     {
         ArgumentNullException.ThrowIfNull(@event);
         var route = FindRoute<TEvent>();
-        return broker.CurrentWriter is { } writer
+        return broker.HandlersWriter is { } writer
             ? route.SendAsync(writer, @event, cancellationToken)
             : route.PublishAsync(broker.Broker, @event, cancellationToken);
     }

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace ExactlyOnce.Hosting.Health;
 
 /// <summary>
-/// Whether a broker does its work: opened and recovered, its disk well, no transaction that readers wait behind, every pipeline running, none of them in front of a record it fails on.
-/// What stops the broker is reported as the registration's failure status, what stops a part of it as degraded.
+/// Whether a broker does its work: opened and recovered, its disk well, no transaction that readers wait behind, every pipeline running, none of them in front
+/// of a record it fails on. What stops the broker is reported as the registration's failure status, what stops a part of it as degraded.
 /// </summary>
 internal sealed class ExactlyOnceHealthCheck(HostedBroker broker) : IHealthCheck
 {
@@ -38,13 +38,15 @@ internal sealed class ExactlyOnceHealthCheck(HostedBroker broker) : IHealthCheck
 
     private async Task CheckTransactionsAsync(Findings findings, CancellationToken cancellationToken)
     {
-        var oldest = broker.Time.GetUtcNow() - broker.Options.StuckTransactionAfter;
-        foreach (var open in await broker.Broker.Admin.ListOpenTransactionsAsync(cancellationToken).ConfigureAwait(false))
-            if (open.StartedAt <= oldest)
+        var (admin, now, limit) = (broker.Broker.Admin, broker.Time.GetUtcNow(), broker.Options.StuckTransactionAfter);
+        foreach (var open in await admin.ListOpenTransactionsAsync(cancellationToken).ConfigureAwait(false))
+            if (now - open.StartedAt >= limit)
                 findings.Degrade(open.TransactionalId, $"The transaction of '{open.TransactionalId}' has been open since {Text(open.StartedAt)}; readers wait behind it.");
-        foreach (var prepared in await broker.Broker.Admin.ListPreparedTransactionsAsync(cancellationToken).ConfigureAwait(false))
-            if (prepared.PreparedAt <= oldest)
-                findings.Degrade(prepared.TransactionalId, $"The transaction of '{prepared.TransactionalId}' has been prepared and undecided since {Text(prepared.PreparedAt)}; readers wait behind it.");
+        foreach (var prepared in await admin.ListPreparedTransactionsAsync(cancellationToken).ConfigureAwait(false))
+            if (now - prepared.PreparedAt >= limit)
+                findings.Degrade(
+                    prepared.TransactionalId,
+                    $"The transaction of '{prepared.TransactionalId}' has been prepared and undecided since {Text(prepared.PreparedAt)}; readers wait behind it.");
     }
 
     private static string Text(DateTimeOffset time) => time.ToString("u", CultureInfo.InvariantCulture);

@@ -10,8 +10,8 @@ namespace ExactlyOnce;
 public static class ExactlyOnceHealthChecksBuilderExtensions
 {
     /// <summary>
-    /// Checks a broker: opened and recovered, disk healthy, every pipeline running (unhealthy when not); no transaction stuck, no pipeline in front of a record it fails on (degraded when one
-    /// is). The data of the result has a sentence for each finding.
+    /// Checks a broker: opened and recovered, disk healthy, every pipeline running (unhealthy when not); no transaction stuck, no pipeline in front of a record
+    /// it fails on (degraded when one is). The data of the result has a sentence for each finding.
     /// </summary>
     /// <param name="builder">The health checks.</param>
     /// <param name="broker">The broker's name; null for the broker without one.</param>

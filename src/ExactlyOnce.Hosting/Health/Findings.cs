@@ -9,11 +9,11 @@ internal sealed class Findings
     private Exception? _failure;
     private bool _isFailure;
 
-    public void Degrade(string about, string finding) => _found[about] = finding;
+    public void Degrade(string about, string finding) => _found[about] = _found.TryGetValue(about, out var known) ? $"{known} {finding}" : finding;
 
     public void Fail(string about, string finding, Exception failure)
     {
-        _found[about] = finding;
+        Degrade(about, finding);
         _failure ??= failure;
         _isFailure = true;
     }

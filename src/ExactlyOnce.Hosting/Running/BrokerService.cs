@@ -3,8 +3,8 @@ using Microsoft.Extensions.Hosting;
 namespace ExactlyOnce.Hosting.Running;
 
 /// <summary>
-/// Gives a broker its place in the host's life: open before any hosted service starts, pipelines after all have started; pipelines stop before any hosted service does, and the broker
-/// closes after all have stopped, so that a request on its way can still publish.
+/// Gives a broker its place in the host's life: open before any hosted service starts, pipelines after all have started; pipelines stop before any hosted
+/// service does, and the broker closes after all have stopped, so that a request on its way can still publish.
 /// </summary>
 internal sealed class BrokerService(HostedBroker broker) : IHostedLifecycleService
 {

@@ -1,8 +1,12 @@
+using ExactlyOnce.Hosting.Configuration;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ExactlyOnce.Hosting.Running;
 
-/// <summary>Calls handlers that come from the application's services: one scope for a batch, the batch's transaction in reach of what the handler publishes.</summary>
+/// <summary>
+/// Calls handlers that come from the application's services: one scope for a batch, the batch's transaction in reach of what the handler publishes.
+/// </summary>
 internal static class HandlerScope
 {
     /// <summary>Makes a pipeline whose batches are worked on by <typeparamref name="THandler"/>.</summary>
@@ -16,15 +20,8 @@ internal static class HandlerScope
         return pipeline.Process(async (batch, output, cancellationToken) =>
         {
             await using var scope = scopes.CreateAsyncScope();
-            broker.CurrentWriter = output;
-            try
-            {
-                await handle(scope.ServiceProvider.GetRequiredService<THandler>(), batch, output, cancellationToken).ConfigureAwait(false);
-            }
-            finally
-            {
-                broker.CurrentWriter = null;
-            }
+            using var flow = broker.EnterHandler(output);
+            await handle(scope.ServiceProvider.GetRequiredService<THandler>(), batch, output, cancellationToken).ConfigureAwait(false);
         });
     }
 
@@ -42,7 +39,7 @@ internal static class HandlerScope
                 {
                     await handle(handler, record, cancellationToken).ConfigureAwait(false);
                 }
-                catch (Exception exception) when (!cancellationToken.IsCancellationRequested && exception is not BrokerException { Recovery: ErrorRecovery.RecreateClient or ErrorRecovery.Stop })
+                catch (Exception exception) when (IsOfRecord(exception, cancellationToken))
                 {
                     throw HandlerFailedException.At(record.TopicPartition, record.Offset, exception);
                 }
@@ -50,11 +47,22 @@ internal static class HandlerScope
         });
 
     /// <summary>Sets what the configuration says about the pipeline; it wins over the code, whose values are what the application recommends.</summary>
-    public static PipelineBuilder<TKey, TValue> WithConfiguration<TKey, TValue>(this PipelineBuilder<TKey, TValue> pipeline, IServiceProvider provider, string broker, string name)
+    public static PipelineBuilder<TKey, TValue> WithConfiguration<TKey, TValue>(
+        this PipelineBuilder<TKey, TValue> pipeline, IServiceProvider provider, string broker, string name)
     {
-        if (provider.GetService<Microsoft.Extensions.Configuration.IConfiguration>() is not { } configuration)
+        if (provider.GetService<IConfiguration>() is not { } configuration)
             return pipeline;
-        var section = Configuration.SectionNames.Of(configuration, broker).GetSection(Configuration.SectionNames.Pipelines).GetSection(name);
-        return pipeline.With(options => Configuration.Settings.Pipelines.ApplyOrThrow(section, options));
+        var section = SectionNames.Of(configuration, broker).GetSection(SectionNames.Pipelines).GetSection(name);
+        return pipeline.With(options =>
+        {
+            Settings.Pipelines.ApplyOrThrow(section, options);
+            // Another policy that the configuration chooses has no use for the topic that the code has named.
+            if (options.WhenRetriesExhausted != WhenRetriesExhausted.DeadLetter && section[nameof(PipelineOptions.WhenRetriesExhausted)] is not null
+                && section[nameof(PipelineOptions.DeadLetterTopic)] is null)
+                options.DeadLetterTopic = null;
+        });
     }
+
+    private static bool IsOfRecord(Exception exception, CancellationToken cancellationToken) =>
+        !cancellationToken.IsCancellationRequested && exception is not BrokerException { Recovery: ErrorRecovery.RecreateClient or ErrorRecovery.Stop };
 }

@@ -28,6 +28,19 @@ internal sealed class HostedPipeline(string name, Pipeline pipeline, ILogger log
         }
     }
 
+    /// <summary>Ends it for good, on a broker that goes on without it; waits so long at most.</summary>
+    public async Task CloseAsync(TimeSpan patience, TimeProvider time)
+    {
+        try
+        {
+            await pipeline.DisposeAsync().AsTask().WaitAsync(patience, time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            HostingLog.PipelineLeftBehind(logger, Name);
+        }
+    }
+
     private async Task RunAsync()
     {
         try

@@ -11,6 +11,11 @@ internal static partial class HostingLog
     [LoggerMessage(4001, LogLevel.Error, "Pipeline {Pipeline} has stopped and is not started again before the host is; the health check reports it.")]
     public static partial void PipelineFailed(ILogger logger, Exception exception, string pipeline);
 
-    [LoggerMessage(4002, LogLevel.Warning, "{Title}: the host's shutdown timeout was over before its {What} had finished; the next start recovers and repeats nothing that was committed.")]
+    [LoggerMessage(
+        4002, LogLevel.Warning,
+        "{Title}: the host's shutdown timeout was over before its {What} had finished; the next start recovers and repeats nothing that was committed.")]
     public static partial void LeftBehind(ILogger logger, string title, string what);
+
+    [LoggerMessage(4003, LogLevel.Warning, "Pipeline {Pipeline} has a handler that does not return; it is left behind on the broker that it was given.")]
+    public static partial void PipelineLeftBehind(ILogger logger, string pipeline);
 }

@@ -79,7 +79,7 @@ internal sealed class FrameInput(PipeReader pipe, KafkaServer server, KafkaConne
                 frame = buffer.Slice(LengthBytes, _announced);
                 _end = frame.End;
                 _isTaken = true;
-                _isInsideFrame = false;
+                _isInsideFrame = _isTimed = false;
                 return true;
             }
         }

@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace ExactlyOnce.Sql.Outboxes;
 
 /// <summary>
-/// Headers in a column of text: JSON, one array of name and value for each, in order. A value is text where its bytes are UTF-8, {"base64":"…"} where they are not, or null:
-/// <c>[["tenant","acme"],["trace",{"base64":"/wA="}],["empty",null]]</c>.
+/// Headers in a column of text: JSON, one array of name and value for each, in order. A value is text where its bytes are UTF-8, {"base64":"…"} where they
+/// are not, or null: <c>[["tenant","acme"],["trace",{"base64":"/wA="}],["empty",null]]</c>.
 /// </summary>
 internal static class HeadersText
 {
@@ -37,7 +37,8 @@ internal static class HeadersText
             using var document = JsonDocument.Parse(text);
             return RecordHeaders.Create([.. document.RootElement.EnumerateArray().Select(Read)]);
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or IndexOutOfRangeException)
+        catch (Exception exception) when (
+            exception is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or IndexOutOfRangeException)
         {
             throw new FormatException("The headers are not JSON of the form [[\"name\",\"value\"]].", exception);
         }

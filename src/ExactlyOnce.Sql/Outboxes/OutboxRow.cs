@@ -21,8 +21,11 @@ internal sealed record OutboxRow(string Topic, byte[]? Key, byte[]? Value, strin
         ArgumentNullException.ThrowIfNull(topic);
         if (record.Partition is not null || record.MessageId is not null || record.SourceSequence is not null)
             throw new ArgumentException(
-                "A record in an outbox has key, value, headers and timestamp. Partition, message id and source sequence are the relay's: the row itself is what is published once.",
-                nameof(record));
+                "A record in an outbox has key, value, headers and timestamp. Partition, message id and source sequence are the relay's: the row itself is "
+                + "what is published once.", nameof(record));
+        // Refused here, where somebody is told, and not when it stands in the way of the rows behind it.
+        if (record.Timestamp < DateTimeOffset.UnixEpoch)
+            throw new ArgumentOutOfRangeException(nameof(record), record.Timestamp, "A record's timestamp cannot lie before 1970.");
         return new OutboxRow(
             topic.Name,
             Encode(topic.KeySerde, record.Key),

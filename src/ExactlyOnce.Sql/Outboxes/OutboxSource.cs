@@ -5,14 +5,18 @@ using ExactlyOnce.Sql.Sinks;
 namespace ExactlyOnce.Sql.Outboxes;
 
 /// <summary>
-/// An outbox as a numbered source. Rows get their numbers here and not when they are written, because the identity values of concurrent transactions become visible in any order: a
-/// reader that remembers "everything up to 41" passes over row 40 if that is committed later. Here a row is numbered when it is seen, after everything that was seen before, and the
-/// number is committed before anything is published: whatever dies, a row keeps the number under which the broker may already know it.
-/// The counter is a row in the table of offsets, under its epoch, so that only the newest relay numbers. Owned by one relay, called by one loop.
+/// An outbox as a numbered source. Rows get their numbers here and not when they are written, because the identity values of concurrent transactions become
+/// visible in any order: a reader that remembers "everything up to 41" passes over row 40 if that is committed later. Here a row is numbered when it is seen,
+/// after everything that was seen before, and the number is committed before anything is published: whatever dies, a row keeps the number under which the
+/// broker may already know it. The counter is a row in the table of offsets, under its epoch, so that only the newest relay numbers. Owned by one relay, called
+/// by one loop.
 /// </summary>
 internal sealed class OutboxSource(ConnectionSource connections, SqlOutboxOptions options)
 {
-    private readonly TopicPartition _counter = new("outbox", 0);
+    /// <summary>What stands for a topic in the counter's row.</summary>
+    public const string CounterName = "outbox";
+
+    private readonly TopicPartition _counter = new(CounterName, 0);
     private OffsetTable? _offsets;
     private OutboxTable? _rows;
     private StoredOffset? _claim;
@@ -25,7 +29,16 @@ internal sealed class OutboxSource(ConnectionSource connections, SqlOutboxOption
     public async ValueTask ClaimAsync(CancellationToken cancellationToken)
     {
         await using var lease = await OpenAsync(cancellationToken).ConfigureAwait(false);
-        _claim = await _offsets!.ClaimAsync(lease.Connection, _counter, cancellationToken).ConfigureAwait(false);
+        _claim = await _offsets!.ClaimAsync(lease.Connection, _counter, topicId: null, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <exception cref="StaleEpochException">Somebody else has taken the outbox over.</exception>
+    public async ValueTask ThrowIfStaleAsync(CancellationToken cancellationToken)
+    {
+        await using var lease = await OpenAsync(cancellationToken).ConfigureAwait(false);
+        var row = await _offsets!.ReadAsync(lease.Connection, transaction: null, _counter, cancellationToken).ConfigureAwait(false);
+        if (row?.Epoch != _claim!.Value.Epoch)
+            throw Stale();
     }
 
     /// <summary>The next rows to publish, in the order of their numbers; numbers new ones when no others are left. Empty when there are none.</summary>
@@ -68,7 +81,7 @@ internal sealed class OutboxSource(ConnectionSource connections, SqlOutboxOption
     {
         if (_epochInDoubt is not { } epoch)
             return;
-        _claim = await _offsets!.ReclaimAsync(connection, _counter, epoch, cancellationToken).ConfigureAwait(false) ?? throw Stale();
+        _claim = await _offsets!.SettleAsync(connection, _counter, epoch, cancellationToken).ConfigureAwait(false) ?? throw Stale();
         _epochInDoubt = null;
     }
 
@@ -84,5 +97,6 @@ internal sealed class OutboxSource(ConnectionSource connections, SqlOutboxOption
         return lease;
     }
 
-    private StaleEpochException Stale() => new($"Another relay has taken over the outbox '{options.Name}': it publishes the rows from now on. There is one at a time; this one stops.");
+    private StaleEpochException Stale() => new(
+        $"Another relay has taken over the outbox '{options.Name}': it publishes the rows from now on. There is one at a time; this one stops.");
 }

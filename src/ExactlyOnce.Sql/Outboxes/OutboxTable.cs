@@ -28,7 +28,7 @@ internal sealed class OutboxTable(SqlDialect dialect, string table)
         }
         catch (DbException exception) when (SqlDialect.SaysThatTableIsMissing(exception))
         {
-            throw Missing(exception);
+            throw SqlMismatches.MissingTable(_table, dialect, exception);
         }
     }
 
@@ -42,7 +42,7 @@ internal sealed class OutboxTable(SqlDialect dialect, string table)
         }
         catch (DbException exception) when (SqlDialect.SaysThatTableIsMissing(exception))
         {
-            throw Missing(exception);
+            throw SqlMismatches.MissingTable(_table, dialect, exception);
         }
     }
 
@@ -60,7 +60,7 @@ internal sealed class OutboxTable(SqlDialect dialect, string table)
         }
         catch (DbException exception) when (SqlDialect.SaysThatTableIsMissing(exception))
         {
-            throw Missing(exception);
+            throw SqlMismatches.MissingTable(_table, dialect, exception);
         }
     }
 
@@ -78,8 +78,4 @@ internal sealed class OutboxTable(SqlDialect dialect, string table)
         Sequence = reader.GetInt64(0),
         Id = reader.GetInt64(1),
     };
-
-    private SqlMismatchException Missing(DbException cause) => new(
-        $"The outbox {_table} does not exist. Create it with the script of the package (SqlDialect.{dialect.Name.Replace(" ", "", StringComparison.Ordinal)}.CreateScript()), with "
-        + "SqlTables.CreateAsync(dataSource), or by a migration of a DbContext whose model says UseExactlyOnce().", cause);
 }

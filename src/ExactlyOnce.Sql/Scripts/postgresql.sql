@@ -1,10 +1,12 @@
--- How far each consumer is, and who may write: one row per consumer and partition. next_offset is -1 while nothing was written.
+-- How far each consumer is, and who may write: one row per consumer and partition. next_offset is -1 while nothing was written; topic_id tells a topic
+-- from an earlier one of its name.
 CREATE TABLE IF NOT EXISTS exactlyonce_offsets (
     consumer        varchar(249) NOT NULL,
     topic           varchar(249) NOT NULL,
     partition_index integer      NOT NULL,
     next_offset     bigint       NOT NULL,
     epoch           bigint       NOT NULL,
+    topic_id        varchar(36)  NULL,
     PRIMARY KEY (consumer, topic, partition_index)
 );
 

@@ -1,10 +1,12 @@
--- How far each consumer is, and who may write: one row per consumer and partition. next_offset is -1 while nothing was written.
+-- How far each consumer is, and who may write: one row per consumer and partition. next_offset is -1 while nothing was written; topic_id tells a topic
+-- from an earlier one of its name.
 CREATE TABLE IF NOT EXISTS exactlyonce_offsets (
     consumer        TEXT    NOT NULL,
     topic           TEXT    NOT NULL,
     partition_index INTEGER NOT NULL,
     next_offset     INTEGER NOT NULL,
     epoch           INTEGER NOT NULL,
+    topic_id        TEXT    NULL,
     PRIMARY KEY (consumer, topic, partition_index)
 ) WITHOUT ROWID;
 

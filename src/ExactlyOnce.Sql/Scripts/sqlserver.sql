@@ -1,4 +1,5 @@
--- How far each consumer is, and who may write: one row per consumer and partition. next_offset is -1 while nothing was written.
+-- How far each consumer is, and who may write: one row per consumer and partition. next_offset is -1 while nothing was written; topic_id tells a topic
+-- from an earlier one of its name.
 -- The binary collation keeps names apart that differ only in case, as the broker does.
 IF OBJECT_ID(N'exactlyonce_offsets', N'U') IS NULL
 CREATE TABLE exactlyonce_offsets (
@@ -7,6 +8,7 @@ CREATE TABLE exactlyonce_offsets (
     partition_index int           NOT NULL,
     next_offset     bigint        NOT NULL,
     epoch           bigint        NOT NULL,
+    topic_id        varchar(36)   NULL,
     PRIMARY KEY (consumer, topic, partition_index)
 );
 

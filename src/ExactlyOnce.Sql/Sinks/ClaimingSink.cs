@@ -3,17 +3,18 @@ using System.Collections.Concurrent;
 namespace ExactlyOnce.Sql.Sinks;
 
 /// <summary>
-/// The rules by which a database takes each record once, whatever the way to the database is. One row per consumer and partition holds the next offset and an epoch.
+/// The rules by which a database takes each record once, whatever the way to the database is. One row per consumer and partition holds the next offset, an
+/// epoch, and the id of the topic.
 /// <list type="bullet">
 /// <item>Taking a partition over raises the epoch. From that moment the row refuses everybody who took it over earlier: zombies.</item>
-/// <item>A batch is one database transaction: its effects, and the row moved from the offset it is known to have, under the epoch it is known to have. If the row does not
-/// match, the transaction is rolled back.</item>
-/// <item>A commit whose answer is lost is resolved by taking the row over once more, if it still has our epoch. That waits for a transaction that is still at work on the row,
-/// so that what the row then says is final.</item>
+/// <item>A batch is one database transaction: its effects, and the row moved from the offset it is known to have, under the epoch it is known to have. If the
+/// row does not match, the transaction is rolled back.</item>
+/// <item>A commit whose answer is lost is settled by the row: an UPDATE that changes nothing waits for a transaction that is still at work on it, so that what
+/// it then says is final.</item>
 /// </list>
 /// Exceptions: <see cref="StaleEpochException"/>, <see cref="SqlMismatchException"/>; those of the handler and of the database as they are.
 /// </summary>
-internal abstract class ClaimingSink<TKey, TValue>(string consumer, string table) : ITransactionalSink<TKey, TValue>
+internal abstract class ClaimingSink<TKey, TValue>(string consumer, string table, Broker broker) : ITransactionalSink<TKey, TValue>
 {
     private readonly ConcurrentDictionary<TopicPartition, PartitionClaim> _claims = new();
 
@@ -46,11 +47,11 @@ internal abstract class ClaimingSink<TKey, TValue>(string consumer, string table
         }
     }
 
-    /// <summary>Raises the epoch of the row, whoever has it, and creates the row when there is none.</summary>
-    protected abstract ValueTask<StoredOffset> ClaimAsync(TopicPartition partition, CancellationToken cancellationToken);
+    /// <summary>Raises the epoch of the row, whoever has it, and creates the row when there is none. Refuses the row of another topic.</summary>
+    protected abstract ValueTask<StoredOffset> ClaimAsync(TopicPartition partition, string? topicId, CancellationToken cancellationToken);
 
-    /// <summary>Raises the epoch of the row if it is still the one given; null if it is not.</summary>
-    protected abstract ValueTask<StoredOffset?> ReclaimAsync(TopicPartition partition, long epoch, CancellationToken cancellationToken);
+    /// <summary>Waits for whoever is at work on the row, and then reads it; null when its epoch is not the one given.</summary>
+    protected abstract ValueTask<StoredOffset?> SettleAsync(TopicPartition partition, long epoch, CancellationToken cancellationToken);
 
     /// <summary>Reads the row; null when there is none.</summary>
     protected abstract ValueTask<StoredOffset?> PeekAsync(TopicPartition partition, CancellationToken cancellationToken);
@@ -64,23 +65,25 @@ internal abstract class ClaimingSink<TKey, TValue>(string consumer, string table
     /// <summary>True when there is nothing left to do for the batch, because an earlier attempt at it, whose answer was lost, took effect.</summary>
     protected async ValueTask<bool> ResolveAsync(ConsumerBatch<TKey, TValue> batch, PartitionClaim claim, CancellationToken cancellationToken)
     {
-        var row = await ReclaimAsync(claim.Partition, claim.Epoch, cancellationToken).ConfigureAwait(false);
-        claim.Settle(row ?? throw Stale(claim, cause: null));
-        return claim.IsSettled(batch.FirstOffset, batch.NextOffset);
+        if (claim.IsInDoubt)
+            claim.Settle(await SettleAsync(claim.Partition, claim.Epoch, cancellationToken).ConfigureAwait(false) ?? throw Stale(claim, cause: null));
+        if (!claim.IsSettled(batch.FirstOffset, batch.NextOffset))
+            return false;
+        SinkMeter.RecordSkipped(claim.Partition, Consumer, batch.Count);
+        return true;
     }
 
     private async ValueTask<StoredOffset> TakeOverAsync(TopicPartition partition, CancellationToken cancellationToken)
     {
-        var row = await ClaimAsync(partition, cancellationToken).ConfigureAwait(false);
+        var topicId = broker.Admin.DescribeTopic(partition.Topic)?.Id.ToString("D");
+        var row = await ClaimAsync(partition, topicId, cancellationToken).ConfigureAwait(false);
         _claims[partition] = new PartitionClaim(partition, row);
         return row;
     }
 
     private async ValueTask WriteAsync(ConsumerBatch<TKey, TValue> batch, PartitionClaim claim, CancellationToken cancellationToken)
     {
-        if (claim.IsInDoubt)
-            await ResolveAsync(batch, claim, cancellationToken).ConfigureAwait(false);
-        if (claim.IsSettled(batch.FirstOffset, batch.NextOffset))
+        if (await ResolveAsync(batch, claim, cancellationToken).ConfigureAwait(false))
             return;
         if (batch.FirstOffset < claim.NextOffset)
             throw Behind(batch.FirstOffset, claim);
@@ -105,7 +108,9 @@ internal abstract class ClaimingSink<TKey, TValue>(string consumer, string table
         claim.Advance(batch.NextOffset);
     }
 
-    /// <summary>Not cancellable: whoever cancels wants to know, too. When the database cannot be asked, the claim stays in doubt until the next attempt.</summary>
+    /// <summary>
+    /// Not cancellable: whoever cancels wants to know, too. When the database cannot be asked, the claim stays in doubt until the next attempt.
+    /// </summary>
     private async ValueTask<bool> IsDoneAfterAllAsync(ConsumerBatch<TKey, TValue> batch, PartitionClaim claim)
     {
         try
@@ -131,14 +136,17 @@ internal abstract class ClaimingSink<TKey, TValue>(string consumer, string table
     }
 
     private StaleEpochException Stale(PartitionClaim claim, Exception? cause) => new(
-        $"{claim.Partition} was taken over from '{Consumer}' (epoch {claim.Epoch}): its row in {table} has a newer epoch or another offset than {claim.NextOffset}. "
-        + "Nothing of the batch was written; whoever has the partition now goes on.", cause);
+        $"{claim.Partition} was taken over from '{Consumer}' (epoch {claim.Epoch}): its row in {table} has a newer epoch or another offset than "
+        + $"{claim.NextOffset}. Nothing of the batch was written; whoever has the partition now goes on.", cause);
 
-    private BrokerException Behind(long firstOffset, PartitionClaim claim) => claim.HasMoved
-        ? new StaleEpochException(
-            $"'{Consumer}' was given offset {firstOffset} of {claim.Partition}, but everything below {claim.NextOffset} was written meanwhile. Nothing was written twice.")
-        : new SqlMismatchException(
-            $"'{Consumer}' was given offset {firstOffset} of {claim.Partition}, but {table} says that everything below {claim.NextOffset} is done. The topic was probably deleted or its "
-            + "broker's folder replaced, and the database kept. To read the new topic from its beginning, delete that row (consumer, topic, partition_index) while the pipeline is "
-            + "stopped; to keep the old one, bring its folder back.");
+    private BrokerException Behind(long firstOffset, PartitionClaim claim)
+    {
+        var given = $"'{Consumer}' was given offset {firstOffset} of {claim.Partition}, but ";
+        return claim.HasMoved
+            ? new StaleEpochException($"{given}everything below {claim.NextOffset} was written meanwhile. Nothing was written twice.")
+            : new SqlMismatchException(
+                $"{given}{table} says that everything below {claim.NextOffset} is done. The broker's folder was probably restored from a backup that is older "
+                + "than the database. To read again what the log has, set next_offset of that row (consumer, topic, partition_index) to the offset to begin "
+                + "at, or delete the row, while the pipeline is stopped.");
+    }
 }

@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Sql.Sinks;
 
 /// <summary>
-/// What a sink knows of a partition that it took over: its epoch, and what its row says as far as it knows. Lives until the partition is taken over again, by whomever. Written
-/// by the worker that has the partition.
+/// What a sink knows of a partition that it took over: its epoch, and what its row says as far as it knows. Lives until the partition is taken over again, by
+/// whomever. Written by the worker that has the partition.
 /// </summary>
 internal sealed class PartitionClaim(TopicPartition partition, StoredOffset row)
 {
@@ -11,7 +11,7 @@ internal sealed class PartitionClaim(TopicPartition partition, StoredOffset row)
 
     public TopicPartition Partition { get; } = partition;
 
-    public long Epoch { get; private set; } = row.Epoch;
+    public long Epoch { get; } = row.Epoch;
 
     public long NextOffset { get; private set; } = row.NextOffset;
 
@@ -41,10 +41,13 @@ internal sealed class PartitionClaim(TopicPartition partition, StoredOffset row)
             HasMoved = true;
         }
         NextOffset = row.NextOffset;
-        Epoch = row.Epoch;
         _doubtfulOffset = StoredOffset.None;
     }
 
-    /// <summary>The records from one offset to another are in the database by a commit whose answer was lost: there is nothing left to do for them.</summary>
-    public bool IsSettled(long firstOffset, long nextOffset) => firstOffset >= _settledFrom && nextOffset <= NextOffset;
+    /// <summary>
+    /// The records from one offset to another are in the database by a commit whose answer was lost: there is nothing left to do for them. Without records (the
+    /// two are the same) only when the row is exactly there: a step to a record that is written is not.
+    /// </summary>
+    public bool IsSettled(long firstOffset, long nextOffset) =>
+        firstOffset >= _settledFrom && (firstOffset < nextOffset ? nextOffset <= NextOffset : nextOffset == NextOffset);
 }

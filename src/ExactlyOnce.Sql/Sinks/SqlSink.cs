@@ -4,21 +4,25 @@ namespace ExactlyOnce.Sql.Sinks;
 
 /// <summary>A sink over ADO.NET: one connection, one transaction per batch.</summary>
 internal sealed class SqlSink<TKey, TValue>(
-    DbDataSource dataSource, string consumer, SqlSinkOptions options, Func<ConsumerBatch<TKey, TValue>, DbTransaction, CancellationToken, ValueTask> write)
-    : ClaimingSink<TKey, TValue>(consumer, options.Table)
+    Broker broker,
+    DbDataSource dataSource,
+    string consumer,
+    SqlSinkOptions options,
+    Func<ConsumerBatch<TKey, TValue>, DbTransaction, CancellationToken, ValueTask> write)
+    : ClaimingSink<TKey, TValue>(consumer, options.Table, broker)
 {
     private OffsetTable? _offsets;
 
-    protected override async ValueTask<StoredOffset> ClaimAsync(TopicPartition partition, CancellationToken cancellationToken)
+    protected override async ValueTask<StoredOffset> ClaimAsync(TopicPartition partition, string? topicId, CancellationToken cancellationToken)
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-        return await OffsetsOf(connection).ClaimAsync(connection, partition, cancellationToken).ConfigureAwait(false);
+        return await OffsetsOf(connection).ClaimAsync(connection, partition, topicId, cancellationToken).ConfigureAwait(false);
     }
 
-    protected override async ValueTask<StoredOffset?> ReclaimAsync(TopicPartition partition, long epoch, CancellationToken cancellationToken)
+    protected override async ValueTask<StoredOffset?> SettleAsync(TopicPartition partition, long epoch, CancellationToken cancellationToken)
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-        return await OffsetsOf(connection).ReclaimAsync(connection, partition, epoch, cancellationToken).ConfigureAwait(false);
+        return await OffsetsOf(connection).SettleAsync(connection, partition, epoch, cancellationToken).ConfigureAwait(false);
     }
 
     protected override async ValueTask<StoredOffset?> PeekAsync(TopicPartition partition, CancellationToken cancellationToken)
@@ -55,7 +59,9 @@ internal sealed class SqlSink<TKey, TValue>(
         }
         catch (InvalidOperationException exception)
         {
-            throw new InvalidOperationException("The handler ended the transaction. It must leave that to the sink: effects and offset are committed together.", exception);
+            throw new InvalidOperationException(
+                "The handler ended the transaction, or the database did. The handler must leave that to the sink: effects and offset are committed together.",
+                exception);
         }
     }
 

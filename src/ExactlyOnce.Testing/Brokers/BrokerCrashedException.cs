@@ -1,7 +1,8 @@
 namespace ExactlyOnce.Testing;
 
 /// <summary>
-/// The process has died as a test planned it. Whoever meets this ran in it: a client of the broker that was open then. Create it anew, on <see cref="TestBroker.Broker"/>.
+/// The process has died as a test planned it. Whoever meets this ran in it: a client of the broker that was open then. Create it anew, on
+/// <see cref="TestBroker.Broker"/>.
 /// </summary>
 public sealed class BrokerCrashedException : BrokerException
 {

@@ -1,7 +1,8 @@
 namespace ExactlyOnce.Testing;
 
 /// <summary>
-/// What is to go wrong in a <see cref="TestBroker"/>, and where. Faults strike by count, never by chance or time, so a test does the same thing every time. Thread-safe.
+/// What is to go wrong in a <see cref="TestBroker"/>, and where. Faults strike by count, never by chance or time, so a test does the same thing every time.
+/// Thread-safe.
 /// <code>
 /// test.Faults.At(FaultPoint.BeforeCommit).CrashOnce();
 /// </code>
@@ -9,6 +10,7 @@ namespace ExactlyOnce.Testing;
 public sealed class FaultPlan
 {
     private readonly Lock _lock = new();
+    private List<FaultRule>? _begun;
     private List<FaultRule>? _rules;
     private volatile bool _isEmpty = true;
 
@@ -16,13 +18,16 @@ public sealed class FaultPlan
     {
     }
 
-    /// <summary>What has not struck yet, one line each. Worth an assertion at the end of a test: a fault that never struck has tested nothing.</summary>
+    /// <summary>
+    /// What has not struck yet, one line each, and what was begun and lacks its last word. Worth an assertion at the end of a test: a fault that never struck
+    /// has tested nothing.
+    /// </summary>
     public IReadOnlyList<string> Pending
     {
         get
         {
             lock (_lock)
-                return [.. (_rules ?? []).Where(rule => rule.Remaining > 0).Select(rule => rule.ToString())];
+                return [.. (_begun ?? []).Concat(_rules ?? []).Where(rule => rule.IsPending).Select(rule => rule.ToString())];
         }
     }
 
@@ -32,13 +37,21 @@ public sealed class FaultPlan
     {
         if (!Enum.IsDefined(point))
             throw new ArgumentOutOfRangeException(nameof(point), point, "Not a point of a fault plan.");
-        return new FaultRule(this, point);
+        var rule = new FaultRule(this, point);
+        lock (_lock)
+            (_begun ??= []).Add(rule);
+        return rule;
     }
 
+    /// <summary>The rule has had its last word.</summary>
     internal void Add(FaultRule rule)
     {
         lock (_lock)
-            (_rules ??= []).Add(rule);
+        {
+            _begun!.Remove(rule);
+            if (_rules?.Contains(rule) != true)
+                (_rules ??= []).Add(rule);
+        }
         _isEmpty = false;
     }
 

@@ -4,7 +4,7 @@ using ExactlyOnce.Testing.Brokers;
 namespace ExactlyOnce.Testing;
 
 /// <summary>
-/// One fault of a <see cref="FaultPlan"/>: where it strikes, and, said last, what it does. Without a last word it does nothing.
+/// One fault of a <see cref="FaultPlan"/>: where it strikes, and, said last, what it does. Without a last word it does nothing, and stays pending.
 /// <code>
 /// test.Faults.At(FaultPoint.AfterAppend).On(Topics.Invoices).Skip(2).LoseAcknowledgementOnce();
 /// </code>
@@ -21,11 +21,12 @@ public sealed class FaultRule
 
     internal FaultPoint Point { get; }
 
-    internal FaultAction Action { get; private set; }
+    /// <summary>Null before the last word.</summary>
+    internal FaultAction? Action { get; private set; }
 
     internal Exception? Exception { get; private set; }
 
-    internal int Remaining => _times;
+    internal bool IsPending => Action is null || _times > 0;
 
     /// <summary>Strikes only where this topic's records are written or handled.</summary>
     /// <param name="topic">The topic.</param>
@@ -65,7 +66,10 @@ public sealed class FaultRule
         return this;
     }
 
-    /// <summary>The process dies here, once, and starts again: everything that runs in it is gone, what the broker has acknowledged is there. See <see cref="TestBroker.Run(Func{Broker, Pipeline})"/>.</summary>
+    /// <summary>
+    /// The process dies here, once, and starts again: everything that runs in it is gone, what the broker has acknowledged is there. See
+    /// <see cref="TestBroker.Run(Func{Broker, Pipeline})"/>.
+    /// </summary>
     public void CrashOnce() => Crash(times: 1);
 
     /// <summary>The process dies here, several times.</summary>
@@ -73,8 +77,8 @@ public sealed class FaultRule
     public void Crash(int times) => Plan(FaultAction.Crash, times);
 
     /// <summary>
-    /// It is done, and whoever asked is not told. The producer of a batch sends it again, as a client whose answer got lost; a commit ends with
-    /// <see cref="TransactionOutcomeUnknownException"/>.
+    /// It is done, and whoever asked is not told. The producer of a batch sends it again, as a client whose answer got lost; one with an identity stops, and
+    /// knows when it is made anew how far it had come; a commit ends with <see cref="TransactionOutcomeUnknownException"/>.
     /// </summary>
     /// <exception cref="InvalidOperationException">Nothing is acknowledged at this point.</exception>
     public void LoseAcknowledgementOnce() => LoseAcknowledgement(times: 1);
@@ -132,7 +136,10 @@ public sealed class FaultRule
     /// <summary>The fault as one line: where, what, how often it is still to strike.</summary>
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{Action} at {Point}{(_topic is null ? "" : $" on '{_topic}'")}{(_client is null ? "" : $" by '{_client}'")}, {_times} more{(_skip == 0 ? "" : $" after {_skip} passes")}");
+        $"{Action?.ToString() ?? "Nothing"} at {Point}{(_topic is null ? "" : $" on '{_topic}'")}{(_client is null ? "" : $" by '{_client}'")}, {Outlook}");
+
+    private string Outlook => Action is null ? "because the last word is missing: CrashOnce, for example"
+        : string.Create(CultureInfo.InvariantCulture, $"{_times} more{(_skip == 0 ? "" : $" after {_skip} passes")}");
 
     /// <summary>Under the plan's lock. A rule that matches and is still to let some pass counts this one.</summary>
     internal bool TryStrike(string? topic, string? client, bool mayFence)
@@ -151,8 +158,10 @@ public sealed class FaultRule
     internal bool Matches(string? topic, string? client, bool mayFence) =>
         _times > 0 && (_topic is null || _topic == topic) && IsClient(client) && (mayFence || Action is not (FaultAction.Fence or FaultAction.TimeOut));
 
-    private bool IsClient(string? client) =>
-        _client is null || (client is not null && (client == _client || (client.StartsWith(_client, StringComparison.Ordinal) && client[_client.Length] == '-')));
+    // The workers of pipeline "billing" are billing-0, billing-1 …; billing-archive is somebody else.
+    private bool IsClient(string? client) => _client is null || (client is not null && client.StartsWith(_client, StringComparison.Ordinal) && IsWorker(client.AsSpan(_client.Length)));
+
+    private static bool IsWorker(ReadOnlySpan<char> rest) => rest.IsEmpty || (rest.Length > 1 && rest[0] == '-' && !rest[1..].ContainsAnyExceptInRange('0', '9'));
 
     private void Plan(FaultAction action, int times, params ReadOnlySpan<FaultPoint> allowed)
     {

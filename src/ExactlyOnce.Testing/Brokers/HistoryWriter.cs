@@ -7,8 +7,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Testing.Brokers;
 
 /// <summary>
-/// Writes down what the clients of a test broker asked for and were answered. A record is known by its bytes and its place: the bytes are compared when the log is read at the end, so
-/// what stands there twice, or was never written, is seen. Thread-safe.
+/// Writes down what the clients of a test broker asked for and were answered. A record is known by its bytes and its place: the bytes are compared when the log
+/// is read at the end, so what stands there twice, or was never written, is seen. Thread-safe.
 /// </summary>
 internal sealed class HistoryWriter(TestClock clock, EngineBackend engine)
 {

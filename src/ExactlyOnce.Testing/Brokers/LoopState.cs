@@ -3,10 +3,17 @@ using ExactlyOnce.Clients.Consuming;
 namespace ExactlyOnce.Testing.Brokers;
 
 /// <summary>
-/// The consumers that an application started by the test broker reads with in loops of its own: one that was given records and has not come back for more is at work on them. Thread-safe.
+/// The consumers that an application started by the test broker reads with in loops of its own: one that was given records and has not come back for more is at
+/// work on them. Thread-safe.
 /// </summary>
 internal sealed class LoopState(TestScheduler scheduler)
 {
+    /// <summary>
+    /// Real time, and only for a loop that has ended in the middle of its work, perhaps on a thread of its own: whether its application fails or goes on with
+    /// something else cannot be seen.
+    /// </summary>
+    private static readonly TimeSpan s_grace = TimeSpan.FromMilliseconds(250);
+
     private readonly Lock _lock = new();
     private readonly Dictionary<TestReader, ReadSignal?> _busy = [];
 
@@ -19,10 +26,16 @@ internal sealed class LoopState(TestScheduler scheduler)
         }
     }
 
+    /// <summary>A loop has ended in the middle of its work, and its application has neither ended nor done anything else since.</summary>
+    public bool IsLeaving { get; private set; }
+
     public void Given(TestReader reader)
     {
         lock (_lock)
+        {
+            IsLeaving = false;
             _busy[reader] = null;
+        }
     }
 
     /// <summary>The loop has nothing left in any of its partitions, also in those that it has paused.</summary>
@@ -30,6 +43,7 @@ internal sealed class LoopState(TestScheduler scheduler)
     {
         lock (_lock)
         {
+            IsLeaving = false;
             _busy.Remove(reader);
             foreach (var (other, known) in _busy)
                 if (known is null || known == signal)
@@ -50,7 +64,23 @@ internal sealed class LoopState(TestScheduler scheduler)
     public void Leave(TestReader reader)
     {
         lock (_lock)
-            _busy.Remove(reader);
+            IsLeaving |= _busy.Remove(reader);
         scheduler.Pulse();
+    }
+
+    /// <summary>The application has ended.</summary>
+    public void End()
+    {
+        lock (_lock)
+            IsLeaving = false;
+        scheduler.Pulse();
+    }
+
+    /// <summary>Gives whoever is leaving the time to end.</summary>
+    public async Task WaitForEndAsync(Task changed)
+    {
+        await Task.WhenAny(changed, Task.Delay(s_grace)).ConfigureAwait(false);
+        if (!changed.IsCompleted)
+            End();
     }
 }

@@ -9,6 +9,12 @@ internal sealed class TestApplication(Func<Broker, CancellationToken, Task> run,
     /// <summary>The run of the current life.</summary>
     public Task Running { get; private set; } = Task.CompletedTask;
 
+    /// <summary>What it has thrown in its current life; null for nothing. Known before anybody is told that it has ended.</summary>
+    public Exception? Failure { get; private set; }
+
+    /// <summary>The loop that has ended in the middle of its work, if any; see <see cref="LoopState.IsLeaving"/>.</summary>
+    public LoopState? Leaving => _loop is { IsLeaving: true } loop ? loop : null;
+
     /// <summary>One of its consumers was given records and has not come back for more.</summary>
     public bool IsAtWork => _loop is { IsBusy: true };
 
@@ -20,6 +26,7 @@ internal sealed class TestApplication(Func<Broker, CancellationToken, Task> run,
         {
             _ending = new CancellationTokenSource();
             _loop = hasLoops ? new LoopState(scheduler) : null;
+            Failure = null;
             Running = StartAsync(broker, _loop, _ending.Token);
         }
         finally
@@ -35,10 +42,11 @@ internal sealed class TestApplication(Func<Broker, CancellationToken, Task> run,
         _ending?.Cancel();
     }
 
-    public async Task StopAsync()
+    /// <summary>Ends the run. A handler that does not return is left behind when the time is over.</summary>
+    public async Task StopAsync(TimeSpan patience, TimeProvider time)
     {
         Kill();
-        await Running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Running.WaitAsync(patience, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     public void Dispose() => _ending?.Dispose();
@@ -56,9 +64,22 @@ internal sealed class TestApplication(Func<Broker, CancellationToken, Task> run,
         {
             // Asked to end.
         }
+        catch (Exception exception) when (Note(exception, cancellationToken))
+        {
+            throw;
+        }
         finally
         {
+            loop?.End();
             scheduler.Pulse();
         }
+    }
+
+    // What a life throws that was killed meanwhile is not its successor's.
+    private bool Note(Exception exception, CancellationToken cancellationToken)
+    {
+        if (!cancellationToken.IsCancellationRequested)
+            Failure = exception;
+        return true;
     }
 }

@@ -55,6 +55,7 @@ internal sealed partial class TestBackend
             if ((_death ?? Pass(FaultPoint.BeforeAppend, operation.Partition!.Id.Topic, session).Failure) is { } refusal)
                 return Refuse(operations, refusal);
         var status = _inner.AppendNamed(session, operations, lastSourceSequence);
+        var comesAgain = false;
         foreach (var operation in operations)
         {
             if (operation.Outcome.Error != ErrorCode.None)
@@ -63,10 +64,29 @@ internal sealed partial class TestBackend
                 continue;
             }
             History?.Appended(operation, operation.Partition!.Innermost);
-            if (Pass(FaultPoint.AfterAppend, operation.Partition!.Id.Topic, session).Failure is { } failure)
+            var (action, failure) = Pass(FaultPoint.AfterAppend, operation.Partition!.Id.Topic, session);
+            comesAgain |= action == FaultAction.Duplicate;
+            // A producer with a name does not send again: it asks, when it is made anew, for the last sequence that the broker knows.
+            if (action == FaultAction.LoseAcknowledgement)
+                failure = LostAcknowledgement();
+            if (failure is not null)
                 operation.Outcome = new AppendOutcome { Error = failure.Code, Exception = failure };
         }
+        if (comesAgain)
+            AppendNamedAgain(session, operations, lastSourceSequence);
         return status;
+    }
+
+    // All of them together, as they came. Nobody hears the answer.
+    private void AppendNamedAgain(ProducerSession session, IReadOnlyList<AppendOperation> operations, long lastSourceSequence)
+    {
+        AppendOutcome[] first = [.. operations.Select(operation => operation.Outcome)];
+        _inner.AppendNamed(session, operations, lastSourceSequence);
+        for (var i = 0; i < first.Length; i++)
+        {
+            History?.AppendedAgain(operations[i], operations[i].Partition!.Innermost);
+            operations[i].Outcome = first[i];
+        }
     }
 
     public override async ValueTask EndTransactionAsync(ProducerSession session, bool commit, IReadOnlyList<TransactionOffsets> offsets)
@@ -167,6 +187,8 @@ internal sealed partial class TestBackend
         }
     }
 
+    private static BrokerException LostAcknowledgement() => ErrorTable.ToException(ErrorCode.OutcomeUnknown, "The acknowledgement was lost, as the test planned it.");
+
     private static AppendStatus Refuse(IReadOnlyList<AppendOperation> operations, BrokerException refusal)
     {
         foreach (var operation in operations)
@@ -192,7 +214,7 @@ internal sealed partial class TestBackend
         if (failure is not null)
             throw failure;
         if (action == FaultAction.LoseAcknowledgement)
-            throw ErrorTable.ToException(ErrorCode.OutcomeUnknown, "The acknowledgement was lost, as the test planned it.");
+            throw LostAcknowledgement();
         if (action == FaultAction.Duplicate)
             await CommitAgainAsync(session, before).ConfigureAwait(false);
     }

@@ -9,8 +9,9 @@ using Microsoft.Extensions.Logging;
 namespace ExactlyOnce.Testing.Brokers;
 
 /// <summary>
-/// One life of the process that a test broker stands for: the engine, as long as the process lives. Faults strike here, in front of and behind the engine's own calls, and what was asked
-/// and answered goes into the history. After <see cref="Die"/> every call throws <see cref="Death"/> and reaches nothing; the next life is another object over the same engine. Thread-safe.
+/// One life of the process that a test broker stands for: the engine, as long as the process lives. Faults strike here, in front of and behind the engine's own
+/// calls, and what was asked and answered goes into the history. After <see cref="Die"/> every call throws <see cref="Death"/> and reaches nothing; the next
+/// life is another object over the same engine. Thread-safe.
 /// </summary>
 internal sealed partial class TestBackend : BrokerBackend
 {
@@ -126,6 +127,12 @@ internal sealed partial class TestBackend : BrokerBackend
         Interlocked.Increment(ref _handlers);
         _lastHandler = $"the handler of {(client is null ? "a subscription" : $"'{client}'")} on {partition}";
     }
+
+    /// <summary>
+    /// A handler that has waited for something outside comes back on any thread. What follows (the commit, the wait for the next records) is a step again, and
+    /// the handler at work until then: otherwise the broker would look idle in between.
+    /// </summary>
+    public override PipeScheduler? BehindHandler => _scheduler.IsDriving ? null : _scheduler;
 
     public override void LeaveHandler(string? client, TopicPartition partition, bool isSuccess)
     {

@@ -8,13 +8,13 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Testing;
 
 /// <summary>
-/// A broker for one test: in memory, on a clock of its own, with faults where the test wants them. It knows no test framework, costs microseconds, and shares nothing with any other, so
-/// that every test has its own and all of them run at once.
+/// A broker for one test: in memory, on a clock of its own, with faults where the test wants them. It knows no test framework, costs microseconds, and shares
+/// nothing with any other, so that every test has its own and all of them run at once.
 /// </summary>
 /// <remarks>
-/// It stands for a process. What is started with <see cref="Run(Func{Broker, Pipeline})"/> runs in it, dies with it when a fault crashes it, and is started again with the next life, on
-/// the broker as it was acknowledged. Pipelines and subscriptions make their steps while the test waits in <see cref="RunUntilIdleAsync(CancellationToken)"/>,
-/// one after the other. May be used from several threads.
+/// It stands for a process. What is started with <see cref="Run(Func{Broker, Pipeline})"/> runs in it, dies with it when a fault crashes it, and is started
+/// again with the next life, on the broker as it was acknowledged. Pipelines and subscriptions make their steps while the test waits in
+/// <see cref="RunUntilIdleAsync(CancellationToken)"/>, one after the other. May be used from several threads.
 /// </remarks>
 /// <example><code>
 /// await using var test = TestBroker.Create();
@@ -70,7 +70,9 @@ public sealed class TestBroker : IAsyncDisposable
     /// <summary>What is to go wrong.</summary>
     public FaultPlan Faults { get; } = new();
 
-    /// <summary>The test's clock, for the code under test. It stands still until <see cref="AdvanceAsync"/>, or until the only thing left to do is to wait for a retry.</summary>
+    /// <summary>
+    /// The test's clock, for the code under test. It stands still until <see cref="AdvanceAsync"/>, or until the only thing left to do is to wait for a retry.
+    /// </summary>
     public TimeProvider Time => _clock;
 
     /// <summary>How often the process has died.</summary>
@@ -105,8 +107,11 @@ public sealed class TestBroker : IAsyncDisposable
             hasLoops: false);
     }
 
-    /// <summary>Runs anything that works with the broker until the test ends, and anew after each crash: a loop over a consumer, a hosted service, several pipelines.</summary>
-    /// <param name="application">Runs until its token is cancelled, or until it is done. What it throws is thrown by the next <see cref="RunUntilIdleAsync(CancellationToken)"/>.</param>
+    /// <summary>
+    /// Runs anything that works with the broker until the test ends, and anew after each crash: a loop over a consumer, a hosted service, several pipelines.
+    /// </summary>
+    /// <param name="application">Runs until its token is cancelled, or until it is done. What it throws is thrown by the next
+    /// <see cref="RunUntilIdleAsync(CancellationToken)"/>.</param>
     public void Run(Func<Broker, CancellationToken, Task> application)
     {
         ArgumentNullException.ThrowIfNull(application);
@@ -124,8 +129,9 @@ public sealed class TestBroker : IAsyncDisposable
     }
 
     /// <summary>
-    /// Lets everything run until nothing is left to do: no step can be made, no handler is at work, and no client waits for a retry or for a batch to fill. That is a fact of the broker
-    /// and not a matter of time; on the test's clock as much time passes as the retries need. Records of open transactions are not waited for, nor is a partition that a pipeline has stopped at.
+    /// Lets everything run until nothing is left to do: no step can be made, no handler is at work, and no client waits for a retry or for a batch to fill.
+    /// That is a fact of the broker and not a matter of time; on the test's clock as much time passes as the retries need. Records of open transactions are not
+    /// waited for, nor is a partition that a pipeline has stopped at.
     /// </summary>
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <exception cref="TimeoutException">A handler has not come back: the message says which one and what it may be waiting for.</exception>
@@ -133,8 +139,8 @@ public sealed class TestBroker : IAsyncDisposable
     public Task RunUntilIdleAsync(CancellationToken cancellationToken = default) => DriveAsync(isToBeIdle: true, cancellationToken);
 
     /// <summary>
-    /// Moves the test's clock: what is due on the way (timeouts, retries, expiry, the code under test's own timers) happens at its time, and has its effects before the next. Handlers that
-    /// wait for something outside of the broker are not waited for.
+    /// Moves the test's clock: what is due on the way (timeouts, retries, expiry, the code under test's own timers) happens at its time, and has its effects
+    /// before the next. Handlers that wait for something outside of the broker are not waited for.
     /// </summary>
     /// <param name="by">How far.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
@@ -169,7 +175,10 @@ public sealed class TestBroker : IAsyncDisposable
     /// <param name="topic">The topic.</param>
     public IReadOnlyList<ConsumerRecord<TKey, TValue>> Uncommitted<TKey, TValue>(Topic<TKey, TValue> topic) => Read(topic, IsolationLevel.ReadUncommitted);
 
-    /// <summary>Looks through the <see cref="History"/> and the log for broken promises: records lost, doubled or invented, torn transactions, zombies. Empty when there are none, as it should be.</summary>
+    /// <summary>
+    /// Looks through the <see cref="History"/> and the log for broken promises: records lost, doubled or invented, torn transactions, zombies. Empty when there
+    /// are none, as it should be.
+    /// </summary>
     /// <exception cref="InvalidOperationException"><see cref="TestBrokerOptions.KeepsHistory"/> is false.</exception>
     public IReadOnlyList<Violation> FindViolations() => Kept.Check();
 
@@ -196,7 +205,7 @@ public sealed class TestBroker : IAsyncDisposable
     {
         foreach (var application in _applications)
         {
-            await application.StopAsync().ConfigureAwait(false);
+            await application.StopAsync(_brokerOptions.CloseTimeout, _clock.Clients).ConfigureAwait(false);
             application.Dispose();
         }
         await _broker.DisposeAsync().ConfigureAwait(false);
@@ -212,10 +221,15 @@ public sealed class TestBroker : IAsyncDisposable
             var changed = _scheduler.Changed;
             if (_scheduler.Drain() || _clock.Ring())
                 continue;
-            // A handler that does not return is left behind when the test's patience ends: the clients' own timeouts then have passed.
-            await Task.WhenAny(task, changed, Task.Delay(_options.Patience)).ConfigureAwait(false);
-            if (!task.IsCompleted && !changed.IsCompleted && _clock.NextClientTicks is { } next)
+            try
+            {
+                await Task.WhenAny(task, changed).WaitAsync(_options.Patience).ConfigureAwait(false);
+            }
+            catch (TimeoutException) when (_clock.NextClientTicks is { } next)
+            {
+                // A handler that does not return is left behind when the test's patience ends: the clients' own timeouts then have passed.
                 _clock.MoveTo(next);
+            }
         }
         await task.ConfigureAwait(false);
     }
@@ -244,10 +258,16 @@ public sealed class TestBroker : IAsyncDisposable
                     return;
                 if (IsAtWork())
                     await WaitAsync(changed, cancellationToken).ConfigureAwait(false);
+                else if (FindLeaving() is { } leaving)
+                    await leaving.WaitForEndAsync(changed).ConfigureAwait(false);
                 else if (_clock.NextClientTicks is { } next)
                     _clock.MoveTo(next);
                 else
+                {
+                    // Once more: whoever was at work a moment ago may have ended since.
+                    ThrowIfApplicationFailed();
                     return;
+                }
             }
         }
         finally
@@ -279,11 +299,17 @@ public sealed class TestBroker : IAsyncDisposable
             return _applications.Exists(application => application.IsAtWork && !application.Running.IsCompleted);
     }
 
+    private LoopState? FindLeaving()
+    {
+        lock (_lock)
+            return _applications.Find(application => application.Leaving is not null)?.Leaving;
+    }
+
     private void ThrowIfApplicationFailed()
     {
         lock (_lock)
             foreach (var application in _applications)
-                if (application.Running is { IsFaulted: true, Exception: { InnerException: { } failure } } && !IsDeath(failure))
+                if (application.Failure is { } failure && !IsDeath(failure))
                     ExceptionDispatchInfo.Throw(failure);
     }
 

@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Testing.Brokers;
 
 /// <summary>
-/// A clock that moves when it is told to. Two kinds of timers hang on it: those of clients that wait for a delay of theirs (a retry's back-off, a batch that fills up), for which idle time
-/// passes by itself, and all others (deadlines, the test's own), for which it passes only on request. Thread-safe.
+/// A clock that moves when it is told to. Two kinds of timers hang on it: those of clients that wait for a delay of theirs (a retry's back-off, a batch that
+/// fills up), for which idle time passes by itself, and all others (deadlines, the test's own), for which it passes only on request. Thread-safe.
 /// </summary>
 internal sealed class TestClock : TimeProvider
 {

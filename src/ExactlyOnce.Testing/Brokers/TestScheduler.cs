@@ -4,9 +4,9 @@ using System.Runtime.CompilerServices;
 namespace ExactlyOnce.Testing.Brokers;
 
 /// <summary>
-/// One step at a time, in the order in which they came: on the thread of whoever drives the test broker, so that a test's own steps are not overtaken by what they set in motion. A test
-/// that awaits a reader by itself drives nothing; for its sake steps that nobody makes for a while are made on the thread pool. Not those of applications that the test broker runs: they
-/// wait for their test, however slow the machine is.
+/// One step at a time, in the order in which they came: on the thread of whoever drives the test broker, so that a test's own steps are not overtaken by what
+/// they set in motion. A test that awaits a reader by itself drives nothing; for its sake steps that nobody makes for a while are made on the thread pool. Not
+/// those of applications that the test broker runs: they wait for their test, however slow the machine is.
 /// </summary>
 internal sealed class TestScheduler : PipeScheduler
 {
@@ -138,12 +138,12 @@ internal sealed class TestScheduler : PipeScheduler
         {
             if (!isUnattended)
                 return _steps.TryDequeue(out step);
-            step = _steps.FirstOrDefault(each => !each.IsApplication);
-            if (step.Action is null)
-                return false;
-            var taken = step;
-            _steps = new Queue<Step>(_steps.Where(each => each != taken));
-            return true;
+            var kept = _steps.TakeWhile(each => each.IsApplication).Count();
+            step = _steps.ElementAtOrDefault(kept);
+            // By its place: the same step may stand here twice, and both are to be made.
+            if (step.Action is not null)
+                _steps = new Queue<Step>(_steps.Take(kept).Concat(_steps.Skip(kept + 1)));
+            return step.Action is not null;
         }
     }
 

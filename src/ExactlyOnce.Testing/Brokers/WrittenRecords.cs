@@ -20,7 +20,10 @@ internal sealed class WrittenRecords
     /// <summary>The operation that last wrote such a record.</summary>
     public long? Find(TopicPartition partition, ulong print) => _last.TryGetValue((partition, print), out var found) ? found.Operation : null;
 
-    /// <summary>The value of a record found in the log: of the write that was given this place, or, when it has another place, of the last one that looked the same; −1 for none.</summary>
+    /// <summary>
+    /// The value of a record found in the log: of the write that was given this place, or, when it has another place, of the last one that looked the same; −1
+    /// for none.
+    /// </summary>
     public long ValueAt(TopicPartition partition, long offset, ulong print)
     {
         if (_byPlace.TryGetValue((partition, offset), out var written))

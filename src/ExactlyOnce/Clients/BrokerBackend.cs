@@ -122,6 +122,12 @@ internal abstract class BrokerBackend : IAsyncDisposable
     {
     }
 
+    /// <summary>
+    /// Where a caller whose handler has returned, or thrown, goes on before it calls <see cref="LeaveHandler"/>; null for where it is. A test kit takes what a handler has left on another
+    /// thread, because it waited for something there, back to its own steps.
+    /// </summary>
+    public virtual PipeScheduler? BehindHandler => null;
+
     /// <summary>The handler has returned, or thrown. What this throws after a success counts as thrown by the handler.</summary>
     public virtual void LeaveHandler(string? client, TopicPartition partition, bool isSuccess)
     {

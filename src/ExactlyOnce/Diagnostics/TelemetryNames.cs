@@ -8,6 +8,9 @@ internal static class TelemetryNames
 {
     /// <summary>The name of the meter and of the activity source.</summary>
     public const string Source = "ExactlyOnce";
+
+    /// <summary>The name of the meter of the packages that end pipelines in stores.</summary>
+    public const string SinksSource = "ExactlyOnce.Sinks";
     public const string SchemaUrl = "https://opentelemetry.io/schemas/1.45.0";
 
     // Attributes

@@ -73,6 +73,26 @@ public sealed class PageTests : IDisposable
         await host.StopAndDisposeAsync();
     }
 
+    [Fact]
+    public async Task A_host_under_faults_bills_once() => await Snippets.HostUnderFaultsAsync();
+
+    [Fact]
+    public async Task A_host_on_a_given_broker_bills_on_it()
+    {
+        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        Snippets.Application.AddBilling(builder.Services);
+
+        await Snippets.GivenBrokerAsync(builder, async test =>
+        {
+            using var host = builder.Build();
+            await host.StartAsync();
+            await test.Broker.PublishAsync(Topics.Orders, "customer-7", new Order(1, 12.50m));
+            await test.RunUntilIdleAsync();
+            await host.StopAndDisposeAsync();
+            test.Committed(Topics.Invoices).Should().ContainSingle();
+        });
+    }
+
     private static async Task<IHost> StartAsync(Action<HostApplicationBuilder> configure)
     {
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using ExactlyOnce.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -46,6 +47,47 @@ internal static class Snippets
         // snippet: MediatRPublish
         await bus.PublishAsync(new OrderPlaced(7, "customer-7", 12.50m), cancellationToken);
         // end
+    }
+
+    public static async Task GivenBrokerAsync(HostApplicationBuilder builder, Func<TestBroker, Task> run)
+    {
+        // snippet: GivenBroker
+        await using var test = TestBroker.Create();                    // of ExactlyOnce.Testing: in memory, virtual time, faults
+        builder.Services.AddExactlyOnce().UseBroker(test.Broker);
+        // end
+        await run(test);
+    }
+
+    public static async Task HostUnderFaultsAsync()
+    {
+        // snippet: HostUnderFaults
+        await using var test = TestBroker.Create();
+        test.Faults.At(FaultPoint.BeforeCommit).By("billing").CrashOnce();
+
+        test.Run(async (broker, cancellationToken) =>                     // dies with the crash, and is run again
+        {
+            var builder = Host.CreateApplicationBuilder();
+            Application.AddBilling(builder.Services);                     // as in production
+            builder.Services.AddExactlyOnce().UseBroker(broker);          // wins over the broker that is registered there
+            using var host = builder.Build();
+            await host.RunAsync(cancellationToken);
+        });
+        await test.Broker.PublishAsync(Topics.Orders, "customer-7", new Order(1, 12.50m));
+        await test.RunUntilIdleAsync();
+
+        Assert.Single(test.Committed(Topics.Invoices));
+        // end
+        test.Crashes.Should().Be(1);
+        test.VerifyInvariants();
+    }
+
+    /// <summary>The registrations of the application under test.</summary>
+    internal static class Application
+    {
+        public static void AddBilling(IServiceCollection services) => services.AddExactlyOnce()
+            .UseConnectionString("mode=durable;path=data/shop")
+            .AddTopic(Topics.Orders, topic => topic.Partitions = 4)
+            .AddPipeline("billing").Read(Topics.Orders).ProcessedBy<Billing>();
     }
 
     public static void ChannelBefore(HostApplicationBuilder builder)

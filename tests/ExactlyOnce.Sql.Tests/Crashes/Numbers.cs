@@ -13,11 +13,16 @@ internal static class Numbers
     public static async Task<Broker> CreateBrokerAsync(int count, int partitions = 1)
     {
         var broker = Broker.CreateInMemory();
+        await FillAsync(broker, count, partitions);
+        return broker;
+    }
+
+    public static async Task FillAsync(Broker broker, int count, int partitions = 1)
+    {
         await broker.Admin.CreateTopicAsync(Topic.Name, topic => topic.Partitions = partitions);
         await using var producer = broker.CreateProducer(Topic).Build();
         for (var number = 0; number < count; number++)
             await producer.SendAsync(new ProducerRecord<NoKey, string>(default, $"{number}") { Partition = number % partitions });
-        return broker;
     }
 
     public static IEnumerable<string> Below(long count) => Enumerable.Range(0, (int)Math.Max(count, 0)).Select(number => $"{number}");

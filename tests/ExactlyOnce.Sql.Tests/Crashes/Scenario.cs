@@ -7,11 +7,12 @@ using ExactlyOnce.Sql.Tests.Steps;
 namespace ExactlyOnce.Sql.Tests.Crashes;
 
 /// <summary>
-/// What a process does that is killed between every two of its steps, and what another finishes after it. Sinks: numbers in batches of two. Outboxes: orders, each inserted
-/// together with its record, the first before the relay runs and the others after it.
+/// What a process does that is killed between every two of its steps, and what another finishes after it. Sinks: numbers in batches of two, one of them
+/// poison where there are dead letters. Outboxes: orders, each inserted together with its record, the first before the relay runs and the others after it.
 /// </summary>
 internal static class Scenario
 {
+    public static readonly Topic<NoKey, string> DeadLetterTopic = Topic.Create("numbers.dead", Serdes.Utf8);
 
     public static readonly Topic<string, string> OrderTopic = Topic.Create("orders", Serdes.Utf8, Serdes.Utf8);
 
@@ -21,36 +22,55 @@ internal static class Scenario
     /// <summary>All of it, in a process of its own.</summary>
     public static async Task RunAsync(string name, DatabaseKind kind, string connectionString, string folder, ISteps steps)
     {
-        if (name.EndsWith("sink", StringComparison.Ordinal))
+        await using var broker = await OpenBrokerAsync(folder);
+        if (name.EndsWith("outbox", StringComparison.Ordinal))
         {
-            await RunSinkAsync(name, kind, connectionString, steps);
+            await RunOutboxAsync(name, kind, connectionString, broker, steps);
             return;
         }
-        await using var broker = await OpenBrokerAsync(folder);
-        await RunOutboxAsync(name, kind, connectionString, broker, steps);
+        if (broker.Admin.DescribeTopic(Numbers.Topic.Name) is null)
+            await Numbers.FillAsync(broker, CountOf(name));
+        await RunSinkAsync(name, kind, connectionString, broker, steps, poison: "1");
     }
 
-    public static Task RunSinkAsync(string name, DatabaseKind kind, string connectionString, ISteps steps) => name == "sink"
-        ? RunSinkAsync(kind, connectionString, steps)
-        : RunContextSinkAsync(new EffectsContexts(kind, connectionString, steps), steps);
+    public static Task RunSinkAsync(string name, DatabaseKind kind, string connectionString, Broker broker, ISteps steps, string? poison) => name switch
+    {
+        "sink" => RunSinkAsync(kind, connectionString, broker, steps),
+        "dead-letter-sink" => RunDeadLetterSinkAsync(kind, connectionString, broker, steps, poison),
+        _ => RunContextSinkAsync(new EffectsContexts(kind, connectionString, steps), broker, steps),
+    };
 
     public static Task RunOutboxAsync(string name, DatabaseKind kind, string connectionString, Broker broker, ISteps steps) => name == "outbox"
         ? RunOutboxAsync(kind, connectionString, broker, steps)
         : RunContextOutboxAsync(new EffectsContexts(kind, connectionString, steps), broker);
 
-    private static async Task RunSinkAsync(DatabaseKind kind, string connectionString, ISteps steps)
+    private static async Task RunDeadLetterSinkAsync(DatabaseKind kind, string connectionString, Broker broker, ISteps steps, string? poison)
     {
         await using var source = TestDatabase.Open(kind, connectionString);
         await using var stepped = new StepDataSource(source, steps);
-        await using var broker = await Numbers.CreateBrokerAsync(CountOf("sink"));
+        await using var pipeline = Numbers.CreatePipeline(broker, batch: 2).WithRetry(1).DeadLetterTo(DeadLetterTopic).IntoDatabase(
+            stepped,
+            async (batch, transaction, ct) =>
+            {
+                await Numbers.InsertAsync(batch, transaction, ct);
+                if (poison is not null && batch.Values.Contains(poison))
+                    throw new FormatException("poison");
+            },
+            options => options.Dialect = TestDatabase.DialectOf(kind));
+        await pipeline.RunUntilCaughtUpAsync();
+    }
+
+    private static async Task RunSinkAsync(DatabaseKind kind, string connectionString, Broker broker, ISteps steps)
+    {
+        await using var source = TestDatabase.Open(kind, connectionString);
+        await using var stepped = new StepDataSource(source, steps);
         await using var pipeline = Numbers.CreatePipeline(broker, batch: 2)
             .IntoDatabase(stepped, Numbers.InsertAsync, options => options.Dialect = TestDatabase.DialectOf(kind));
         await pipeline.RunUntilCaughtUpAsync();
     }
 
-    private static async Task RunContextSinkAsync(EffectsContexts contexts, ISteps steps)
+    private static async Task RunContextSinkAsync(EffectsContexts contexts, Broker broker, ISteps steps)
     {
-        await using var broker = await Numbers.CreateBrokerAsync(CountOf("context-sink"));
         await using var pipeline = Numbers.CreatePipeline(broker, batch: 2).IntoDbContext(contexts, (batch, context, _) =>
         {
             foreach (var record in batch)

@@ -6,8 +6,8 @@ using Npgsql;
 namespace ExactlyOnce.Sql.Tests.Databases;
 
 /// <summary>
-/// A PostgreSQL server of our own: in a temporary folder, on loopback, as an ordinary user, started by the first test that needs it and stopped when the tests are over. It does not
-/// sync: it is our processes that are killed here, not the machine.
+/// A PostgreSQL server of our own: in a temporary folder, on loopback, as an ordinary user, started by the first test that needs it and stopped when the tests
+/// are over. It does not sync: it is our processes that are killed here, not the machine.
 /// </summary>
 internal sealed class PostgresServer
 {
@@ -31,7 +31,8 @@ internal sealed class PostgresServer
             Run("chown", "postgres", _folder);
         RunAsUser("initdb", "-D", data, "-U", UserName, "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C");
         _process = StartAsUser(
-            "postgres", "-D", data, "-h", "127.0.0.1", "-p", $"{_port}", "-k", _folder, "-c", "fsync=off", "-c", "max_connections=200", "-c", "logging_collector=off");
+            "postgres", "-D", data, "-h", "127.0.0.1", "-p", $"{_port}", "-k", _folder, "-c", "fsync=off", "-c", "max_connections=200",
+            "-c", "logging_collector=off");
         WaitUntilItAnswers();
     }
 
@@ -68,8 +69,10 @@ internal sealed class PostgresServer
 
     private static string? Find(string program)
     {
-        var debian = Directory.Exists("/usr/lib/postgresql") ? Directory.EnumerateDirectories("/usr/lib/postgresql").Select(version => Path.Combine(version, "bin")) : [];
-        return debian.Concat((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':')).Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
+        const string debian = "/usr/lib/postgresql";
+        var versions = Directory.Exists(debian) ? Directory.EnumerateDirectories(debian).Select(version => Path.Combine(version, "bin")) : [];
+        var path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':');
+        return versions.Concat(path).Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
     }
 
     private static int FindPort()

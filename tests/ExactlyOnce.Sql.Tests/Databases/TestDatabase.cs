@@ -28,7 +28,9 @@ internal sealed class OnPostgresAttribute : DataAttribute
     public override IEnumerable<object[]> GetData(MethodInfo testMethod) => [[DatabaseKind.PostgreSql]];
 }
 
-/// <summary>An empty database of one test, with the tables of the package and one for effects that forbids nothing: what is written twice stands there twice.</summary>
+/// <summary>
+/// An empty database of one test, with the tables of the package and one for effects that forbids nothing: what is written twice stands there twice.
+/// </summary>
 internal sealed class TestDatabase : IAsyncDisposable
 {
     private readonly string? _file;

@@ -78,6 +78,52 @@ public sealed class ContextOutboxTests
         (await ReadAsync(broker)).Should().Equal(Crashes.Numbers.Below(10));
     }
 
+    // SQLite has no schemas, and EF Core leaves out there what the model says.
+    [Theory, OnSqlite, OnPostgres]
+    public async Task The_tables_can_be_in_a_schema_and_have_other_names(DatabaseKind kind)
+    {
+        await using var database = await TestDatabase.CreateEmptyAsync(kind);
+        await using var broker = await Crashes.Numbers.CreateBrokerAsync(3);
+        var contexts = new SchemaContexts(kind, database.ConnectionString);
+        await using (var context = contexts.CreateDbContext())
+            await context.Database.EnsureCreatedAsync();
+        await using var pipeline = Crashes.Numbers.CreatePipeline(broker).IntoDbContext(contexts, (batch, context, _) =>
+        {
+            foreach (var number in batch)
+                context.Outbox().Add(s_orders, "customer", number.Value);
+            return ValueTask.CompletedTask;
+        });
+        await using var relay = broker.CreateOutboxRelay(contexts);
+
+        await pipeline.RunUntilCaughtUpAsync().WaitAsync(s_soon);
+        await relay.RunUntilEmptyAsync().WaitAsync(s_soon);
+
+        (await ReadAsync(broker)).Should().Equal(Crashes.Numbers.Below(3));
+        (await database.QueryAsync<long>($"SELECT next_offset FROM {(kind == DatabaseKind.Sqlite ? "" : "messaging.")}offsets")).Should().Equal(3, 3);
+    }
+
+    [Theory]
+    [InlineData("messaging.offsets", null)]
+    [InlineData("offsets", "my schema")]
+    public void A_name_in_the_model_that_is_none_or_has_a_schema_in_it_is_refused(string table, string? schema)
+    {
+        var model = new ModelBuilder();
+
+        model.Invoking(builder => builder.UseExactlyOnce(offsetTable: table, schema: schema)).Should().Throw<ArgumentException>();
+    }
+
+    private sealed class SchemaContext(DbContextOptions<SchemaContext> options) : DbContext(options)
+    {
+        protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.UseExactlyOnce("offsets", "outbox", schema: "messaging");
+    }
+
+    private sealed class SchemaContexts(DatabaseKind kind, string connectionString) : IDbContextFactory<SchemaContext>
+    {
+        private readonly DbContextOptions<SchemaContext> _options = EffectsContexts.Configure<SchemaContext>(kind, connectionString);
+
+        public SchemaContext CreateDbContext() => new(_options);
+    }
+
     private static async Task PublishAsync(Broker broker, EffectsContexts contexts)
     {
         await using var relay = broker.CreateOutboxRelay(contexts);

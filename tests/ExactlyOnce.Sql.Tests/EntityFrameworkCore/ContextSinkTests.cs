@@ -100,7 +100,7 @@ public sealed class ContextSinkTests
         await using var database = await TestDatabase.CreateAsync(kind);
         await using var broker = await Numbers.CreateBrokerAsync(3);
         var contexts = new EffectsContexts(kind, database.ConnectionString);
-        var zombie = CreateSink(contexts);
+        var zombie = CreateSink(broker, contexts);
         await zombie.LoadNextOffsetAsync(new TopicPartition(Numbers.Topic.Name, 0), default);
         await CatchUpAsync(broker, contexts);
 
@@ -122,6 +122,59 @@ public sealed class ContextSinkTests
         await using var context = new DbContext(options);
 
         context.Invoking(plain => plain.Outbox()).Should().Throw<InvalidOperationException>().WithMessage("*modelBuilder.UseExactlyOnce()*");
+        var build = () => Numbers.CreatePipeline(broker).IntoDbContext(new PlainContexts(options), (_, _, _) => default);
+        build.Should().Throw<InvalidOperationException>("whoever forgot it is told where the pipeline is made").WithMessage("*modelBuilder.UseExactlyOnce()*");
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public async Task A_missing_table_is_named_together_with_the_migration_that_creates_it(DatabaseKind kind)
+    {
+        await using var database = await TestDatabase.CreateEmptyAsync(kind);
+        await using var broker = await Numbers.CreateBrokerAsync(1);
+
+        var catchUp = () => CatchUpAsync(broker, new EffectsContexts(kind, database.ConnectionString));
+
+        (await catchUp.Should().ThrowAsync<SqlMismatchException>()).WithMessage("*exactlyonce_offsets does not exist*add a migration*");
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public async Task A_topic_that_was_replaced_under_a_database_is_refused_and_not_skipped(DatabaseKind kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var contexts = new EffectsContexts(kind, database.ConnectionString);
+        await using (var first = await Numbers.CreateBrokerAsync(3))
+            await CatchUpAsync(first, contexts);
+        await using var replaced = await Numbers.CreateBrokerAsync(5);
+
+        var catchUp = () => CatchUpAsync(replaced, contexts);
+
+        (await catchUp.Should().ThrowAsync<SqlMismatchException>()).WithMessage("*counts the records of an earlier topic*");
+        (await database.EffectsAsync()).Should().Equal(Numbers.Below(3));
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public async Task A_pipeline_that_ends_does_not_wait_for_the_next_attempt_of_the_strategy(DatabaseKind kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await using var broker = await Numbers.CreateBrokerAsync(3);
+        var steps = new FailAt();
+        var contexts = new EffectsContexts(kind, database.ConnectionString, steps, retryDelay: TimeSpan.FromHours(1));
+        await using var pipeline = Numbers.CreatePipeline(broker).IntoDbContext(contexts, (batch, context, _) =>
+        {
+            Add(batch, context);
+            steps.Once("before commit");
+            return ValueTask.CompletedTask;
+        });
+        var running = pipeline.RunAsync();
+        // The first commit is that of the beginning.
+        using (var patience = new CancellationTokenSource(s_soon))
+            while (steps.Steps.Count(step => step == "before commit") < 2)
+                await Task.Delay(5, patience.Token);
+
+        await pipeline.DisposeAsync().AsTask().WaitAsync(s_soon);
+
+        await running;
+        (await database.EffectsAsync()).Should().BeEmpty();
     }
 
     [Theory, OnSqlite, OnPostgres]
@@ -134,7 +187,8 @@ public sealed class ContextSinkTests
 
         var catchUp = () => pipeline.RunUntilCaughtUpAsync();
 
-        (await catchUp.Should().ThrowAsync<HandlerFailedException>()).WithInnerException<InvalidOperationException>().WithMessage("*must leave that to the sink*");
+        (await catchUp.Should().ThrowAsync<HandlerFailedException>())
+            .WithInnerException<InvalidOperationException>().WithMessage("*must leave that to the sink*");
         (await database.OffsetAsync(Numbers.Consumer)).NextOffset.Should().Be(-1);
     }
 
@@ -142,7 +196,7 @@ public sealed class ContextSinkTests
     private static async Task<int> RunAsync(TestDatabase database, FailAt steps, Action? atBatch = null)
     {
         await using var broker = await Numbers.CreateBrokerAsync(3);
-        var contexts = new EffectsContexts(database.Kind, database.ConnectionString, steps, retries: true);
+        var contexts = new EffectsContexts(database.Kind, database.ConnectionString, steps, retryDelay: TimeSpan.FromMilliseconds(5));
         var failed = 0;
         await using var pipeline = Numbers.CreatePipeline(broker).WithRetry(1).IntoDbContext(contexts, (batch, context, _) =>
         {
@@ -161,11 +215,17 @@ public sealed class ContextSinkTests
         return failed;
     }
 
-    private static ContextSink<NoKey, string, EffectsContext> CreateSink(EffectsContexts contexts) => new(contexts, Numbers.Consumer, (batch, context, _) =>
+    private static ContextSink<NoKey, string, EffectsContext> CreateSink(Broker broker, EffectsContexts contexts) =>
+        new(broker, contexts, Numbers.Consumer, SqlTables.DefaultOffsets, (batch, context, _) =>
+        {
+            Add(batch, context);
+            return ValueTask.CompletedTask;
+        });
+
+    private sealed class PlainContexts(DbContextOptions<DbContext> options) : IDbContextFactory<DbContext>
     {
-        Add(batch, context);
-        return ValueTask.CompletedTask;
-    });
+        public DbContext CreateDbContext() => new(options);
+    }
 
     private static void Add(ConsumerBatch<NoKey, string> batch, EffectsContext context)
     {

@@ -140,7 +140,8 @@ public sealed class OutboxTests
         var (steps, time) = (new FailAt(), new FakeTimeProvider());
         await using var stepped = new StepDataSource(database.Source, steps);
         steps.When(_ => true);
-        var outbox = Configured(options => (options.Dialect, options.TimeProvider, options.MaxRetryDelay) = (SqlDialect.Sqlite, time, TimeSpan.FromSeconds(100)));
+        var outbox = Configured(options =>
+            (options.Dialect, options.TimeProvider, options.MaxRetryDelay) = (SqlDialect.Sqlite, time, TimeSpan.FromSeconds(100)));
         await using var relay = outbox.CreateRelay(broker, stepped);
         relay.Wake();
         _ = relay.RunAsync();
@@ -200,6 +201,64 @@ public sealed class OutboxTests
         (await ReadAsync(broker, s_orders)).Select(record => record.Value).Should().Equal("1", "2", "3");
     }
 
+    // The older one has read rows and sleeps; it wakes when the newer has published them, opens a producer for them, and so fences that of the newer.
+    [Theory, OnSqlite, OnPostgres]
+    public async Task An_older_relay_that_wakes_up_late_stops_and_the_newer_one_goes_on(DatabaseKind kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await using var broker = Broker.CreateInMemory();
+        var outbox = Configured(options => (options.PollInterval, options.MaxRetryDelay) = (TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(100)));
+        var sleeping = new SleepingConnections(database.Source);
+        await using var older = new OutboxRelay(broker, sleeping, new SqlOutboxOptions { PollInterval = TimeSpan.FromMilliseconds(1) });
+        await AddAsync(database, "1");
+        var zombie = older.RunAsync();
+        await sleeping.Asleep.WaitAsync(Soon);
+
+        await using var newer = outbox.CreateRelay(broker, database.Source);
+        var running = newer.RunAsync();
+        await ReadAsync(broker, s_orders, count: 1);
+        sleeping.WakeUp();
+        // It is told by the next row that it wants to number, or to publish when the newer one has its producers back.
+        var count = 1;
+        using (var patience = new CancellationTokenSource(Soon))
+            while (!zombie.IsCompleted && !running.IsCompleted)
+            {
+                patience.Token.ThrowIfCancellationRequested();
+                await AddAsync(database, $"{++count}");
+            }
+
+        await zombie.Awaiting(task => task.WaitAsync(Soon)).Should().ThrowAsync<StaleEpochException>();
+        (await ReadAsync(broker, s_orders, count)).Select(record => record.Value).Should().Equal(Enumerable.Range(1, count).Select(number => $"{number}"));
+        running.IsCompleted.Should().BeFalse("who is newer is said by the database, and not by who has opened a producer last");
+        await newer.DisposeAsync();
+        await running;
+    }
+
+    // Once when the numbers are committed, and again when it is asked whether they were.
+    [Theory, OnSqlite, OnPostgres]
+    public async Task A_relay_that_loses_its_connection_twice_does_not_take_itself_for_another(DatabaseKind kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await using var broker = Broker.CreateInMemory();
+        await AddAsync(database, "1", "2");
+        var steps = new FailAt();
+        await using var stepped = new StepDataSource(database.Source, steps);
+        // The first commit is the claim's, the second that of the numbers; then the first question fails, and whatever might be committed by asking.
+        var (commits, questions) = (0, 0);
+        steps.When(step => step switch
+        {
+            "after commit" => ++commits is 2 or 3,
+            "before select" => commits == 2 && questions++ == 0,
+            _ => false,
+        });
+        var outbox = Configured(options => (options.Dialect, options.MaxRetryDelay) = (database.Dialect, TimeSpan.FromMilliseconds(100)));
+        await using var relay = outbox.CreateRelay(broker, stepped);
+
+        await relay.RunUntilEmptyAsync().WaitAsync(Soon);
+
+        (await ReadAsync(broker, s_orders)).Select(record => record.Value).Should().Equal("1", "2");
+    }
+
     [Theory, OnSqlite, OnPostgres]
     public async Task A_row_that_cannot_be_published_stops_the_relay_and_is_named_and_nothing_overtakes_it(DatabaseKind kind)
     {
@@ -211,7 +270,8 @@ public sealed class OutboxTests
 
         var publish = () => PublishAsync(broker, database.Source);
 
-        (await publish.Should().ThrowAsync<SqlMismatchException>()).WithMessage("Row 2 of outbox 'outbox' cannot be written to topic 'orders'*headers*delete the row*");
+        (await publish.Should().ThrowAsync<SqlMismatchException>())
+            .WithMessage("Row 2 of outbox 'outbox' cannot be written to topic 'orders'*headers*delete the row*");
         (await ReadAsync(broker, s_orders)).Select(record => record.Value).Should().NotContain("3");
         await database.ExecuteAsync("UPDATE exactlyonce_outbox SET headers = NULL");
         await publish();
@@ -287,6 +347,19 @@ public sealed class OutboxTests
         var add = async () => await _outbox.AddAsync(transaction, s_orders, new ProducerRecord<string, string>("key", "value") { Partition = 3 });
 
         await add.Should().ThrowAsync<ArgumentException>();
+    }
+
+    [Fact]
+    public async Task A_time_that_no_topic_takes_is_refused_where_it_is_said_and_not_when_it_is_in_the_way()
+    {
+        await using var database = await TestDatabase.CreateAsync(DatabaseKind.Sqlite);
+        await using var connection = await database.Source.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        var record = new ProducerRecord<string, string>("key", "value") { Timestamp = DateTimeOffset.MinValue };
+
+        var add = async () => await _outbox.AddAsync(transaction, s_orders, record);
+
+        await add.Should().ThrowAsync<ArgumentOutOfRangeException>();
     }
 
     private static async Task EventuallyAsync(Func<bool> condition)

@@ -20,7 +20,9 @@ public sealed class ShopContext(DbContextOptions<ShopContext> options) : DbConte
 }
 // end
 
-/// <summary>The snippets of both packages' READMEs, compiled here and run by <see cref="ReadmeTests"/>, which also compares them with the READMEs to the letter.</summary>
+/// <summary>
+/// The snippets of both packages' READMEs, compiled here and run by <see cref="ReadmeTests"/>, which also compares them with the READMEs to the letter.
+/// </summary>
 internal static class ReadmeSnippets
 {
     public static async Task SinkAsync(Broker broker, DbDataSource dataSource, CancellationToken ct)

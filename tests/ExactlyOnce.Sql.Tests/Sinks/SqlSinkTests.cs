@@ -74,7 +74,8 @@ public sealed class SqlSinkTests
         await using var database = await TestDatabase.CreateAsync(kind);
         await using var broker = await Numbers.CreateBrokerAsync(3);
         var dead = Topic.Create("numbers.dead", Serdes.Utf8);
-        await using var pipeline = Numbers.CreatePipeline(broker).WithRetry(1).DeadLetterTo(dead).IntoDatabase(database.Source, async (batch, transaction, ct) =>
+        var builder = Numbers.CreatePipeline(broker).WithRetry(1).DeadLetterTo(dead);
+        await using var pipeline = builder.IntoDatabase(database.Source, async (batch, transaction, ct) =>
         {
             await Numbers.InsertAsync(batch, transaction, ct);
             if (batch.Values.Contains("1"))
@@ -107,8 +108,8 @@ public sealed class SqlSinkTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         await using var broker = await Numbers.CreateBrokerAsync(3);
-        var zombie = CreateSink(database.Source);
-        var successor = CreateSink(database.Source);
+        var zombie = CreateSink(broker, database.Source);
+        var successor = CreateSink(broker, database.Source);
         await zombie.LoadNextOffsetAsync(s_partition, default);
         await successor.LoadNextOffsetAsync(s_partition, default);
 
@@ -125,14 +126,14 @@ public sealed class SqlSinkTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         await using var broker = await Numbers.CreateBrokerAsync(3);
-        var owner = CreateSink(database.Source);
-        (await CreateSink(database.Source).PeekNextOffsetAsync(s_partition, default)).Should().BeNull();
+        var owner = CreateSink(broker, database.Source);
+        (await CreateSink(broker, database.Source).PeekNextOffsetAsync(s_partition, default)).Should().BeNull();
         await owner.LoadNextOffsetAsync(s_partition, default);
 
-        (await CreateSink(database.Source).PeekNextOffsetAsync(s_partition, default)).Should().BeNull();
+        (await CreateSink(broker, database.Source).PeekNextOffsetAsync(s_partition, default)).Should().BeNull();
         await WriteAllAsync(broker, owner);
 
-        (await CreateSink(database.Source).PeekNextOffsetAsync(s_partition, default)).Should().Be(3);
+        (await CreateSink(broker, database.Source).PeekNextOffsetAsync(s_partition, default)).Should().Be(3);
     }
 
     // SQLite has one writer: there a sleeping zombie keeps everybody out, and what it does afterwards is refused or was first.
@@ -142,7 +143,7 @@ public sealed class SqlSinkTests
         await using var database = await TestDatabase.CreateAsync(kind);
         await using var broker = await Numbers.CreateBrokerAsync(3);
         var (asleep, waking) = (new TaskCompletionSource(), new TaskCompletionSource());
-        var zombie = CreateSink(database.Source, async (batch, transaction, ct) =>
+        var zombie = CreateSink(broker, database.Source, async (batch, transaction, ct) =>
         {
             await Numbers.InsertAsync(batch, transaction, ct);
             asleep.SetResult();
@@ -151,8 +152,7 @@ public sealed class SqlSinkTests
         var writing = WriteAllAsync(broker, zombie);
         await asleep.Task.WaitAsync(s_soon);
 
-        await using var other = await Numbers.CreateBrokerAsync(3);
-        await CatchUpAsync(other, database.Source);
+        await CatchUpAsync(broker, database.Source);
         waking.SetResult();
 
         await writing.Awaiting(task => task).Should().ThrowAsync<StaleEpochException>();
@@ -165,7 +165,7 @@ public sealed class SqlSinkTests
         await using var database = await TestDatabase.CreateAsync(kind);
         await database.ExecuteAsync("CREATE UNIQUE INDEX once ON effects (partition_index, record_offset)");
         await using var broker = await Numbers.CreateBrokerAsync(3);
-        var zombie = CreateSink(database.Source);
+        var zombie = CreateSink(broker, database.Source);
         await zombie.LoadNextOffsetAsync(s_partition, default);
         await CatchUpAsync(broker, database.Source);
 
@@ -179,7 +179,7 @@ public sealed class SqlSinkTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         await using var broker = await Numbers.CreateBrokerAsync(3);
-        var sinks = Enumerable.Range(0, 6).Select(_ => CreateSink(database.Source)).ToList();
+        var sinks = Enumerable.Range(0, 6).Select(_ => CreateSink(broker, database.Source)).ToList();
 
         await Task.WhenAll(sinks.Select(sink => Task.Run(async () => await sink.LoadNextOffsetAsync(s_partition, default)))).WaitAsync(s_soon);
 
@@ -203,12 +203,94 @@ public sealed class SqlSinkTests
         await using var database = await TestDatabase.CreateAsync(kind);
         await using (var first = await Numbers.CreateBrokerAsync(9))
             await CatchUpAsync(first, database.Source);
-        await using var replaced = await Numbers.CreateBrokerAsync(4);
+        var before = await database.OffsetAsync(Numbers.Consumer);
 
-        var catchUp = () => CatchUpAsync(replaced, database.Source);
+        foreach (var count in new[] { 4, 9, 14 })
+        {
+            await using var replaced = await Numbers.CreateBrokerAsync(count);
+            var catchUp = () => CatchUpAsync(replaced, database.Source);
+            (await catchUp.Should().ThrowAsync<SqlMismatchException>("the new topic has {0} records of its own", count))
+                .WithMessage("*counts the records of an earlier topic*delete that row*");
+        }
+
+        (await database.EffectsAsync()).Should().Equal(Numbers.Below(9));
+        (await database.OffsetAsync(Numbers.Consumer)).Should().Be(before, "whoever is refused takes nothing over");
+        await database.ExecuteAsync("DELETE FROM exactlyonce_offsets");
+        await using var again = await Numbers.CreateBrokerAsync(2);
+        await CatchUpAsync(again, database.Source);
+        (await database.EffectsAsync()).Should().Equal("0", "0", "1", "1", "2", "3", "4", "5", "6", "7", "8");
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public async Task A_log_that_ends_in_front_of_what_the_database_has_is_refused(DatabaseKind kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await using var broker = await Numbers.CreateBrokerAsync(3);
+        await CatchUpAsync(broker, database.Source);
+        await database.ExecuteAsync("UPDATE exactlyonce_offsets SET next_offset = 9");
+
+        var catchUp = () => CatchUpAsync(broker, database.Source);
 
         (await catchUp.Should().ThrowAsync<SqlMismatchException>()).WithMessage("*everything below 9 is done*");
-        (await database.EffectsAsync()).Should().Equal(Numbers.Below(9));
+        (await database.EffectsAsync()).Should().Equal(Numbers.Below(3));
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public async Task An_offset_that_is_set_back_is_read_from_again(DatabaseKind kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await using var broker = await Numbers.CreateBrokerAsync(3);
+        await CatchUpAsync(broker, database.Source);
+        await database.ExecuteAsync("UPDATE exactlyonce_offsets SET next_offset = 1");
+
+        await CatchUpAsync(broker, database.Source);
+
+        (await database.EffectsAsync()).Should().Equal("0", "1", "1", "2", "2");
+    }
+
+    // A constraint that is looked at when the transaction commits: the commit fails, and has had no effect.
+    [Theory, OnSqlite, OnPostgres]
+    public async Task A_commit_that_the_database_refuses_moves_nothing_and_is_tried_again(DatabaseKind kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await database.ExecuteAsync("CREATE TABLE parents (id bigint PRIMARY KEY)");
+        await database.ExecuteAsync("CREATE TABLE children (parent bigint NOT NULL REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)");
+        await using var broker = await Numbers.CreateBrokerAsync(3);
+        var attempts = 0;
+        await using var pipeline = Numbers.CreatePipeline(broker).IntoDatabase(database.Source, async (batch, transaction, ct) =>
+        {
+            await Numbers.InsertAsync(batch, transaction, ct);
+            if (attempts++ < 2)
+                await transaction.Connection!.Write(transaction, "INSERT INTO children (parent) VALUES (7)").ExecuteAsync(ct);
+        });
+
+        await pipeline.RunUntilCaughtUpAsync().WaitAsync(s_soon);
+
+        attempts.Should().Be(3);
+        (await database.EffectsAsync()).Should().Equal(Numbers.Below(3));
+    }
+
+    // SQLite ends a transaction of its own accord, for example at this statement; what is sent afterwards would be carried out outside of any.
+    [Theory, OnSqlite]
+    public async Task A_transaction_that_the_database_has_ended_moves_nothing_although_the_handler_hides_it(DatabaseKind kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await database.ExecuteAsync("CREATE TABLE once (id INTEGER PRIMARY KEY)");
+        await database.ExecuteAsync("INSERT INTO once (id) VALUES (1)");
+        await using var broker = await Numbers.CreateBrokerAsync(3);
+        var attempts = 0;
+        await using var pipeline = Numbers.CreatePipeline(broker).IntoDatabase(database.Source, async (batch, transaction, ct) =>
+        {
+            await Numbers.InsertAsync(batch, transaction, ct);
+            if (attempts++ > 0)
+                return;
+            var insert = () => transaction.Connection!.Write(transaction, "INSERT OR ROLLBACK INTO once (id) VALUES (1)").ExecuteAsync(ct).AsTask();
+            await insert.Should().ThrowAsync<DbException>();
+        });
+
+        await pipeline.RunUntilCaughtUpAsync().WaitAsync(s_soon);
+
+        (await database.EffectsAsync()).Should().Equal(Numbers.Below(3));
     }
 
     [Theory, OnSqlite, OnPostgres]
@@ -232,7 +314,8 @@ public sealed class SqlSinkTests
 
         var catchUp = () => pipeline.RunUntilCaughtUpAsync();
 
-        (await catchUp.Should().ThrowAsync<HandlerFailedException>()).WithInnerException<InvalidOperationException>().WithMessage("*must leave that to the sink*");
+        (await catchUp.Should().ThrowAsync<HandlerFailedException>())
+            .WithInnerException<InvalidOperationException>().WithMessage("*must leave that to the sink*");
         (await database.OffsetAsync(Numbers.Consumer)).NextOffset.Should().Be(-1);
     }
 
@@ -253,10 +336,53 @@ public sealed class SqlSinkTests
         (await database.QueryAsync<long>("SELECT next_offset FROM \"My_Offsets\"")).Should().Equal(3);
     }
 
+    [Theory, OnSqlite, OnPostgres]
+    public async Task Tables_can_be_in_a_schema(DatabaseKind kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        // In SQLite the schemas are the databases of the connection.
+        var schema = kind == DatabaseKind.Sqlite ? "main" : "billing";
+        if (kind == DatabaseKind.PostgreSql)
+            await database.ExecuteAsync("CREATE SCHEMA billing");
+        var (offsets, rows) = ($"{schema}.Offsets", $"{schema}.Outbox");
+        await SqlTables.CreateAsync(database.Source, offsetTable: offsets, outboxTable: rows);
+        await SqlTables.CreateAsync(database.Source, offsetTable: offsets, outboxTable: rows);
+        await using var broker = await Numbers.CreateBrokerAsync(3);
+        var outbox = new SqlOutbox(options => (options.OffsetTable, options.Table) = (offsets, rows));
+        var copies = Topic.Create("copies", Serdes.Utf8);
+        await using var pipeline = Numbers.CreatePipeline(broker).IntoDatabase(
+            database.Source,
+            async (batch, transaction, ct) =>
+            {
+                foreach (var record in batch)
+                    await outbox.AddAsync(transaction, copies, record.Value, ct);
+            },
+            options => options.Table = offsets);
+        await using var relay = outbox.CreateRelay(broker, database.Source);
+
+        await pipeline.RunUntilCaughtUpAsync().WaitAsync(s_soon);
+        await relay.RunUntilEmptyAsync().WaitAsync(s_soon);
+
+        await using var consumer = broker.CreateConsumer(copies).Build();
+        (await consumer.ReadToEndAsync().Select(record => record.Value).ToListAsync()).Should().Equal(Numbers.Below(3));
+        (await database.QueryAsync<long>($"SELECT next_offset FROM {schema}.\"Offsets\"")).Should().Equal(3, 3);
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public async Task Programs_that_create_the_tables_at_the_same_time_do_not_disturb_each_other(DatabaseKind kind)
+    {
+        await using var database = await TestDatabase.CreateEmptyAsync(kind);
+
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => SqlTables.CreateAsync(database.Source)))).WaitAsync(s_soon);
+
+        (await database.QueryAsync<long>("SELECT count(*) FROM exactlyonce_outbox")).Should().Equal(0);
+    }
+
     [Theory]
     [InlineData("offsets; DROP TABLE orders")]
     [InlineData("a.b.c")]
     [InlineData("1st")]
+    [InlineData("a_name_that_is_longer_than_what_all_databases_allow_for")]
     [InlineData("")]
     public async Task A_table_name_that_is_none_is_refused(string table)
     {
@@ -275,8 +401,8 @@ public sealed class SqlSinkTests
     }
 
     private static SqlSink<NoKey, string> CreateSink(
-        DbDataSource source, Func<ConsumerBatch<NoKey, string>, DbTransaction, CancellationToken, ValueTask>? write = null) =>
-        new(source, Numbers.Consumer, new SqlSinkOptions(), write ?? Numbers.InsertAsync);
+        Broker broker, DbDataSource source, Func<ConsumerBatch<NoKey, string>, DbTransaction, CancellationToken, ValueTask>? write = null) =>
+        new(broker, source, Numbers.Consumer, new SqlSinkOptions(), write ?? Numbers.InsertAsync);
 
     private static async Task WriteAllAsync(Broker broker, SqlSink<NoKey, string> sink)
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using ExactlyOnce.Sql.Tests.Crashes;
 using ExactlyOnce.Sql.Tests.Databases;
 using ExactlyOnce.Sql.Tests.Steps;
@@ -18,6 +19,61 @@ public sealed class UnknownCommitTests
 
         handled.Should().Be(2, "there are two batches, and the row says that the first is done");
         (await database.EffectsAsync()).Should().Equal(Numbers.Below(6));
+    }
+
+    [Theory, OnSqlite, OnPostgres]
+    public async Task What_is_skipped_because_it_is_in_the_database_is_counted(DatabaseKind kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        using var meters = new MeterListener();
+        var skipped = new List<(string Instrument, string? Unit, long Value)>();
+        meters.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument.Meter.Name == "ExactlyOnce.Sinks")
+                listener.EnableMeasurementEvents(instrument, instrument);
+        };
+        meters.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
+        {
+            // Meters are global to the process, and other tests skip, too.
+            if (tags.Contains(new KeyValuePair<string, object?>("messaging.consumer.group.name", $"counted-{kind}")))
+                skipped.Add((instrument.Name, instrument.Unit, value));
+        });
+        meters.Start();
+        var steps = new FailAt();
+
+        await RunAsync(database, steps, () => steps.Once("after commit"), consumer: $"counted-{kind}");
+
+        skipped.Should().Equal(("exactlyonce.sink.duplicates_skipped", "{message}", 3L));
+    }
+
+    // The first record is written, and the database gone before it says so, until the attempts are used up or longer: then the record is not to blame.
+    [Theory, OnSqlite, OnPostgres]
+    public async Task What_may_be_written_is_not_dead_lettered_because_the_database_does_not_answer(DatabaseKind kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        for (var failures = 1; failures <= 6; failures++)
+        {
+            await database.ClearAsync();
+            await using var broker = await Numbers.CreateBrokerAsync(3);
+            var (steps, dead) = (new FailAt(), Topic.Create("numbers.dead", Serdes.Utf8));
+            await using var stepped = new StepDataSource(database.Source, steps);
+            var (isLost, left) = (false, failures);
+            await using var pipeline = Numbers.CreatePipeline(broker, batch: 1).WithRetry(2, TimeSpan.Zero).DeadLetterTo(dead).IntoDatabase(
+                stepped,
+                async (batch, transaction, ct) =>
+                {
+                    await Numbers.InsertAsync(batch, transaction, ct);
+                    steps.When(step => left > 0 && (isLost |= step == "after commit") && left-- > 0);
+                },
+                options => options.Dialect = database.Dialect);
+
+            await pipeline.RunUntilCaughtUpAsync().WaitAsync(s_soon);
+
+            left.Should().Be(0);
+            (await database.EffectsAsync()).Should().Equal(Numbers.Below(3), "the connection was lost {0} times", failures);
+            await using var consumer = broker.CreateConsumer(dead).Build();
+            (await consumer.ReadToEndAsync().CountAsync()).Should().Be(0, "the connection was lost {0} times", failures);
+        }
     }
 
     [Theory, OnSqlite, OnPostgres]
@@ -52,7 +108,7 @@ public sealed class UnknownCommitTests
         await using var stepped = new StepDataSource(database.Source, steps);
         await using var broker = await Numbers.CreateBrokerAsync(3);
         var sink = new Sql.Sinks.SqlSink<NoKey, string>(
-            stepped, Numbers.Consumer, new SqlSinkOptions { Dialect = database.Dialect }, Numbers.InsertAsync);
+            broker, stepped, Numbers.Consumer, new SqlSinkOptions { Dialect = database.Dialect }, Numbers.InsertAsync);
         await sink.LoadNextOffsetAsync(new TopicPartition(Numbers.Topic.Name, 0), default);
         var isOver = new TaskCompletionSource();
         steps.Commit = transaction =>
@@ -104,7 +160,7 @@ public sealed class UnknownCommitTests
     }
 
     /// <summary>Six numbers in two batches. Answers how often the handler was called.</summary>
-    private static async Task<int> RunAsync(TestDatabase database, FailAt steps, Action atFirstBatch)
+    private static async Task<int> RunAsync(TestDatabase database, FailAt steps, Action atFirstBatch, string? consumer = null)
     {
         await using var stepped = new StepDataSource(database.Source, steps);
         await using var broker = await Numbers.CreateBrokerAsync(6);
@@ -117,7 +173,7 @@ public sealed class UnknownCommitTests
                 if (handled++ == 0)
                     atFirstBatch();
             },
-            options => options.Dialect = database.Dialect);
+            options => (options.Dialect, options.Consumer) = (database.Dialect, consumer));
         await pipeline.RunUntilCaughtUpAsync().WaitAsync(s_soon);
         return handled;
     }

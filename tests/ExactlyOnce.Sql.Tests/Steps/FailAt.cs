@@ -2,19 +2,20 @@ using System.Data.Common;
 
 namespace ExactlyOnce.Sql.Tests.Steps;
 
-/// <summary>What a database does when the network, or it, is gone.</summary>
-internal sealed class LostConnectionException() : DbException("The connection was lost.")
-{
-    public override bool IsTransient => true;
-}
-
 /// <summary>Loses the connection at steps that a test chooses: each rule is asked in turn, and may throw.</summary>
 internal sealed class FailAt : ISteps
 {
     private readonly List<string> _steps = [];
     private Func<string, bool>? _fails;
 
-    public IReadOnlyList<string> Steps => _steps;
+    public IReadOnlyList<string> Steps
+    {
+        get
+        {
+            lock (_steps)
+                return [.. _steps];
+        }
+    }
 
     public Func<DbTransaction, Task>? Commit { get; set; }
 

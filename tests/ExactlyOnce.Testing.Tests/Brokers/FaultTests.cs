@@ -1,3 +1,5 @@
+using ExactlyOnce.Testing.History;
+
 namespace ExactlyOnce.Testing.Tests.Brokers;
 
 public sealed class FaultTests
@@ -84,6 +86,56 @@ public sealed class FaultTests
     }
 
     [Fact]
+    public async Task A_producer_with_an_identity_whose_acknowledgement_is_lost_resumes_where_it_was()
+    {
+        await using var test = TestBroker.Create();
+        test.Faults.At(FaultPoint.AfterAppend).By("import").LoseAcknowledgementOnce();
+        await using (var importer = test.Broker.CreateProducer(Shop.Orders).WithIdentity("import").Build())
+            await FluentActions.Awaiting(() => importer.SendAsync("a", 1, sourceSequence: 7).AsTask()).Should().ThrowAsync<BrokerException>().Where(lost => lost.Code == ErrorCode.OutcomeUnknown);
+
+        await using var again = test.Broker.CreateProducer(Shop.Orders).WithIdentity("import").Build();
+        (await again.GetLastSourceSequenceAsync()).Should().Be(7);
+        (await again.SendAsync("a", 1, sourceSequence: 7)).IsDuplicate.Should().BeTrue();
+        await again.SendAsync("a", 2, sourceSequence: 8);
+
+        test.Committed(Shop.Orders).Select(order => order.Value).Should().Equal(1, 2);
+        test.VerifyInvariants();
+    }
+
+    [Fact]
+    public async Task A_batch_of_a_producer_with_an_identity_that_comes_twice_is_there_once()
+    {
+        await using var test = TestBroker.Create();
+        test.Faults.At(FaultPoint.AfterAppend).By("import").DuplicateOnce();
+        await using var importer = test.Broker.CreateProducer(Shop.Orders).WithIdentity("import").Build();
+        (await importer.SendAsync("a", 1, sourceSequence: 7)).IsDuplicate.Should().BeFalse("the first answer counts");
+        await importer.SendAsync("a", 2, sourceSequence: 8);
+
+        test.Committed(Shop.Orders).Select(order => order.Value).Should().Equal(1, 2);
+        test.History.Should().Contain(happened => happened.ToString()!.Contains(nameof(RetryWrite)), "it did come twice");
+        test.VerifyInvariants();
+    }
+
+    [Fact]
+    public async Task A_fault_of_a_pipeline_strikes_its_workers_and_nobody_with_a_similar_name()
+    {
+        await using var test = TestBroker.Create();
+        test.Faults.At(FaultPoint.BeforeCommit).By("billing").CrashOnce();
+        await using var producer = await test.Broker.CreateTransactionalProducerAsync("billing-archive");
+        await using (var transaction = await producer.BeginTransactionAsync())
+        {
+            await transaction.SendAsync(Shop.Orders, "a", 1);
+            await transaction.CommitAsync();
+        }
+        test.Crashes.Should().Be(0);
+        test.Run(Shop.CreateBilling);
+        await test.RunUntilIdleAsync();
+
+        test.Crashes.Should().Be(1);
+        Shop.ShouldBeBilledOnce(test, 1);
+    }
+
+    [Fact]
     public async Task A_commit_whose_acknowledgement_is_lost_has_an_unknown_outcome_that_can_be_asked_for()
     {
         await using var test = TestBroker.Create();
@@ -167,6 +219,19 @@ public sealed class FaultTests
         await test.RunUntilIdleAsync();
 
         test.Faults.Pending.Should().ContainSingle().Which.Should().Be("Crash at BeforeCommit by 'billing', 1 more");
+    }
+
+    [Fact]
+    public async Task A_fault_without_its_last_word_is_told_too()
+    {
+        await using var test = TestBroker.Create();
+        var rule = test.Faults.At(FaultPoint.BeforeCommit).By("billing");
+        test.Faults.Pending.Should().ContainSingle().Which.Should().Be("Nothing at BeforeCommit by 'billing', because the last word is missing: CrashOnce, for example");
+
+        rule.CrashOnce();
+        rule.CrashOnce();
+
+        test.Faults.Pending.Should().Equal("Crash at BeforeCommit by 'billing', 1 more");
     }
 
     [Fact]

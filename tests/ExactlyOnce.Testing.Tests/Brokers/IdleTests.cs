@@ -25,6 +25,24 @@ public sealed class IdleTests
     }
 
     [Fact]
+    public async Task What_follows_a_handler_that_waited_for_something_outside_belongs_to_it()
+    {
+        for (var round = 0; round < 500; round++)
+        {
+            await using var test = TestBroker.Create();
+            test.Run(broker => broker.CreatePipeline("slow").Read(Shop.Orders).WithBatch(maxRecords: 1).ProcessEach(async (order, output, cancellationToken) =>
+            {
+                await output.SendAsync(Shop.Invoices, order.Key, order.Value, cancellationToken);
+                await Task.Yield();
+            }));
+            await Shop.OrderAsync(test, 3);
+            await test.RunUntilIdleAsync().WaitAsync(s_patience);
+
+            test.Committed(Shop.Invoices).Should().HaveCount(3, "in round {0} as in any other", round);
+        }
+    }
+
+    [Fact]
     public async Task Idle_lets_the_clock_run_through_the_back_off_of_retries()
     {
         await using var test = TestBroker.Create();
@@ -157,6 +175,27 @@ public sealed class IdleTests
         await Shop.OrderAsync(test, 1);
 
         (await FluentActions.Awaiting(() => test.RunUntilIdleAsync()).Should().ThrowAsync<HandlerFailedException>()).WithInnerException<InvalidOperationException>();
+    }
+
+    [Fact]
+    public async Task A_loop_that_fails_on_another_thread_fails_the_test_all_the_same()
+    {
+        for (var round = 0; round < 500; round++)
+        {
+            await using var test = TestBroker.Create();
+            test.Run(async (broker, cancellationToken) =>
+            {
+                await using var consumer = broker.CreateConsumer(Shop.Orders).InGroup("mailer").StartFrom(StartFrom.Earliest).Build();
+                await foreach (var order in consumer.ReadAllAsync(cancellationToken))
+                {
+                    await Task.Yield();
+                    throw new FormatException("a bug");
+                }
+            });
+            await Shop.OrderAsync(test, 1);
+
+            await FluentActions.Awaiting(() => test.RunUntilIdleAsync()).Should().ThrowAsync<FormatException>("in round {0} as in any other", round);
+        }
     }
 
     [Fact]

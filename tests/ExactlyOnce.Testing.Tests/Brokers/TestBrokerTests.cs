@@ -136,6 +136,20 @@ public sealed class TestBrokerTests
     }
 
     [Fact]
+    public async Task A_handler_that_never_returns_does_not_hold_the_end_of_the_test()
+    {
+        var never = new TaskCompletionSource();
+        var test = TestBroker.Create(options => options.Patience = TimeSpan.FromMilliseconds(50));
+        test.Run(broker => broker.CreatePipeline("hanging").Read(Shop.Orders).ProcessEach(async (_, _, _) => await never.Task));
+        await Shop.OrderAsync(test, 1);
+        await FluentActions.Awaiting(() => test.RunUntilIdleAsync()).Should().ThrowAsync<TimeoutException>();
+
+        await test.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(30));
+
+        never.SetResult();
+    }
+
+    [Fact]
     public async Task A_test_broker_that_is_disposed_of_says_so_and_may_be_disposed_of_again()
     {
         var test = TestBroker.Create();

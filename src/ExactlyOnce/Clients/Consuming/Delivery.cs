@@ -192,6 +192,8 @@ internal sealed class Delivery<TKey, TValue> : Delivery
         }
         finally
         {
+            if (_backend.BehindHandler is { } scheduler)
+                await new SchedulerHop(scheduler);
             _backend.LeaveHandler(client: null, record.TopicPartition, isSuccess);
         }
     }

@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Clients.Pipelines;
 
 /// <summary>
-/// Whether a pipeline has anything left to do, from facts of the log alone: a committed offset per partition, and how many records behind it a reader would be given.
-/// A worker that finds nothing more to read asks; whichever worker commits last asks after that commit, so that the question is never left open.
+/// Whether a pipeline has anything left to do, from facts of the log alone: a committed offset per partition, and how many records behind it a reader would be
+/// given. A worker that finds nothing more to read asks; whichever worker commits last asks after that commit, so that the question is never left open.
 /// </summary>
 internal static class CaughtUp
 {

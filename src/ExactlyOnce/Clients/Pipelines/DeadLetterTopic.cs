@@ -1,3 +1,5 @@
+using ExactlyOnce.Clients.Producing;
+
 namespace ExactlyOnce.Clients.Pipelines;
 
 /// <summary>Where a pipeline's dead letters go, as bytes or as references: what stands in the log is moved as it is.</summary>
@@ -10,7 +12,9 @@ internal sealed class DeadLetterTopic(string name, string pipeline)
         ? transaction.SendAsync(_references, letter.ToRecord(reference, pipeline, now), cancellationToken)
         : transaction.SendAsync(_bytes, letter.ToRecord(letter.Value!, pipeline, now), cancellationToken);
 
-    public ValueTask<RecordMetadata> PublishAsync(Broker broker, DeadLetter letter, DateTimeOffset now, CancellationToken cancellationToken) => letter.Reference is { } reference
-        ? broker.PublishAsync(_references, letter.ToRecord(reference, pipeline, now), cancellationToken)
-        : broker.PublishAsync(_bytes, letter.ToRecord(letter.Value!, pipeline, now), cancellationToken);
+    /// <summary>Through a producer with an identity, for which the offset of the letter's record is its number.</summary>
+    public ValueTask<RecordMetadata> PublishAsync(RecordSender sender, DeadLetter letter, DateTimeOffset now, CancellationToken cancellationToken) =>
+        letter.Reference is { } reference
+            ? sender.SendAsync(_references, letter.ToRecord(reference, pipeline, now) with { SourceSequence = letter.Offset }, cancellationToken)
+            : sender.SendAsync(_bytes, letter.ToRecord(letter.Value!, pipeline, now) with { SourceSequence = letter.Offset }, cancellationToken);
 }

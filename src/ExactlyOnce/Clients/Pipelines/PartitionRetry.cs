@@ -3,8 +3,8 @@ using ExactlyOnce.Clients.Consuming;
 namespace ExactlyOnce.Clients.Pipelines;
 
 /// <summary>
-/// What a worker remembers of a partition whose batch failed: how often, and, once the attempts are used up, how far the search for the record reaches that is to blame.
-/// Owned by the worker; only its timer comes from elsewhere.
+/// What a worker remembers of a partition whose batch failed: how often, and, once the attempts are used up, how far the search for the record reaches that is
+/// to blame. Owned by the worker; only its timer comes from elsewhere.
 /// </summary>
 internal sealed class PartitionRetry(ConsumerSession session, ConsumedPartition partition, long end, TimeProvider time) : IDisposable
 {
@@ -22,7 +22,10 @@ internal sealed class PartitionRetry(ConsumerSession session, ConsumedPartition 
     /// <summary>The offset behind the batch that failed.</summary>
     public long End => end;
 
-    /// <summary>Goes back to <paramref name="offset"/> and gives the partition's next batch not before <paramref name="delay"/>; meanwhile the other partitions have their turn.</summary>
+    /// <summary>
+    /// Goes back to <paramref name="offset"/> and gives the partition's next batch not before <paramref name="delay"/>; meanwhile the other partitions have
+    /// their turn.
+    /// </summary>
     public void GoBack(long offset, int recordsMax, TimeSpan delay)
     {
         partition.RecordsMax = recordsMax;

@@ -3,8 +3,8 @@ using ExactlyOnce.Clients.Consuming;
 namespace ExactlyOnce.Clients.Pipelines;
 
 /// <summary>
-/// Where one worker's batches go: the application's code, and the atomic step that makes its effects and the next offset true together. Owned by the worker, created and
-/// disposed with its session. Each call either has happened as a whole or throws and has had no effect.
+/// Where one worker's batches go: the application's code, and the atomic step that makes its effects and the next offset true together. Owned by the worker,
+/// created and disposed with its session. Each call either has happened as a whole or throws and has had no effect.
 /// Exceptions: <see cref="HandlerFailure"/> for the application's, <see cref="BrokerException"/>s as they are.
 /// </summary>
 internal abstract class PipelineOutput<TKey, TValue> : IAsyncDisposable

@@ -5,8 +5,8 @@ namespace ExactlyOnce.Clients.Pipelines;
 
 /// <summary>
 /// One worker of a pipeline: reads its share of the partitions, batch by batch, and sees to it that every batch takes effect once. After a failure it goes back
-/// to the batch's beginning: later, then in pieces, then without the record that is to blame, as the options say. Lives for one run. When its clients are of no use any
-/// more (fenced, partition lost, transaction undecided) it makes new ones, which begin at what is committed.
+/// to the batch's beginning: later, then in pieces, then without the record that is to blame, as the options say. Lives for one run. When its clients are of no
+/// use any more (fenced, partition lost, transaction undecided) it makes new ones, which begin at what is committed.
 /// Exceptions: everything that ends the pipeline goes to <see cref="PipelineRun.Fail"/>.
 /// </summary>
 internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> plan, int worker, PipelineRun run)
@@ -86,7 +86,8 @@ internal sealed class PipelineWorker<TKey, TValue>(PipelinePlan<TKey, TValue> pl
         }
     }
 
-    // The workers share out the partitions before any of them begins: a handler that is slow with its first batch would otherwise hold the shares of those who come after it.
+    // The workers share out the partitions before any of them begins: a handler that is slow with its first batch would otherwise hold the shares of those who
+    // come after it.
     private async ValueTask JoinAsync(ConsumerSession session)
     {
         if (_options.Workers == 1)

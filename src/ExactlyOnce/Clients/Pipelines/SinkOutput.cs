@@ -3,19 +3,19 @@ using ExactlyOnce.Clients.Consuming;
 namespace ExactlyOnce.Clients.Pipelines;
 
 /// <summary>
-/// Batches into a store of the application's, which holds the offsets beside the effects. The group only shares out the partitions. A dead letter is published before the sink
-/// steps over its record: when the process dies in between, it is published again.
+/// Batches into a store of the application's, which holds the offsets beside the effects. The group only shares out the partitions. A dead letter is published
+/// between two steps of the store: to its record, and over it. When the process dies after it is published, whoever comes next finds the store at a record that
+/// is in the dead-letter topic, and makes the second step.
 /// </summary>
 internal sealed class SinkOutput<TKey, TValue>(
     Broker broker, Topic<TKey, TValue> topic, string pipeline, string? deadLetterTopic, ITransactionalSink<TKey, TValue> sink)
     : PipelineOutput<TKey, TValue>
 {
-    private readonly DeadLetterTopic? _deadLetters = deadLetterTopic is null ? null : new DeadLetterTopic(deadLetterTopic, pipeline);
+    private readonly SinkDeadLetters? _deadLetters = deadLetterTopic is null ? null : new SinkDeadLetters(broker, deadLetterTopic, pipeline);
 
     private readonly TypedContents<TKey, TValue> _steps = new(topic);
 
-    public override Func<TopicPartition, CancellationToken, ValueTask<long?>>? FindPosition =>
-        (partition, cancellationToken) => AskAsync(sink.LoadNextOffsetAsync, partition, cancellationToken);
+    public override Func<TopicPartition, CancellationToken, ValueTask<long?>>? FindPosition => TakeOverAsync;
 
     public override ValueTask StoreStartAsync(ConsumerSession session, TopicPartition partition, long offset, CancellationToken cancellationToken) =>
         WriteStepAsync(partition, offset, cancellationToken);
@@ -35,11 +35,23 @@ internal sealed class SinkOutput<TKey, TValue>(
 
     public override async ValueTask DeadLetterAsync(ConsumerSession session, DeadLetter letter, long nextOffset, CancellationToken cancellationToken)
     {
-        await _deadLetters!.PublishAsync(broker, letter, broker.Backend.Time.GetUtcNow(), cancellationToken).ConfigureAwait(false);
+        // A store that does not answer, or has another owner by now, is no reason to give up a record: it is asked before the letter is out.
+        await WriteStepAsync(letter.Source, letter.Offset, cancellationToken).ConfigureAwait(false);
+        await _deadLetters!.PublishAsync(letter, cancellationToken).ConfigureAwait(false);
         await WriteStepAsync(letter.Source, nextOffset, cancellationToken).ConfigureAwait(false);
     }
 
-    public override ValueTask DisposeAsync() => default;
+    public override ValueTask DisposeAsync() => _deadLetters?.DisposeAsync() ?? default;
+
+    private async ValueTask<long?> TakeOverAsync(TopicPartition partition, CancellationToken cancellationToken)
+    {
+        var next = await AskAsync(sink.LoadNextOffsetAsync, partition, cancellationToken).ConfigureAwait(false);
+        // Behind the store, which from now on refuses the step that others take before they publish a letter.
+        if (_deadLetters is null || !await _deadLetters.TakeOverAsync(partition, next, cancellationToken).ConfigureAwait(false))
+            return next;
+        await WriteStepAsync(partition, next!.Value + 1, cancellationToken).ConfigureAwait(false);
+        return next + 1;
+    }
 
     private async ValueTask<long?> AskAsync(
         Func<TopicPartition, CancellationToken, ValueTask<long?>> ask, TopicPartition partition, CancellationToken cancellationToken)
@@ -94,6 +106,8 @@ internal sealed class SinkOutput<TKey, TValue>(
         }
         finally
         {
+            if (broker.Backend.BehindHandler is { } scheduler)
+                await new SchedulerHop(scheduler);
             broker.Backend.LeaveHandler(pipeline, partition, isSuccess);
         }
     }

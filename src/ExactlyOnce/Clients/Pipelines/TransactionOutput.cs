@@ -57,6 +57,8 @@ internal sealed class TransactionOutput<TKey, TValue>(
         }
         finally
         {
+            if (backend.BehindHandler is { } scheduler)
+                await new SchedulerHop(scheduler);
             backend.LeaveHandler(producer.TransactionalId, partition, isSuccess);
         }
     }

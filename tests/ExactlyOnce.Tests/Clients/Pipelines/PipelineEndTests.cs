@@ -47,6 +47,25 @@ public sealed class PipelineEndTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Several_handlers_that_do_not_return_cost_a_closing_broker_its_patience_once()
+    {
+        var broker = Broker.CreateInMemory(options => options.CloseTimeout = TimeSpan.FromSeconds(1));
+        var entered = new CountdownEvent(10);
+        for (var number = 0; number < 10; number++)
+            _ = broker.CreatePipeline($"stuck-{number}").Read(s_orders).Process(async (_, _, _) =>
+            {
+                entered.Signal();
+                await _released.Task;
+            }).RunAsync();
+        await broker.PublishAsync(s_orders, "k", "1");
+        entered.Wait(s_soon).Should().BeTrue();
+
+        await broker.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(8));
+
+        _released.SetResult();
+    }
+
+    [Fact]
     public async Task Stopping_with_no_patience_left_aborts_the_batch_at_hand()
     {
         await PublishAsync("1");

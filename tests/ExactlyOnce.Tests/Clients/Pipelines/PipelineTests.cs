@@ -556,20 +556,6 @@ public sealed class PipelineTests
     }
 
     [Fact]
-    public async Task A_sink_steps_over_a_dead_lettered_record()
-    {
-        AddOrders("1", "poison", "3");
-        var sink = new MemorySink();
-        await using var pipeline = Configured(builder => builder.WithRetry(1).DeadLetterTo(s_dead)).IntoSink(sink);
-
-        await CatchUpAsync(pipeline);
-
-        sink.Values.Should().Equal("1", "3");
-        Committed("orders.dead").Should().Equal("poison");
-        sink.NextOffsets[new TopicPartition("orders", 0)].Should().Be(3);
-    }
-
-    [Fact]
     public async Task Mapping_writes_one_record_for_each()
     {
         AddOrders("1", "2");
