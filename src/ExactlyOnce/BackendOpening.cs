@@ -53,6 +53,7 @@ internal static class BackendOpening
         ProducerExpiry = options.ProducerExpiry,
         TransactionalIdExpiry = options.TransactionalIdExpiry,
         OffsetsRetention = options.OffsetsRetention,
+        CloseTimeout = options.CloseTimeout,
         StrictKafka = options.StrictKafka,
         Codecs = [.. options.Codecs],
     };

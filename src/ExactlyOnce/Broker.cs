@@ -149,7 +149,11 @@ public sealed class Broker : IAsyncDisposable
         return _publisher.SendAsync(topic, record, cancellationToken);
     }
 
-    /// <summary>Closes the clients that are still open and then the broker, in bounded time. May be called more than once; a second call waits for the first.</summary>
+    /// <summary>
+    /// Closes the clients that are still open and then the broker, in bounded time unless the disk hangs. A checkpoint or a compaction that takes longer than
+    /// <see cref="BrokerOptions.CloseTimeout"/> goes on behind it, and the directory stays locked until it has ended. May be called more than once; a second
+    /// call waits for the first.
+    /// </summary>
     public ValueTask DisposeAsync()
     {
         TaskCompletionSource closed;

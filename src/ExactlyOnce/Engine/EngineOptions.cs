@@ -37,6 +37,9 @@ internal sealed record EngineOptions
     /// <summary>In Written durability: how long written bytes stay unsynced.</summary>
     public TimeSpan SyncInterval { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long closing waits for a thread that is at the disk.</summary>
+    public TimeSpan CloseTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
     public TimeSpan TransactionTimeoutMax { get; init; } = TimeSpan.FromMinutes(15);
 
     public TimeSpan ProducerExpiry { get; init; } = TimeSpan.FromDays(1);

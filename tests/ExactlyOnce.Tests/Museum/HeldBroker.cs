@@ -10,8 +10,9 @@ namespace ExactlyOnce.Tests.Museum;
 /// </summary>
 internal sealed class HeldBroker : IAsyncDisposable
 {
-    private HeldBroker(SimulatedDisk simulated, HeldDisk disk, TestBroker broker)
+    private HeldBroker(SimulatedDisk simulated, HeldDisk disk, FakeTimeProvider clock, TestBroker broker)
     {
+        Clock = clock;
         Simulated = simulated;
         Disk = disk;
         Broker = broker;
@@ -23,18 +24,21 @@ internal sealed class HeldBroker : IAsyncDisposable
 
     public TestBroker Broker { get; }
 
-    public static async Task<HeldBroker> OpenAsync(int partitions = 2)
+    public FakeTimeProvider Clock { get; }
+
+    public static async Task<HeldBroker> OpenAsync(int partitions = 2, bool holdsJournal = true, TimeSpan? closeTimeout = null)
     {
         var simulated = new SimulatedDisk();
-        var disk = new HeldDisk(simulated);
+        var disk = new HeldDisk(simulated, holdsJournal);
         var clock = new FakeTimeProvider(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
         var broker = await TestBroker.OpenAsync(partitions: partitions, configure: options =>
         {
             options.Directory = SteppedBroker.Root;
             options.Environment = new SystemEnvironment(clock, disk: disk);
             options.JournalFileBytes = 4 << 20;
+            options.CloseTimeout = closeTimeout ?? options.CloseTimeout;
         });
-        return new HeldBroker(simulated, disk, broker);
+        return new HeldBroker(simulated, disk, clock, broker);
     }
 
     public async ValueTask DisposeAsync()

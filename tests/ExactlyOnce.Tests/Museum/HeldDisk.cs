@@ -3,8 +3,8 @@ using ExactlyOnce.Tests.Engine.Semantics;
 
 namespace ExactlyOnce.Tests.Museum;
 
-/// <summary>A disk whose journal can be made to stand still: while it is held, writes and syncs of journal files wait on the journal's own thread.</summary>
-internal sealed class HeldDisk(IDisk inner) : IDisk
+/// <summary>A disk that can be made to stand still: while it is held, writes and syncs of the journal's files, or of all others, wait on the thread that wants them.</summary>
+internal sealed class HeldDisk(IDisk inner, bool holdsJournal = true) : IDisk
 {
     private readonly ManualResetEventSlim _free = new(initialState: true);
     private readonly SemaphoreSlim _arrived = new(0);
@@ -13,8 +13,8 @@ internal sealed class HeldDisk(IDisk inner) : IDisk
 
     public void Release() => _free.Set();
 
-    /// <summary>Returns when the journal's thread stands at the held disk.</summary>
-    public void AwaitArrival() => _arrived.Wait(TestBroker.Soon).Should().BeTrue("the journal comes to the disk");
+    /// <summary>Returns when a thread stands at the held disk.</summary>
+    public void AwaitArrival() => _arrived.Wait(TestBroker.Soon).Should().BeTrue("somebody comes to the disk");
 
     public void CreateDirectory(string path) => inner.CreateDirectory(path);
 
@@ -27,7 +27,7 @@ internal sealed class HeldDisk(IDisk inner) : IDisk
     public IDiskFile Open(string path, FileOpening opening)
     {
         var file = inner.Open(path, opening);
-        return path.Contains("/journal/", StringComparison.Ordinal) ? new HeldFile(this, file) : file;
+        return path.Contains("/journal/", StringComparison.Ordinal) == holdsJournal ? new HeldFile(this, file) : file;
     }
 
     public void Rename(string source, string target) => inner.Rename(source, target);

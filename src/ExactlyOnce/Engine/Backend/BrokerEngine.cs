@@ -21,8 +21,6 @@ internal sealed class BrokerEngine : IJournalListener
 {
     private const int ExpandedBatchBytesMax = 256 << 20;
 
-    private static readonly TimeSpan s_closeTimeout = TimeSpan.FromSeconds(30);
-
     /// <summary>Records that may be ahead by less than this are judged by an exact clock: the usual one may be late by a tick.</summary>
     private static readonly TimeSpan s_exactAhead = TimeSpan.FromSeconds(1);
 
@@ -32,6 +30,9 @@ internal sealed class BrokerEngine : IJournalListener
     private readonly Lock _closeLock = new();
     private Task? _closing;
     private volatile bool _isClosed;
+
+    /// <summary>Who works in the directory: this broker until it is closed, and housekeeping until its thread has ended. The last one gives everything back.</summary>
+    private int _inStorage = 1;
 
     private BrokerEngine(BrokerEnvironment environment, EngineOptions options, OpenedStorage storage)
     {
@@ -126,7 +127,7 @@ internal sealed class BrokerEngine : IJournalListener
         }
         catch
         {
-            engine.Release(stopJournal: true);
+            engine.LeaveStorage();
             throw;
         }
         engine.Meter.RecordRecovery(environment.Time.GetElapsedTime(started));
@@ -285,7 +286,8 @@ internal sealed class BrokerEngine : IJournalListener
     {
         var isAnyRewritten = false;
         foreach (var partition in Partitions.InOrder())
-            isAnyRewritten |= Compact(partition, nowMs);
+            if (!_isClosed)
+                isAnyRewritten |= Compact(partition, nowMs);
         if (isAnyRewritten && _storage.Checkpointer is not null)
             Checkpoint();
     }
@@ -347,22 +349,27 @@ internal sealed class BrokerEngine : IJournalListener
         Environment.Completions.Schedule(static state => ((BrokerEngine)state!).WakeEverybody(), this);
     }
 
+    /// <summary>A thread begins to work in the directory; the lock on it is held until it has called <see cref="LeaveStorage"/>.</summary>
+    internal void EnterStorage() => Interlocked.Increment(ref _inStorage);
+
+    /// <inheritdoc cref="EnterStorage"/>
+    internal void LeaveStorage()
+    {
+        if (Interlocked.Decrement(ref _inStorage) == 0)
+            Release();
+    }
+
     private void Close()
     {
         _isClosed = true;
-        Housekeeping.Stop(s_closeTimeout);
+        var isAlone = Housekeeping.TryStop(Options.CloseTimeout);
+        if (!isAlone)
+            EngineLog.HousekeepingGoesOn(Log, Options.CloseTimeout);
         Deadlines.Dispose();
         try
         {
             if (Journal.Failure is null)
-            {
-                Transactions.AbortAfterRestart(NowMs);
-                if (_storage.Checkpointer is not null)
-                    ProjectInternalTopics(NowMs);
-                Journal.Drive();
-                SyncWait.For(Journal, Journal.AppendedLsn);
-                _storage.Checkpointer?.RunLast(Journal);
-            }
+                CloseInOrder(isAlone);
         }
         catch (BrokerException exception)
         {
@@ -372,9 +379,21 @@ internal sealed class BrokerEngine : IJournalListener
         {
             // Whatever went wrong: nobody waits for a closed broker, and the next one gets the directory.
             WakeEverybody();
-            Release(stopJournal: true);
+            LeaveStorage();
         }
         EngineLog.Closed(Log);
+    }
+
+    private void CloseInOrder(bool isAlone)
+    {
+        Transactions.AbortAfterRestart(NowMs);
+        if (_storage.Checkpointer is not null && isAlone)
+            ProjectInternalTopics(NowMs);
+        Journal.Drive();
+        SyncWait.For(Journal, Journal.AppendedLsn);
+        // Beside a checkpoint or a compaction that takes its time the last word is not this one's: the next opening recovers.
+        if (isAlone)
+            _storage.Checkpointer?.RunLast(Journal);
     }
 
     private void WakeEverybody()
@@ -387,20 +406,21 @@ internal sealed class BrokerEngine : IJournalListener
         Groups.AbandonWaits();
     }
 
-    private void Release(bool stopJournal)
+    private void Release()
     {
         Meter.Dispose();
         try
         {
-            if (stopJournal)
-                Journal.Stop(s_closeTimeout);
+            Journal.Stop(Options.CloseTimeout);
             Journal.Dispose();
         }
         catch (BrokerException exception)
         {
             EngineLog.CloseFailed(Log, exception);
+            // Its thread is still at the disk, and may write when that answers again.
+            if (Journal.Failure is null)
+                return;
         }
         _storage.DirectoryLock?.Dispose();
     }
-
 }

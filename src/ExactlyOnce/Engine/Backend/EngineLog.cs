@@ -28,4 +28,7 @@ internal static partial class EngineLog
 
     [LoggerMessage(1007, LogLevel.Information, "Records of {Partition} in front of offset {LogStart} were dropped by retention")]
     public static partial void Retained(ILogger logger, TopicPartition partition, long logStart);
+
+    [LoggerMessage(1008, LogLevel.Warning, "A checkpoint or a compaction has not ended within {Timeout}; the directory stays locked until it has, and the next opening recovers")]
+    public static partial void HousekeepingGoesOn(ILogger logger, TimeSpan timeout);
 }

@@ -42,8 +42,10 @@ internal sealed class Housekeeping : IDisposable
         if (!_hasThread || Interlocked.Exchange(ref _isWoken, 1) != 0)
             return;
         _wake.Release();
-        if (Interlocked.Exchange(ref _isStarted, 1) == 0 && !_isStopping)
-            _engine.Environment.StartThread(ThreadName, Loop);
+        if (Interlocked.Exchange(ref _isStarted, 1) != 0 || _isStopping)
+            return;
+        _engine.EnterStorage();
+        _engine.Environment.StartThread(ThreadName, Loop);
     }
 
     /// <summary>One round, on this thread.</summary>
@@ -56,7 +58,7 @@ internal sealed class Housekeeping : IDisposable
         _engine.Journal.VouchIfIdle();
         if (_checkpointer is not null && IsCheckpointDue(nowMs))
             Checkpoint(nowMs);
-        if (nowMs < _nextFullRunMs)
+        if (nowMs < _nextFullRunMs || _isStopping)
             return;
         _nextFullRunMs = nowMs + FullIntervalMs;
         _engine.ApplyRetention(_engine.Environment.WallMs);
@@ -65,13 +67,13 @@ internal sealed class Housekeeping : IDisposable
         _engine.CompactLogs(_engine.Environment.WallMs);
     }
 
-    public void Stop(TimeSpan timeout)
+    /// <summary>Ends the thread behind what it is at. False when that takes longer: it is at the disk then, and leaves the storage by itself.</summary>
+    public bool TryStop(TimeSpan timeout)
     {
         _timer.Dispose();
         _isStopping = true;
         _wake.Release();
-        if (_hasThread)
-            _engine.Environment.JoinThread(ThreadName, timeout);
+        return !_hasThread || _engine.Environment.JoinThread(ThreadName, timeout);
     }
 
     public void Dispose()
@@ -105,7 +107,7 @@ internal sealed class Housekeeping : IDisposable
             _wake.Wait();
             Volatile.Write(ref _isWoken, 0);
             if (_isStopping)
-                return;
+                break;
             try
             {
                 Run();
@@ -115,5 +117,6 @@ internal sealed class Housekeeping : IDisposable
                 EngineLog.HousekeepingFailed(_engine.Log, exception);
             }
         }
+        _engine.LeaveStorage();
     }
 }
