@@ -5,7 +5,9 @@ using ExactlyOnce.Kernel.Records;
 
 namespace ExactlyOnce.Benchmarks;
 
-/// <summary>The pure hops on the way of one record: encode, seal, decide and apply, read. A batch of <see cref="Records"/> records of 100 bytes an operation.</summary>
+/// <summary>
+/// The pure hops on the way of one record: encode, seal, decide and apply, read. A batch of <see cref="Records"/> records of 100 bytes an operation.
+/// </summary>
 [MemoryDiagnoser]
 [InProcess]
 public class HopBenchmarks

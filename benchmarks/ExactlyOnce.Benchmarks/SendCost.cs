@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace ExactlyOnce.Benchmarks;
 
 /// <summary>
-/// Where the nanoseconds of one awaited send go: the send beside the things it is made of, each in a loop of its own. Processor time beside elapsed time, because on a machine that
-/// others use only the former says what the code costs. The least of several rounds: whatever disturbs a round only makes it longer.
+/// Where the nanoseconds of one awaited send go: the send beside the things it is made of, each in a loop of its own. Processor time beside elapsed time,
+/// because on a machine that others use only the former says what the code costs. The least of several rounds: whatever disturbs a round only makes it longer.
 /// </summary>
 internal static class SendCost
 {

@@ -12,8 +12,9 @@ using ExactlyOnce.Testing.Simulation;
 namespace ExactlyOnce.Benchmarks;
 
 /// <summary>
-/// The hops on the way of one record (architecture, section 3) that are not pure: posting, the append to the log, the journal, the cursor, the consumer, a commit. <see cref="Records"/>
-/// records of 100 bytes an operation, in memory; the journal writes to a disk in memory, since a real one would be all that is measured.
+/// The hops on the way of one record (architecture, section 3) that are not pure: posting, the append to the log, the journal, the cursor, the consumer, a
+/// commit. <see cref="Records"/> records of 100 bytes an operation, in memory; the journal writes to a disk in memory, since a real one would be all that is
+/// measured.
 /// </summary>
 [MemoryDiagnoser]
 [InProcess]

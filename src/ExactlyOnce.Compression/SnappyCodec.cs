@@ -9,7 +9,9 @@ namespace ExactlyOnce.Compression;
 /// </summary>
 internal sealed class SnappyCodec : ICompressionCodec
 {
-    /// <summary>No element of a block, two bytes or more, produces more than this for each of them: a length that is larger in proportion is a lie, and takes no memory.</summary>
+    /// <summary>
+    /// No element of a block, two bytes or more, produces more than this for each of them: a length that is larger in proportion is a lie, and takes no memory.
+    /// </summary>
     private const int ExpansionMax = 64;
 
     /// <summary>Behind the magic: two version numbers.</summary>

@@ -9,7 +9,9 @@ internal sealed class ZstdCodec : ICompressionCodec
 {
     private const int Level = 3;
 
-    /// <summary>A frame may ask its reader for a window of 8 MiB and no more, as RFC 8878 recommends: the window is memory before a byte of it is produced.</summary>
+    /// <summary>
+    /// A frame may ask its reader for a window of 8 MiB and no more, as RFC 8878 recommends: the window is memory before a byte of it is produced.
+    /// </summary>
     private const int WindowLogMax = 23;
 
     private const int ReadBytes = 16 * 1024;

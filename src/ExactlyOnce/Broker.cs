@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace ExactlyOnce;
 
 /// <summary>
-/// An exactly-once message broker inside this process, in memory or in a folder. Thread-safe; one per folder. Producers, consumers, transactions and pipelines come from it
-/// and are disposed before it; disposing the broker closes those that were forgotten.
+/// An exactly-once message broker inside this process, in memory or in a folder. Thread-safe; one per folder. Producers, consumers, transactions and pipelines
+/// come from it and are disposed before it; disposing the broker closes those that were forgotten.
 /// <code>
 /// var greetings = Topic.Create("greetings", Serdes.Utf8);
 /// await using var broker = Broker.CreateInMemory();
@@ -33,7 +33,9 @@ public sealed class Broker : IAsyncDisposable
     /// <summary>Topics, transactions and groups: looking at them and changing them.</summary>
     public BrokerAdmin Admin { get; }
 
-    /// <summary>What stopped the broker from writing; null while it is well. A disk that failed once is not trusted again: reopen the broker to write again.</summary>
+    /// <summary>
+    /// What stopped the broker from writing; null while it is well. A disk that failed once is not trusted again: reopen the broker to write again.
+    /// </summary>
     public StorageException? Failure => Backend.Failure;
 
     internal BrokerBackend Backend { get; }
@@ -72,7 +74,9 @@ public sealed class Broker : IAsyncDisposable
     /// <summary>Begins to describe a broker: folder, durability, topics, clock.</summary>
     public static BrokerBuilder CreateBuilder() => new(new BrokerOptions());
 
-    /// <summary>Begins to describe a broker from options that exist already, from a configuration for example. The builder changes them, and the broker keeps them.</summary>
+    /// <summary>
+    /// Begins to describe a broker from options that exist already, from a configuration for example. The builder changes them, and the broker keeps them.
+    /// </summary>
     /// <param name="options">The options.</param>
     public static BrokerBuilder CreateBuilder(BrokerOptions options)
     {

@@ -61,7 +61,9 @@ public sealed class BrokerAdmin
     /// <summary>All topics, the broker's own among them (<see cref="TopicDescription.IsInternal"/>).</summary>
     public IReadOnlyList<TopicDescription> ListTopics() => _backend.ListTopics();
 
-    /// <summary>Adds partitions. Keys are spread over all of them from then on, so that a key's later records may stand in another partition than its earlier ones.</summary>
+    /// <summary>
+    /// Adds partitions. Keys are spread over all of them from then on, so that a key's later records may stand in another partition than its earlier ones.
+    /// </summary>
     /// <param name="topic">The topic's name.</param>
     /// <param name="partitions">The new number of partitions, above the present one.</param>
     /// <param name="cancellationToken">Stops the waiting.</param>
@@ -117,8 +119,8 @@ public sealed class BrokerAdmin
     // Transactions
 
     /// <summary>
-    /// The transactions that are open: begun and not ended, oldest first. One that stays here holds back every read_committed reader of its partitions until it ends or its
-    /// timeout comes.
+    /// The transactions that are open: begun and not ended, oldest first. One that stays here holds back every read_committed reader of its partitions until it
+    /// ends or its timeout comes.
     /// </summary>
     /// <param name="cancellationToken">Stops the waiting.</param>
     public async Task<IReadOnlyList<TransactionDescription>> ListOpenTransactionsAsync(CancellationToken cancellationToken = default)
@@ -127,7 +129,9 @@ public sealed class BrokerAdmin
         return await _backend.ListOpenAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Aborts the open transaction of a transactional id and fences its producer, which is told by whom: for one that hangs. A prepared one is not touched.</summary>
+    /// <summary>
+    /// Aborts the open transaction of a transactional id and fences its producer, which is told by whom: for one that hangs. A prepared one is not touched.
+    /// </summary>
     /// <param name="transactionalId">The transactional id.</param>
     /// <param name="cancellationToken">Stops the waiting, not the abort.</param>
     /// <exception cref="InvalidRequestException">Nothing is open under this id, or it is prepared: then resolve it by its token.</exception>
@@ -208,7 +212,10 @@ public sealed class BrokerAdmin
         await _backend.CommitOffsetsAsync(group, offsets, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Sets a group's offsets in all partitions of a topic to the first record at or after a time; to the end where there is none. The group must have no members.</summary>
+    /// <summary>
+    /// Sets a group's offsets in all partitions of a topic to the first record at or after a time; to the end where there is none. The group must have no
+    /// members.
+    /// </summary>
     /// <param name="group">The group.</param>
     /// <param name="topic">The topic's name.</param>
     /// <param name="time">The time; <see cref="DateTimeOffset.UnixEpoch"/> for the beginning, <see cref="DateTimeOffset.MaxValue"/> for the end.</param>

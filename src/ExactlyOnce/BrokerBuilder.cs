@@ -75,7 +75,10 @@ public sealed class BrokerBuilder
         return this;
     }
 
-    /// <summary>Makes sure that the topic exists when the broker is open: created when missing, grown when it has fewer partitions; more partitions than declared are refused.</summary>
+    /// <summary>
+    /// Makes sure that the topic exists when the broker is open: created when missing, grown when it has fewer partitions; more partitions than declared are
+    /// refused.
+    /// </summary>
     /// <param name="topic">The topic.</param>
     /// <param name="configure">Sets the options a new topic gets, and the number of partitions.</param>
     public BrokerBuilder AddTopic<TKey, TValue>(Topic<TKey, TValue> topic, Action<TopicOptions>? configure = null)

@@ -72,8 +72,8 @@ public static class BrokerConsuming
     }
 
     /// <summary>
-    /// Makes the position behind a batch part of the transaction: results and position become true together, exactly once. Committing fails when the group has given the partition
-    /// to somebody else meanwhile.
+    /// Makes the position behind a batch part of the transaction: results and position become true together, exactly once. Committing fails when the group has
+    /// given the partition to somebody else meanwhile.
     /// </summary>
     /// <param name="transaction">The transaction.</param>
     /// <param name="consumer">The consumer the batch was read by; it must be in a group.</param>

@@ -18,7 +18,9 @@ public sealed class BrokerOptions
     /// </summary>
     public Durability? Durability { get; set; }
 
-    /// <summary>How long a write may wait for others to share its sync; zero, the default, does not wait: whatever arrives during a sync shares the next one.</summary>
+    /// <summary>
+    /// How long a write may wait for others to share its sync; zero, the default, does not wait: whatever arrives during a sync shares the next one.
+    /// </summary>
     public TimeSpan CommitDelay { get; set; } = TimeSpan.Zero;
 
     /// <summary>The clock; null for the system's.</summary>
@@ -30,7 +32,9 @@ public sealed class BrokerOptions
     /// <summary>Whether using a topic that does not exist creates it, with default options. Default true.</summary>
     public bool AutoCreateTopics { get; set; } = true;
 
-    /// <summary>Follow Kafka's rules exactly, also where they are weaker than this broker's, so that tests predict production on Kafka. Default false.</summary>
+    /// <summary>
+    /// Follow Kafka's rules exactly, also where they are weaker than this broker's, so that tests predict production on Kafka. Default false.
+    /// </summary>
     public bool StrictKafka { get; set; }
 
     /// <summary>The longest transaction timeout a producer may ask for. Default 15 minutes.</summary>
@@ -45,7 +49,10 @@ public sealed class BrokerOptions
     /// <summary>How long the offsets of a group without members are kept. Default 7 days.</summary>
     public TimeSpan OffsetsRetention { get; set; } = TimeSpan.FromDays(7);
 
-    /// <summary>Size of a journal file, in bytes: 4 MiB to 1 GiB in whole blocks of 4,096. No change that is written in one step, a batch or a commit, can take more than a quarter of it. Default 64 MiB.</summary>
+    /// <summary>
+    /// Size of a journal file, in bytes: 4 MiB to 1 GiB in whole blocks of 4,096. No change that is written in one step, a batch or a commit, can take more
+    /// than a quarter of it. Default 64 MiB.
+    /// </summary>
     public long JournalFileBytes { get; set; } = 64 * MiB;
 
     /// <summary>How old the last checkpoint may become while there is something to write; bounds the time of recovery. Default 1 minute.</summary>
@@ -75,7 +82,9 @@ public sealed class BrokerOptions
     internal Durability EffectiveDurability =>
         Durability ?? (Directory is null ? ExactlyOnce.Durability.Memory : ExactlyOnce.Durability.Flushed);
 
-    /// <summary>Takes mode, folder and durability from a connection string: <c>mode=memory</c>, <c>mode=durable;path=data/shop</c>, or the path of a folder.</summary>
+    /// <summary>
+    /// Takes mode, folder and durability from a connection string: <c>mode=memory</c>, <c>mode=durable;path=data/shop</c>, or the path of a folder.
+    /// </summary>
     /// <param name="connectionString">The connection string.</param>
     /// <exception cref="ArgumentException">The string is not understood; the message says what to write.</exception>
     /// <exception cref="ArgumentNullException"><paramref name="connectionString"/> is null.</exception>

@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace ExactlyOnce;
 
 /// <summary>
-/// The one string that says which broker: <c>mode=memory</c>, <c>mode=durable;path=data/shop</c> (with <c>durability=written</c> or <c>flushed</c> when wanted), or just
-/// the path of a folder. Keys and modes ignore case, and the order of keys does not matter.
+/// The one string that says which broker: <c>mode=memory</c>, <c>mode=durable;path=data/shop</c> (with <c>durability=written</c> or <c>flushed</c> when
+/// wanted), or just the path of a folder. Keys and modes ignore case, and the order of keys does not matter.
 /// </summary>
 internal static partial class ConnectionString
 {

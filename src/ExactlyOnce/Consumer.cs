@@ -84,7 +84,8 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     }
 
     /// <summary>
-    /// Reads batch by batch: consecutive records of one partition, the partitions in turn. The fastest way to read; a batch is valid until the loop asks for the next one.
+    /// Reads batch by batch: consecutive records of one partition, the partitions in turn. The fastest way to read; a batch is valid until the loop asks for
+    /// the next one.
     /// </summary>
     /// <param name="cancellationToken">Ends the loop with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InvalidOperationException">Another loop of this consumer is running.</exception>
@@ -109,8 +110,8 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     }
 
     /// <summary>
-    /// Reads record by record what is in the topic now, and ends: the loop sees every deliverable record in front of the end that each partition had when it began, and
-    /// ends when nothing deliverable is left in front of it. For reports, tests and rebuilding state; the records may be kept.
+    /// Reads record by record what is in the topic now, and ends: the loop sees every deliverable record in front of the end that each partition had when it
+    /// began, and ends when nothing deliverable is left in front of it. For reports, tests and rebuilding state; the records may be kept.
     /// </summary>
     /// <param name="cancellationToken">Ends the loop with an <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="InvalidOperationException">Another loop of this consumer is running.</exception>
@@ -161,7 +162,9 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     /// <exception cref="BrokerException">The group has taken a partition away: nothing was committed; recreate the consumer.</exception>
     public ValueTask CommitAsync(CancellationToken cancellationToken = default) => _session.CommitAsync(cancellationToken);
 
-    /// <summary>The group's committed position in a partition: the next offset to read; null when there is none. Waits while an open transaction holds it.</summary>
+    /// <summary>
+    /// The group's committed position in a partition: the next offset to read; null when there is none. Waits while an open transaction holds it.
+    /// </summary>
     /// <param name="partition">The partition; it need not be assigned to this consumer.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <exception cref="InvalidOperationException">The consumer has no group.</exception>
@@ -194,7 +197,9 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
         _session.Wake();
     }
 
-    /// <summary>Goes on, in all of this consumer's partitions, at the first record that is not older than <paramref name="time"/>; at the end where there is none.</summary>
+    /// <summary>
+    /// Goes on, in all of this consumer's partitions, at the first record that is not older than <paramref name="time"/>; at the end where there is none.
+    /// </summary>
     /// <param name="time">The time to look for.</param>
     /// <param name="cancellationToken">Cancels the start.</param>
     public async ValueTask SeekToTimeAsync(DateTimeOffset time, CancellationToken cancellationToken = default)
@@ -231,8 +236,8 @@ public sealed class Consumer<TKey, TValue> : IAsyncDisposable
     }
 
     /// <summary>
-    /// How many records the loop would still be given, in all of this consumer's partitions: markers and aborted records do not count, so that it is zero exactly when
-    /// there is nothing left. Starts the consumer when it has not been started.
+    /// How many records the loop would still be given, in all of this consumer's partitions: markers and aborted records do not count, so that it is zero
+    /// exactly when there is nothing left. Starts the consumer when it has not been started.
     /// </summary>
     /// <param name="cancellationToken">Cancels the start.</param>
     public async ValueTask<long> GetLagAsync(CancellationToken cancellationToken = default)

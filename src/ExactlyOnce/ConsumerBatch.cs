@@ -5,8 +5,8 @@ using ExactlyOnce.Clients.Consuming;
 namespace ExactlyOnce;
 
 /// <summary>
-/// Consecutive records of one partition. Valid until the loop asks for the next batch: the object and its memory are used again, and using it later throws. The keys and
-/// values in it may be kept. Going over it allocates nothing.
+/// Consecutive records of one partition. Valid until the loop asks for the next batch: the object and its memory are used again, and using it later throws. The
+/// keys and values in it may be kept. Going over it allocates nothing.
 /// </summary>
 /// <typeparam name="TKey">The topic's key type.</typeparam>
 /// <typeparam name="TValue">The topic's value type.</typeparam>
@@ -28,14 +28,18 @@ public sealed class ConsumerBatch<TKey, TValue> : IReadOnlyList<ConsumerRecord<T
     /// <summary>The topic and the partition's index.</summary>
     public TopicPartition TopicPartition => Current() is not null ? _partition : default;
 
-    /// <summary>How many records there are; at least one, except in what a sink is given to step over a record that was taken out (<see cref="ITransactionalSink{TKey,TValue}"/>).</summary>
+    /// <summary>
+    /// How many records there are; at least one, except in what a sink is given to step over a record that was taken out
+    /// (<see cref="ITransactionalSink{TKey,TValue}"/>).
+    /// </summary>
     public int Count => Current().Count;
 
     /// <summary>The first record's offset.</summary>
     public long FirstOffset => Current().Count == 0 ? _contents.NextOffset : _contents.Slots[0].Offset;
 
     /// <summary>
-    /// The offset to commit for this batch: the next one to read. It can be more than the last record's offset plus one, because markers and aborted records lie between.
+    /// The offset to commit for this batch: the next one to read. It can be more than the last record's offset plus one, because markers and aborted records
+    /// lie between.
     /// </summary>
     public long NextOffset => Current().NextOffset;
 

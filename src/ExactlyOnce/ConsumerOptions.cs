@@ -11,11 +11,15 @@ public sealed class ConsumerOptions
     /// <summary>The consumer group that shares the topic's partitions among its members and remembers committed offsets; null for none.</summary>
     public string? Group { get; set; }
 
-    /// <summary>Makes the consumer a static member: a consumer that comes back under the same id takes over its partitions without a rebalance and fences the former one.</summary>
+    /// <summary>
+    /// Makes the consumer a static member: a consumer that comes back under the same id takes over its partitions without a rebalance and fences the former
+    /// one.
+    /// </summary>
     public string? InstanceId { get; set; }
 
     /// <summary>
-    /// Exactly these partitions, by index; null for all of the topic's, or those the group assigns. With a group as well, the group only remembers offsets: it must have no members.
+    /// Exactly these partitions, by index; null for all of the topic's, or those the group assigns. With a group as well, the group only remembers offsets: it
+    /// must have no members.
     /// </summary>
     public IReadOnlyList<int>? Partitions { get; set; }
 
@@ -37,7 +41,10 @@ public sealed class ConsumerOptions
     /// <summary>How the group spreads partitions over its members: <c>uniform</c> (the default) or <c>range</c>.</summary>
     public string Assignor { get; set; } = "uniform";
 
-    /// <summary>How long the group waits for this consumer to come back for its next batch before it gives a partition it must give up to another member. Default 60 seconds.</summary>
+    /// <summary>
+    /// How long the group waits for this consumer to come back for its next batch before it gives a partition it must give up to another member. Default 60
+    /// seconds.
+    /// </summary>
     public TimeSpan RebalanceTimeout { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <summary>How long a partition with fewer than <see cref="MaxBatchRecords"/> records is left alone to fill up. For pipelines.</summary>

@@ -3,8 +3,8 @@ using ExactlyOnce.Clients.Consuming;
 namespace ExactlyOnce;
 
 /// <summary>
-/// A record as a consumer is given it. Owns its key and value. The headers of a record out of a batch are read when they are asked for, which must be before the
-/// loop goes on to the next batch; every other record owns its headers too.
+/// A record as a consumer is given it. Owns its key and value. The headers of a record out of a batch are read when they are asked for, which must be before
+/// the loop goes on to the next batch; every other record owns its headers too.
 /// </summary>
 /// <typeparam name="TKey">The topic's key type.</typeparam>
 /// <typeparam name="TValue">The topic's value type.</typeparam>

@@ -14,7 +14,8 @@ public interface ICompressionCodec
     /// <summary>Writes the decompressed form of <paramref name="source"/>.</summary>
     /// <param name="source">The compressed block.</param>
     /// <param name="destination">Receives the decompressed bytes.</param>
-    /// <param name="maxBytes">The most bytes the block may expand to; a block that would expand further is refused, so that a small input cannot exhaust memory.</param>
+    /// <param name="maxBytes">The most bytes the block may expand to; a block that would expand further is refused, so that a small input cannot exhaust
+    /// memory.</param>
     /// <exception cref="InvalidDataException">The block is damaged or expands beyond <paramref name="maxBytes"/>.</exception>
     void Decompress(ReadOnlySpan<byte> source, IBufferWriter<byte> destination, int maxBytes);
 }

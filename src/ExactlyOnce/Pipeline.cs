@@ -3,8 +3,8 @@ using ExactlyOnce.Clients.Pipelines;
 namespace ExactlyOnce;
 
 /// <summary>
-/// Reads a topic, has the application work on its records, and makes what comes of it and the position true in one step: exactly once, whatever fails in between. Made by
-/// <c>broker.CreatePipeline("billing").Read(Topics.Orders).Process(…)</c>; runs when it is told to, and can be run again.
+/// Reads a topic, has the application work on its records, and makes what comes of it and the position true in one step: exactly once, whatever fails in
+/// between. Made by <c>broker.CreatePipeline("billing").Read(Topics.Orders).Process(…)</c>; runs when it is told to, and can be run again.
 /// </summary>
 /// <example><code>
 /// await using var billing = broker.CreatePipeline("billing")
@@ -36,7 +36,9 @@ public sealed class Pipeline : IAsyncDisposable
     /// <summary>The pipeline's name: its consumer group, and the beginning of its transactional ids.</summary>
     public string Name => _plan.Name;
 
-    /// <summary>The partitions that the run, or the last one, has stopped at a record it fails on; see <see cref="WhenRetriesExhausted.StopPartition"/>.</summary>
+    /// <summary>
+    /// The partitions that the run, or the last one, has stopped at a record it fails on; see <see cref="WhenRetriesExhausted.StopPartition"/>.
+    /// </summary>
     public IReadOnlyCollection<TopicPartition> StoppedPartitions
     {
         get
@@ -57,20 +59,22 @@ public sealed class Pipeline : IAsyncDisposable
     public Task RunAsync(CancellationToken cancellationToken = default) => Start(untilCaughtUp: false, cancellationToken);
 
     /// <summary>
-    /// Runs until there is nothing left to read on any of the topic's partitions: every record that a reader would be given is done and committed. A fact of the log, not a
-    /// matter of time. Records of transactions that are still open are not waited for.
+    /// Runs until there is nothing left to read on any of the topic's partitions: every record that a reader would be given is done and committed. A fact of
+    /// the log, not a matter of time. Records of transactions that are still open are not waited for.
     /// </summary>
     /// <param name="cancellationToken">Ends the run early.</param>
     /// <exception cref="OperationCanceledException">The run was ended early.</exception>
-    /// <exception cref="HandlerFailedException">The handler failed on a record as often as it may. When only its partition stopped, the others have caught up.</exception>
+    /// <exception cref="HandlerFailedException">The handler failed on a record as often as it may. When only its partition stopped, the others have caught
+    /// up.</exception>
     /// <exception cref="BrokerException">The pipeline cannot go on; see <see cref="BrokerException.Recovery"/>.</exception>
     /// <exception cref="InvalidOperationException">The pipeline is running already.</exception>
     /// <exception cref="ObjectDisposedException">The pipeline is disposed.</exception>
     public Task RunUntilCaughtUpAsync(CancellationToken cancellationToken = default) => Start(untilCaughtUp: true, cancellationToken);
 
     /// <summary>
-    /// Ends the run, if there is one, without haste: nothing more is read, the batch at hand is finished and committed. When the token is cancelled before that, the batch is aborted, as
-    /// <see cref="DisposeAsync"/> does at once. The pipeline can be run again. Must not be awaited by the pipeline's own handler.
+    /// Ends the run, if there is one, without haste: nothing more is read, the batch at hand is finished and committed. When the token is cancelled before
+    /// that, the batch is aborted, as <see cref="DisposeAsync"/> does at once. The pipeline can be run again. Must not be awaited by the pipeline's own
+    /// handler.
     /// </summary>
     /// <param name="cancellationToken">Ends the patience, not the waiting: a handler that does not heed its own token is still waited for.</param>
     public async Task StopAsync(CancellationToken cancellationToken = default)

@@ -10,10 +10,10 @@ namespace ExactlyOnce;
 /// </code>
 /// </summary>
 /// <remarks>
-/// <para><b>Send</b> completes with the acknowledgement: the record is as durable as the broker was told to make it. <b>Post</b> completes as soon as there is buffer
-/// space; the first failure of a posted record is told by <see cref="FlushAsync"/>.</para>
-/// <para>Cancellation is honoured until the record has its place in the order and ignored afterwards: the returned task then tells the true outcome. A cancelled call has
-/// written nothing.</para>
+/// <para><b>Send</b> completes with the acknowledgement: the record is as durable as the broker was told to make it. <b>Post</b> completes as soon as there is
+/// buffer space; the first failure of a posted record is told by <see cref="FlushAsync"/>.</para>
+/// <para>Cancellation is honoured until the record has its place in the order and ignored afterwards: the returned task then tells the true outcome. A
+/// cancelled call has written nothing.</para>
 /// <para>A refused batch fails its own records. After an error that could leave a gap the producer stops: everything fails with the same cause, whose
 /// <see cref="BrokerException.Recovery"/> says what to do, and nothing is sent out of order.</para>
 /// </remarks>
@@ -54,8 +54,8 @@ public sealed class Producer<TKey, TValue> : IAsyncDisposable
         _sender.SendAsync(Topic, new ProducerRecord<TKey, TValue>(key, value), cancellationToken);
 
     /// <summary>
-    /// Writes a record of the caller's own numbered source and waits for its acknowledgement. A sequence at or below the last one is acknowledged as a duplicate and not
-    /// written, also after a crash: the sequence is remembered in the same step that writes the record.
+    /// Writes a record of the caller's own numbered source and waits for its acknowledgement. A sequence at or below the last one is acknowledged as a
+    /// duplicate and not written, also after a crash: the sequence is remembered in the same step that writes the record.
     /// </summary>
     /// <param name="key">The key; null for none.</param>
     /// <param name="value">The value; null for a tombstone.</param>
@@ -66,7 +66,10 @@ public sealed class Producer<TKey, TValue> : IAsyncDisposable
     public ValueTask<RecordMetadata> SendAsync(TKey key, TValue value, long sourceSequence, CancellationToken cancellationToken = default) =>
         _sender.SendAsync(Topic, new ProducerRecord<TKey, TValue>(key, value) { SourceSequence = sourceSequence }, cancellationToken);
 
-    /// <summary>Writes a record with an id of its own and waits for its acknowledgement: within the topic's <see cref="TopicOptions.MessageIdWindow"/> an id is written once.</summary>
+    /// <summary>
+    /// Writes a record with an id of its own and waits for its acknowledgement: within the topic's <see cref="TopicOptions.MessageIdWindow"/> an id is written
+    /// once.
+    /// </summary>
     /// <param name="key">The key; null for none.</param>
     /// <param name="value">The value; null for a tombstone.</param>
     /// <param name="messageId">The record's id; also stored as the header <c>message-id</c>.</param>
@@ -86,14 +89,19 @@ public sealed class Producer<TKey, TValue> : IAsyncDisposable
     public ValueTask<RecordMetadata> SendAsync(ProducerRecord<TKey, TValue> record, CancellationToken cancellationToken = default) =>
         _sender.SendAsync(Topic, record, cancellationToken);
 
-    /// <summary>Hands a record over and waits only for buffer space. It is sent with its neighbours; <see cref="FlushAsync"/> tells whether that worked.</summary>
+    /// <summary>
+    /// Hands a record over and waits only for buffer space. It is sent with its neighbours; <see cref="FlushAsync"/> tells whether that worked.
+    /// </summary>
     /// <param name="key">The key; null for none.</param>
     /// <param name="value">The value; null for a tombstone.</param>
     /// <param name="cancellationToken">Honoured until the record has its place in the order.</param>
     public ValueTask PostAsync(TKey key, TValue value, CancellationToken cancellationToken = default) =>
         _sender.PostAsync(Topic, new ProducerRecord<TKey, TValue>(key, value), scope: null, cancellationToken);
 
-    /// <summary>Hands a record of the caller's own numbered source over and waits only for buffer space; see <see cref="SendAsync(TKey, TValue, long, CancellationToken)"/>.</summary>
+    /// <summary>
+    /// Hands a record of the caller's own numbered source over and waits only for buffer space; see
+    /// <see cref="SendAsync(TKey, TValue, long, CancellationToken)"/>.
+    /// </summary>
     /// <param name="key">The key; null for none.</param>
     /// <param name="value">The value; null for a tombstone.</param>
     /// <param name="sourceSequence">The record's number in its source, not negative; strictly increasing, gaps allowed.</param>
@@ -113,8 +121,8 @@ public sealed class Producer<TKey, TValue> : IAsyncDisposable
     public ValueTask FlushAsync(CancellationToken cancellationToken = default) => _sender.Accumulator.FlushAsync(cancellationToken);
 
     /// <summary>
-    /// The last source sequence that is in the log and durable, null before the first: where to resume. Exact also after a crash. Opening a producer with the same
-    /// identity fences this one.
+    /// The last source sequence that is in the log and durable, null before the first: where to resume. Exact also after a crash. Opening a producer with the
+    /// same identity fences this one.
     /// </summary>
     /// <param name="cancellationToken">Stops the waiting.</param>
     /// <exception cref="InvalidOperationException">The producer has no identity.</exception>

@@ -2,7 +2,9 @@ using ExactlyOnce.Clients.Producing;
 
 namespace ExactlyOnce;
 
-/// <summary>Says how a producer is to work, then makes it. Every setting has a good default: <c>broker.CreateProducer(topic).Build()</c> is the common case.</summary>
+/// <summary>
+/// Says how a producer is to work, then makes it. Every setting has a good default: <c>broker.CreateProducer(topic).Build()</c> is the common case.
+/// </summary>
 /// <typeparam name="TKey">The topic's key type.</typeparam>
 /// <typeparam name="TValue">The topic's value type.</typeparam>
 public sealed class ProducerBuilder<TKey, TValue>
@@ -18,7 +20,9 @@ public sealed class ProducerBuilder<TKey, TValue>
         _settings = new ProducerSettings { AutoCreateTopics = broker.Options.AutoCreateTopics, CloseTimeout = broker.Options.CloseTimeout };
     }
 
-    /// <summary>How long a sent record waits for others to share its batch; default zero, at once. Posted records wait at least one millisecond in any case.</summary>
+    /// <summary>
+    /// How long a sent record waits for others to share its batch; default zero, at once. Posted records wait at least one millisecond in any case.
+    /// </summary>
     /// <param name="linger">Zero to one minute.</param>
     public ProducerBuilder<TKey, TValue> WithLinger(TimeSpan linger)
     {
@@ -59,8 +63,8 @@ public sealed class ProducerBuilder<TKey, TValue>
     }
 
     /// <summary>
-    /// Gives the producer a name under which the broker remembers its last source sequence, across restarts. There is one producer of a name at a time: a new one fences
-    /// the older.
+    /// Gives the producer a name under which the broker remembers its last source sequence, across restarts. There is one producer of a name at a time: a new
+    /// one fences the older.
     /// </summary>
     /// <param name="name">1 to 249 characters.</param>
     public ProducerBuilder<TKey, TValue> WithIdentity(string name)

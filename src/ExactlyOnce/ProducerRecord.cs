@@ -17,7 +17,8 @@ public readonly record struct ProducerRecord<TKey, TValue>(TKey Key, TValue Valu
     public int? Partition { get; init; }
 
     /// <summary>
-    /// The record's own id: a second record with it, within the topic's <see cref="TopicOptions.MessageIdWindow"/>, is acknowledged as a duplicate and not written.
+    /// The record's own id: a second record with it, within the topic's <see cref="TopicOptions.MessageIdWindow"/>, is acknowledged as a duplicate and not
+    /// written.
     /// Also stored as the header <c>message-id</c>. Not for producers with an identity, nor in a transaction.
     /// </summary>
     public string? MessageId { get; init; }

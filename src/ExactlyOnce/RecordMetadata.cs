@@ -25,15 +25,17 @@ public readonly record struct RecordMetadata
     public TopicPartition TopicPartition { get; }
 
     /// <summary>
-    /// The record's offset; for a duplicate that of the original. Null only for a duplicate recognised by its source sequence, which says that the original is in the
-    /// log, not where.
+    /// The record's offset; for a duplicate that of the original. Null only for a duplicate recognised by its source sequence, which says that the original is
+    /// in the log, not where.
     /// </summary>
     public long? Offset => _nextOffset == 0 ? null : _nextOffset - 1;
 
     /// <summary>The record's timestamp: the producer's, or the broker's for topics with <see cref="TimestampType.LogAppendTime"/>.</summary>
     public DateTimeOffset Timestamp => DateTimeOffset.FromUnixTimeMilliseconds(_timestampMs);
 
-    /// <summary>True when nothing was written, because the record is in the log already: a retry, a known message id, or a source sequence at or below the last one.</summary>
+    /// <summary>
+    /// True when nothing was written, because the record is in the log already: a retry, a known message id, or a source sequence at or below the last one.
+    /// </summary>
     public bool IsDuplicate { get; }
 
     /// <summary>The form used in messages: <c>orders-3@17</c>.</summary>

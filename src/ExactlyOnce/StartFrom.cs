@@ -3,7 +3,8 @@ using ExactlyOnce.Clients;
 namespace ExactlyOnce;
 
 /// <summary>
-/// Where a consumer begins in a partition for which there is no committed offset (always, for a consumer without a group). The default value is <see cref="Earliest"/>.
+/// Where a consumer begins in a partition for which there is no committed offset (always, for a consumer without a group). The default value is
+/// <see cref="Earliest"/>.
 /// </summary>
 public readonly record struct StartFrom
 {

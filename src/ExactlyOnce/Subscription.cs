@@ -3,7 +3,8 @@ using ExactlyOnce.Clients.Consuming;
 namespace ExactlyOnce;
 
 /// <summary>
-/// Delivers what is published to a topic to a handler: record by record, in order within a partition, one at a time. Remembers no position: it begins anew every time.
+/// Delivers what is published to a topic to a handler: record by record, in order within a partition, one at a time. Remembers no position: it begins anew
+/// every time.
 /// Disposing it delivers what was published before, then stops.
 /// </summary>
 /// <example><code>
@@ -30,8 +31,8 @@ public sealed class Subscription : IAsyncDisposable
     public Task Completion => _delivery.Completion;
 
     /// <summary>
-    /// Delivers what was published before this call, then stops. Records of transactions that are open now are not waited for. A handler may dispose of its own subscription; that
-    /// does not wait.
+    /// Delivers what was published before this call, then stops. Records of transactions that are open now are not waited for. A handler may dispose of its own
+    /// subscription; that does not wait.
     /// </summary>
     /// <exception cref="HandlerFailedException">The handler has failed, and nobody was told: see <see cref="SubscriptionOptions.OnError"/>.</exception>
     public async ValueTask DisposeAsync()

@@ -10,8 +10,8 @@ public sealed class SubscriptionOptions
     public IsolationLevel Isolation { get; set; } = IsolationLevel.ReadCommitted;
 
     /// <summary>
-    /// Called when the handler has thrown; the subscription then goes on with the next record. Null, the default: the subscription stops, and <see cref="Subscription.Completion"/> and
-    /// disposing it throw.
+    /// Called when the handler has thrown; the subscription then goes on with the next record. Null, the default: the subscription stops, and
+    /// <see cref="Subscription.Completion"/> and disposing it throw.
     /// </summary>
     public Action<HandlerFailedException>? OnError { get; set; }
 

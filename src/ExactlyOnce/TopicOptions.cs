@@ -39,7 +39,10 @@ public sealed class TopicOptions
     /// <summary>How long tombstones and markers stay after compaction could drop them (<c>delete.retention.ms</c>). Default 24 hours.</summary>
     public TimeSpan DeleteRetention { get; set; } = TimeSpan.FromHours(24);
 
-    /// <summary>How many batches of each producer a partition remembers to recognise a retry; at least 5, which is Kafka's fixed number. Default 5. A change holds from the next opening of the broker on.</summary>
+    /// <summary>
+    /// How many batches of each producer a partition remembers to recognise a retry; at least 5, which is Kafka's fixed number. Default 5. A change holds from
+    /// the next opening of the broker on.
+    /// </summary>
     public int DuplicateWindowBatches { get; set; } = 5;
 
     /// <summary>How long a message id is remembered; zero switches message-id deduplication off. Default zero.</summary>

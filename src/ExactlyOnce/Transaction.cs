@@ -4,7 +4,8 @@ using ExactlyOnce.Clients.Transactions;
 namespace ExactlyOnce;
 
 /// <summary>
-/// A transaction: what is written in it, to any number of partitions, and the offsets given to it become visible to read_committed readers together or not at all.
+/// A transaction: what is written in it, to any number of partitions, and the offsets given to it become visible to read_committed readers together or not at
+/// all.
 /// Disposing it without a commit aborts it.
 /// <code>
 /// await using var transaction = await checkout.BeginTransactionAsync(ct);
@@ -35,10 +36,12 @@ public sealed class Transaction : TransactionWriter, IAsyncDisposable
     private IReadOnlyList<TransactionOffsets> Offsets => _offsets is { } offsets ? offsets : [];
 
     /// <summary>
-    /// Commits: everything sent becomes durable and visible at once, in all partitions. Cancellation is honoured before the commit is under way and ignored afterwards.
+    /// Commits: everything sent becomes durable and visible at once, in all partitions. Cancellation is honoured before the commit is under way and ignored
+    /// afterwards.
     /// </summary>
     /// <param name="cancellationToken">Honoured until the commit is under way.</param>
-    /// <exception cref="TransactionAbortableException">The transaction cannot be committed (a record failed, or it timed out); abort it and begin again.</exception>
+    /// <exception cref="TransactionAbortableException">The transaction cannot be committed (a record failed, or it timed out); abort it and begin
+    /// again.</exception>
     /// <exception cref="ProducerFencedException">A newer producer took over; the transaction was aborted.</exception>
     /// <exception cref="TransactionOutcomeUnknownException">The broker failed while committing.</exception>
     /// <exception cref="InvalidOperationException">The transaction has ended already.</exception>
@@ -54,7 +57,9 @@ public sealed class Transaction : TransactionWriter, IAsyncDisposable
             retried: phase == TransactionPhase.Prepared ? phase : TransactionPhase.Sealed).ConfigureAwait(false);
     }
 
-    /// <summary>Aborts: nothing of it becomes visible to read_committed readers. Succeeds also when the broker has aborted it before, for its timeout.</summary>
+    /// <summary>
+    /// Aborts: nothing of it becomes visible to read_committed readers. Succeeds also when the broker has aborted it before, for its timeout.
+    /// </summary>
     /// <param name="cancellationToken">Honoured until the abort is under way.</param>
     /// <exception cref="InvalidOperationException">The transaction was committed.</exception>
     public async ValueTask AbortAsync(CancellationToken cancellationToken = default)

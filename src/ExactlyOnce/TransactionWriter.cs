@@ -3,7 +3,8 @@ using ExactlyOnce.Clients.Producing;
 namespace ExactlyOnce;
 
 /// <summary>
-/// What code that works inside a transaction may do: write, to any topic. It cannot commit; that is for whoever owns the <see cref="Transaction"/>. Thread-safe.
+/// What code that works inside a transaction may do: write, to any topic. It cannot commit; that is for whoever owns the <see cref="Transaction"/>.
+/// Thread-safe.
 /// </summary>
 public abstract class TransactionWriter
 {
@@ -15,8 +16,8 @@ public abstract class TransactionWriter
     public string TransactionalId => _sender.Accumulator.Settings.TransactionalId!;
 
     /// <summary>
-    /// Makes a record part of the transaction. Completes as soon as there is buffer space: nothing written in a transaction needs an acknowledgement of its own, the commit
-    /// is the acknowledgement of all. A record that fails makes the transaction abortable only, so that a commit can never leave one out.
+    /// Makes a record part of the transaction. Completes as soon as there is buffer space: nothing written in a transaction needs an acknowledgement of its
+    /// own, the commit is the acknowledgement of all. A record that fails makes the transaction abortable only, so that a commit can never leave one out.
     /// </summary>
     /// <param name="topic">The topic to write to.</param>
     /// <param name="key">The key; null for none.</param>

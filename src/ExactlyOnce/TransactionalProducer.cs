@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace ExactlyOnce;
 
 /// <summary>
-/// Writes in transactions, one at a time. Its transactional id names it across restarts: creating a producer with the same id fences every older one and aborts what
-/// that left open, so that a restarted process never meets its own past. Meant to live long.
+/// Writes in transactions, one at a time. Its transactional id names it across restarts: creating a producer with the same id fences every older one and aborts
+/// what that left open, so that a restarted process never meets its own past. Meant to live long.
 /// <code>
 /// await using var checkout = await broker.CreateTransactionalProducerAsync("checkout");
 /// await checkout.InTransactionAsync(async (transaction, ct) => await transaction.SendAsync(Topics.Orders, order.CustomerId, order, ct));
@@ -77,9 +77,9 @@ public sealed class TransactionalProducer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Runs <paramref name="body"/> in a transaction and commits it. Does what errors ask for: aborts and tries again, takes a new identity, waits between attempts; gives up
-    /// when the error says that trying again is of no use, when a newer producer took over, or after <see cref="TransactionalProducerOptions.MaxAttempts"/>. An exception of the
-    /// body's own aborts the transaction and is passed on.
+    /// Runs <paramref name="body"/> in a transaction and commits it. Does what errors ask for: aborts and tries again, takes a new identity, waits between
+    /// attempts; gives up when the error says that trying again is of no use, when a newer producer took over, or after
+    /// <see cref="TransactionalProducerOptions.MaxAttempts"/>. An exception of the body's own aborts the transaction and is passed on.
     /// </summary>
     /// <param name="body">What to write. May run more than once: effects outside the transaction are its own affair.</param>
     /// <param name="cancellationToken">Honoured until the commit is under way.</param>
@@ -95,7 +95,10 @@ public sealed class TransactionalProducer : IAsyncDisposable
             cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>As <see cref="InTransactionAsync(Func{TransactionWriter, CancellationToken, Task}, CancellationToken)"/>, and answers what the committed run of the body answered.</summary>
+    /// <summary>
+    /// As <see cref="InTransactionAsync(Func{TransactionWriter, CancellationToken, Task}, CancellationToken)"/>, and answers what the committed run of the body
+    /// answered.
+    /// </summary>
     /// <param name="body">What to write and answer. May run more than once.</param>
     /// <param name="cancellationToken">Honoured until the commit is under way.</param>
     public async Task<TResult> InTransactionAsync<TResult>(

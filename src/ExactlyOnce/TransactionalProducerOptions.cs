@@ -5,7 +5,9 @@ namespace ExactlyOnce;
 /// <summary>How a transactional producer works. Validated once, when the producer is created.</summary>
 public sealed class TransactionalProducerOptions
 {
-    /// <summary>How long a transaction may stay open before the broker aborts it. Default 60 seconds; at most <see cref="BrokerOptions.MaxTransactionTimeout"/>.</summary>
+    /// <summary>
+    /// How long a transaction may stay open before the broker aborts it. Default 60 seconds; at most <see cref="BrokerOptions.MaxTransactionTimeout"/>.
+    /// </summary>
     public TimeSpan TransactionTimeout { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <summary>The size at which a batch is sent, in bytes. Default 64 KiB.</summary>
@@ -20,7 +22,10 @@ public sealed class TransactionalProducerOptions
     /// <summary>Who chooses the partition of a record with a key. Default <see cref="Partitioners.Murmur2"/>.</summary>
     public Partitioner Partitioner { get; set; } = Partitioners.Murmur2;
 
-    /// <summary>How often <see cref="TransactionalProducer.InTransactionAsync(Func{TransactionWriter, CancellationToken, Task}, CancellationToken)"/> tries at most. Default 10.</summary>
+    /// <summary>
+    /// How often <see cref="TransactionalProducer.InTransactionAsync(Func{TransactionWriter, CancellationToken, Task}, CancellationToken)"/> tries at most.
+    /// Default 10.
+    /// </summary>
     public int MaxAttempts { get; set; } = 10;
 
     /// <summary>How long it waits before the second attempt; doubled for each further one, up to one second. Default 20 milliseconds.</summary>

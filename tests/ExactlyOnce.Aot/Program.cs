@@ -1,8 +1,8 @@
 using ExactlyOnce;
 using ExactlyOnce.Aot;
 
-// What an application does with the core and with a host, small enough to be published as a native program by NativeAotTests: every part that could need code made at run
-// time (serdes, generics over value types, JSON, logging, pipelines) is used once. Prints one line; any exception is a failure.
+// What an application does with the core and with a host, small enough to be published as a native program by NativeAotTests: every part that could need code
+// made at run time (serdes, generics over value types, JSON, logging, pipelines) is used once. Prints one line; any exception is a failure.
 var folder = args[0];
 
 await using (var broker = await Broker.OpenAsync(folder))

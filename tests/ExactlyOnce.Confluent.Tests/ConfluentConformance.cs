@@ -4,7 +4,8 @@ using global::Confluent.Kafka;
 using global::Confluent.Kafka.Admin;
 
 /// <summary>
-/// What code written for Confluent.Kafka relies on. Inherited once for the clients in process and once for the real ones over the endpoint: what passes here on both, a unit test may believe.
+/// What code written for Confluent.Kafka relies on. Inherited once for the clients in process and once for the real ones over the endpoint: what passes here on
+/// both, a unit test may believe.
 /// </summary>
 public abstract partial class ConfluentConformance : IAsyncLifetime
 {

@@ -5,8 +5,8 @@ using ExactlyOnce.Testing.Simulation;
 namespace ExactlyOnce.Torture;
 
 /// <summary>
-/// The deterministic simulator, seed after seed, until so many crashes, seeds or minutes are reached, or one fails; that one is shrunk and described, and its number is what
-/// the last lines say.
+/// The deterministic simulator, seed after seed, until so many crashes, seeds or minutes are reached, or one fails; that one is shrunk and described, and its
+/// number is what the last lines say.
 /// </summary>
 internal sealed class Simulate : ITorture
 {

@@ -1,6 +1,9 @@
 namespace ExactlyOnce.Tests;
 
-/// <summary>The checkout that these tests were built from: the one above them. (A path that the compiler wrote down is none: a deterministic build begins each with /_/.)</summary>
+/// <summary>
+/// The checkout that these tests were built from: the one above them. (A path that the compiler wrote down is none: a deterministic build begins each with
+/// /_/.)
+/// </summary>
 internal static class Repository
 {
     public static string Root { get; } = FindRoot();

@@ -44,7 +44,8 @@ internal sealed class TopicBus : IOrderBus
 
     public OrderCounter Counter { get; } = new();
 
-    // Both keep several times what publishers may be ahead, and not much more: what is kept is alive, and objects that are alive cost the garbage collector's time.
+    // Both keep several times what publishers may be ahead, and not much more: what is kept is alive, and objects that are alive cost the garbage collector's
+    // time.
     public static TopicBus OfJson() => new(Serdes.Json(BusJson.Default.OrderPlaced), retainedBytes: 8 << 20);
 
     public static TopicBus OfReferences() => new(Serdes.Reference<OrderPlaced>(), retainedBytes: 2 << 20);

@@ -3,8 +3,9 @@ using System.Diagnostics;
 namespace ExactlyOnce.Benchmarks.Comparing;
 
 /// <summary>
-/// Runs the contestants of a row by turns, A B A B, in this process: whatever the machine does meanwhile, it does to all of them. Short rounds before the first are
-/// not counted: what runs once in a program's life, compiling and touching memory, is none of the figures' business. A row that fails is told as such, and the others go on.
+/// Runs the contestants of a row by turns, A B A B, in this process: whatever the machine does meanwhile, it does to all of them. Short rounds before the first
+/// are not counted: what runs once in a program's life, compiling and touching memory, is none of the figures' business. A row that fails is told as such, and
+/// the others go on.
 /// </summary>
 internal sealed class Runner(Scale scale)
 {

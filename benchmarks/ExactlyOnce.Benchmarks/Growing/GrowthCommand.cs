@@ -3,8 +3,9 @@ using ExactlyOnce.Benchmarks.Comparing;
 namespace ExactlyOnce.Benchmarks.Growing;
 
 /// <summary>
-/// The cost of one piece of work as what is around it grows, in memory. What the work does not touch must not make it dearer faster than logarithmically. The sizes of a dimension are
-/// measured by turns, after the smallest once without being counted (what is compiled on the way would be its cost), and the median of the rounds counts.
+/// The cost of one piece of work as what is around it grows, in memory. What the work does not touch must not make it dearer faster than logarithmically. The
+/// sizes of a dimension are measured by turns, after the smallest once without being counted (what is compiled on the way would be its cost), and the median of
+/// the rounds counts.
 /// </summary>
 internal static class GrowthCommand
 {

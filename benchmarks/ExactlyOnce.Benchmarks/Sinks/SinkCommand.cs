@@ -3,8 +3,8 @@ using ExactlyOnce.Benchmarks.Comparing;
 namespace ExactlyOnce.Benchmarks.Sinks;
 
 /// <summary>
-/// Rows a second into SQLite, exactly once, beside the same rows without it; and out of an outbox. The contestants take turns, and the median of the rounds counts. Each of them counts
-/// its rows and fails when one is missing or there twice.
+/// Rows a second into SQLite, exactly once, beside the same rows without it; and out of an outbox. The contestants take turns, and the median of the rounds
+/// counts. Each of them counts its rows and fails when one is missing or there twice.
 /// </summary>
 internal static class SinkCommand
 {

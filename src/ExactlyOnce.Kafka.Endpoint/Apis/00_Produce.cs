@@ -115,7 +115,8 @@ internal sealed class ProduceResponse : IMessage, IDeferredAnswer
 }
 
 /// <summary>
-/// Appends batches, straight from where they were received. Versions below 3 are only told of: old librdkafkas look for version 0 before they compress (KAFKA-18659).
+/// Appends batches, straight from where they were received. Versions below 3 are only told of: old librdkafkas look for version 0 before they compress
+/// (KAFKA-18659).
 /// </summary>
 internal sealed class ProduceApi : Api<ProduceRequest, ProduceResponse>
 {

@@ -6,8 +6,9 @@ using ExactlyOnce.Kernel.Records;
 namespace ExactlyOnce.Kafka.Endpoint.Codec;
 
 /// <summary>
-/// Reads one frame. Nothing is allocated by a size that a stranger declared before as many bytes are there: an element of an array takes at least one, of an array of numbers or
-/// strings as many as it says. Anything that makes no sense is a <see cref="ProtocolException"/>. Used again for frame after frame of a connection.
+/// Reads one frame. Nothing is allocated by a size that a stranger declared before as many bytes are there: an element of an array takes at least one, of an
+/// array of numbers or strings as many as it says. Anything that makes no sense is a <see cref="ProtocolException"/>. Used again for frame after frame of a
+/// connection.
 /// </summary>
 internal sealed class WireReader : Wire
 {
@@ -98,8 +99,8 @@ internal sealed class WireReader : Wire
     }
 
     /// <summary>
-    /// librdkafka ends AlterUserScramCredentials with an empty tag section too many, and asks for the metadata of all topics with a null array that is four bytes long instead of one, which
-    /// pushes two flags and a tag section out of the body. Kafka looks at nothing behind a body.
+    /// librdkafka ends AlterUserScramCredentials with an empty tag section too many, and asks for the metadata of all topics with a null array that is four
+    /// bytes long instead of one, which pushes two flags and a tag section out of the body. Kafka looks at nothing behind a body.
     /// </summary>
     private bool TakeSurplusOfLibrdkafka() => IsFlexible && Remaining <= SurplusBytesMax && !Take(Remaining).ContainsAnyExceptInRange((byte)0, (byte)1);
 

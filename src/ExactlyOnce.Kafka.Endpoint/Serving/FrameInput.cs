@@ -6,8 +6,8 @@ using ExactlyOnce.Kafka.Endpoint.Codec;
 namespace ExactlyOnce.Kafka.Endpoint.Serving;
 
 /// <summary>
-/// Cuts what a connection receives into frames, which are handed out where they lie, in as many pieces as they were received in. Nothing is allocated for bytes that were only announced. One
-/// frame at a time: <see cref="Release"/> it before taking the next.
+/// Cuts what a connection receives into frames, which are handed out where they lie, in as many pieces as they were received in. Nothing is allocated for bytes
+/// that were only announced. One frame at a time: <see cref="Release"/> it before taking the next.
 /// </summary>
 internal sealed class FrameInput(PipeReader pipe, KafkaServer server, KafkaConnection connection)
 {
@@ -16,7 +16,9 @@ internal sealed class FrameInput(PipeReader pipe, KafkaServer server, KafkaConne
     /// <summary>Requests up to this size are received without asking how much the others hold.</summary>
     private const int FreeBytes = 64 << 10;
 
-    /// <summary>While a large request arrives, somebody wakes up for so many bytes at a time. Less than any transport keeps before it waits for its reader.</summary>
+    /// <summary>
+    /// While a large request arrives, somebody wakes up for so many bytes at a time. Less than any transport keeps before it waits for its reader.
+    /// </summary>
     private const int WakeBytes = 64 << 10;
 
     private SequencePosition _end;

@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.Connections;
 namespace ExactlyOnce.Kafka.Endpoint.Serving;
 
 /// <summary>
-/// The memory that Kestrel receives into and sends from, in larger pieces than its own, so that most requests lie in one piece and a large one takes fewer system calls. A connection that
-/// is silent holds none.
+/// The memory that Kestrel receives into and sends from, in larger pieces than its own, so that most requests lie in one piece and a large one takes fewer
+/// system calls. A connection that is silent holds none.
 /// </summary>
 internal sealed class FramePool : MemoryPool<byte>
 {

@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Testing.Disks;
 
 /// <summary>
-/// The bytes of a file at one of the two places, in pages that copies share until one of them writes: a crash copies a disk for the price of its names. Pages of zeros take no
-/// memory, so a journal file that is zeroed ahead costs nothing.
+/// The bytes of a file at one of the two places, in pages that copies share until one of them writes: a crash copies a disk for the price of its names. Pages
+/// of zeros take no memory, so a journal file that is zeroed ahead costs nothing.
 /// </summary>
 internal sealed class FileImage
 {

@@ -3,8 +3,9 @@ using ExactlyOnce.Engine.Disk;
 namespace ExactlyOnce.Testing.Disks;
 
 /// <summary>
-/// A disk that begins as a <see cref="DirectoryImage"/> and copies a file when it is first written: opening a broker on it costs what the broker costs. Remembers
-/// what became of the image's own files. Not thread-safe, never fails, keeps no count of syncs; for what a crash loses there is <see cref="SimulatedDisk"/>.
+/// A disk that begins as a <see cref="DirectoryImage"/> and copies a file when it is first written: opening a broker on it costs what the broker costs.
+/// Remembers what became of the image's own files. Not thread-safe, never fails, keeps no count of syncs; for what a crash loses there is
+/// <see cref="SimulatedDisk"/>.
 /// </summary>
 internal sealed class ImageDisk : IDisk
 {

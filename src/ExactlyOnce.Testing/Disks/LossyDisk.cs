@@ -3,9 +3,11 @@ using ExactlyOnce.Engine.Disk;
 namespace ExactlyOnce.Testing.Disks;
 
 /// <summary>
-/// A real directory of which this process holds back everything that was not synced: bytes, lengths, and names of files whose directory was not synced. SIGKILL then loses what
-/// a power cut could, and the next process finds the rest. Now and then some of what is held back reaches the device early, as a kernel's write-back does it.
-/// <para>One lock over everything: this is a test's disk, and order matters more than speed. The device is never told to sync, because a kill does not lose its cache.</para>
+/// A real directory of which this process holds back everything that was not synced: bytes, lengths, and names of files whose directory was not synced. SIGKILL
+/// then loses what a power cut could, and the next process finds the rest. Now and then some of what is held back reaches the device early, as a kernel's
+/// write-back does it.
+/// <para>One lock over everything: this is a test's disk, and order matters more than speed. The device is never told to sync, because a kill does not lose its
+/// cache.</para>
 /// </summary>
 internal sealed class LossyDisk : IDisk
 {
@@ -19,7 +21,8 @@ internal sealed class LossyDisk : IDisk
 
     /// <param name="device">The disk below.</param>
     /// <param name="root">The directory that exists on it and is lossy from here down.</param>
-    /// <param name="limbo">An empty directory beside it, on the same file system, for files whose names are not durable; what a killed process left there is lost.</param>
+    /// <param name="limbo">An empty directory beside it, on the same file system, for files whose names are not durable; what a killed process left there is
+    /// lost.</param>
     /// <param name="seed">Decides what is written back early.</param>
     /// <param name="writeBackRate">How often a write lets some of what is held back go, from 0 to 1.</param>
     public LossyDisk(IDisk device, string root, string limbo, int seed, double writeBackRate)

@@ -3,7 +3,8 @@ using ExactlyOnce.Engine.Disk;
 namespace ExactlyOnce.Testing.Disks;
 
 /// <summary>
-/// A file of <see cref="LossyDisk"/>: the device's file, and in this process's memory the pages that were written and not synced. Not thread-safe; its disk locks.
+/// A file of <see cref="LossyDisk"/>: the device's file, and in this process's memory the pages that were written and not synced. Not thread-safe; its disk
+/// locks.
 /// </summary>
 internal sealed class LossyFile(IDisk device, string devicePath) : LossyNode
 {
@@ -101,7 +102,9 @@ internal sealed class LossyFile(IDisk device, string devicePath) : LossyNode
         CloseDeviceWhenUnused();
     }
 
-    /// <summary>As the kernel's write-back may at any time: some of what was not synced reaches the device, in no order, the last page perhaps in part.</summary>
+    /// <summary>
+    /// As the kernel's write-back may at any time: some of what was not synced reaches the device, in no order, the last page perhaps in part.
+    /// </summary>
     public void WriteBackSome(Random random)
     {
         if (_dirty.Count == 0)

@@ -3,7 +3,9 @@ namespace ExactlyOnce.Testing.Disks;
 /// <summary>How a disk operation fails.</summary>
 public enum FaultKind
 {
-    /// <summary>EIO. A write leaves any part of itself. A sync forgets what it should have synced: readable, called clean, and lost in the next power cut.</summary>
+    /// <summary>
+    /// EIO. A write leaves any part of itself. A sync forgets what it should have synced: readable, called clean, and lost in the next power cut.
+    /// </summary>
     IoError,
 
     /// <summary>ENOSPC: a write leaves its first part; a sync behaves as for EIO (delayed allocation).</summary>

@@ -6,7 +6,9 @@ public enum CrashProfile
     /// <summary>They survive in order up to some point; a write at that point is torn at any byte.</summary>
     Prefix,
 
-    /// <summary>Any subset of their 512-byte sectors and of the directory operations survives; a file may have grown by sectors that were lost (zeros).</summary>
+    /// <summary>
+    /// Any subset of their 512-byte sectors and of the directory operations survives; a file may have grown by sectors that were lost (zeros).
+    /// </summary>
     LostSectors,
 
     /// <summary>One write is torn at a sector, front or back surviving; those before it survive, those after it do not.</summary>
@@ -16,15 +18,20 @@ public enum CrashProfile
     AllSurvive,
 
     /// <summary>
-    /// Directory operations survive as a prefix, and a file is longer only by bytes that are there (ext4 data=ordered, with delayed allocation: one file's growth and another's are
-    /// not ordered among each other). Sectors written over old ones survive in any subset.
+    /// Directory operations survive as a prefix, and a file is longer only by bytes that are there (ext4 data=ordered, with delayed allocation: one file's
+    /// growth and another's are not ordered among each other). Sectors written over old ones survive in any subset.
     /// </summary>
     OrderedData,
 
-    /// <summary>Names and sizes survive, mostly all of them; data may not. A sector that a file grew by and that was lost holds zeros, chance, or what an older file left there.</summary>
+    /// <summary>
+    /// Names and sizes survive, mostly all of them; data may not. A sector that a file grew by and that was lost holds zeros, chance, or what an older file
+    /// left there.
+    /// </summary>
     MetadataFirst,
 
-    /// <summary>Any subset of sectors, lengths and directory operations; a file may have grown by lost sectors, which hold zeros or what an older file left there.</summary>
+    /// <summary>
+    /// Any subset of sectors, lengths and directory operations; a file may have grown by lost sectors, which hold zeros or what an older file left there.
+    /// </summary>
     Adversarial,
 }
 

@@ -6,7 +6,8 @@ namespace ExactlyOnce.Testing.Disks;
 /// A disk in memory that loses what a real one may lose. Each file has a durable image and an ordered list of unsynced writes, each directory durable entries
 /// and unsynced operations. Operations that change something, and syncs, are counted from 1; a crash or a fault can be set at any of them. What survives a
 /// crash follows from the <see cref="PowerLoss"/> alone; copies share the bytes that they have in common.
-/// <para>Not modelled: sectors that were synced are never lost; a write never returns with half of it done (<see cref="IDiskFile.Write"/> goes on by itself after EINTR).</para>
+/// <para>Not modelled: sectors that were synced are never lost; a write never returns with half of it done (<see cref="IDiskFile.Write"/> goes on by itself
+/// after EINTR).</para>
 /// </summary>
 internal sealed partial class SimulatedDisk : IDisk
 {
@@ -90,7 +91,9 @@ internal sealed partial class SimulatedDisk : IDisk
         _faults.Plan(new PlannedFault(DiskOperations.Read, read, FaultKind.IoError));
     }
 
-    /// <summary>Only so many bytes more: the write that needs one more is cut short there and fails. Space comes back after some more attempts, if at all.</summary>
+    /// <summary>
+    /// Only so many bytes more: the write that needs one more is cut short there and fails. Space comes back after some more attempts, if at all.
+    /// </summary>
     public void LimitSpace(long bytes, FaultKind fault = FaultKind.NoSpace, long returnsAfter = long.MaxValue) => _space.Limit(bytes, fault, returnsAfter);
 
     /// <summary>Gives the disk the weaknesses of a drawn one.</summary>

@@ -57,7 +57,9 @@ internal sealed class BrokerContents
         return state.AsSpan().SequenceEqual(_state) ? null : $"the state differs from byte {state.AsSpan().CommonPrefixLength(_state)} of its {_state.Length}";
     }
 
-    /// <summary>Reads a partition from its beginning and compares; null when everything is as it was. Damage that the reader meets comes out as it is.</summary>
+    /// <summary>
+    /// Reads a partition from its beginning and compares; null when everything is as it was. Damage that the reader meets comes out as it is.
+    /// </summary>
     /// <exception cref="DamagedStorageException">The reader met damage; everything it delivered before was right.</exception>
     public string? FindDifference(BrokerEngine engine, Partition partition, IsolationLevel isolation)
     {

@@ -8,8 +8,8 @@ using ExactlyOnce.Testing.Simulation;
 namespace ExactlyOnce.Testing.Fuzzing;
 
 /// <summary>
-/// What damaged directories were before the damage: the batches that readers got, and everything that stands under a checksum. A broker may refuse a damaged directory or show
-/// less of it, as after a torn write; it never shows a record that was not there.
+/// What damaged directories were before the damage: the batches that readers got, and everything that stands under a checksum. A broker may refuse a damaged
+/// directory or show less of it, as after a torn write; it never shows a record that was not there.
 /// </summary>
 internal sealed class DirectoryOriginals
 {
@@ -36,14 +36,15 @@ internal sealed class DirectoryOriginals
     }
 
     /// <summary>
-    /// Something in the image has a checksum that is right and is not what was written. Chance does not do that to damage, only whoever makes the checksums right afterwards, as
-    /// the fuzzer does in most of its inputs: a broker has no means of telling such bytes from its own, so that what it shows then says nothing about it.
+    /// Something in the image has a checksum that is right and is not what was written. Chance does not do that to damage, only whoever makes the checksums
+    /// right afterwards, as the fuzzer does in most of its inputs: a broker has no means of telling such bytes from its own, so that what it shows then says
+    /// nothing about it.
     /// </summary>
     public bool IsForged(DirectoryImage image) => Visit(image, fingerprint => !_checksummed.Contains(fingerprint));
 
     /// <summary>
-    /// All records: where a partition ends early, it is a prefix of what was there. Committed ones: a subset in the same order, because a transaction whose end is lost is aborted
-    /// and what others wrote between its records stays. Markers are left out: opening writes some.
+    /// All records: where a partition ends early, it is a prefix of what was there. Committed ones: a subset in the same order, because a transaction whose end
+    /// is lost is aborted and what others wrote between its records stays. Markers are left out: opening writes some.
     /// </summary>
     /// <exception cref="FuzzFailure">There is more.</exception>
     public void RequireNothingElse(BrokerContents contents)
@@ -75,7 +76,9 @@ internal sealed class DirectoryOriginals
         }
     }
 
-    /// <summary>The fingerprints of a partition's batches without the leader epoch, which is under no checksum and shown to no reader of this process.</summary>
+    /// <summary>
+    /// The fingerprints of a partition's batches without the leader epoch, which is under no checksum and shown to no reader of this process.
+    /// </summary>
     private static ulong[] BatchesOf(BrokerContents contents, (TopicPartition Partition, IsolationLevel Isolation) view)
     {
         var fingerprints = new List<ulong>();
@@ -98,7 +101,10 @@ internal sealed class DirectoryOriginals
         return found == shown.Length;
     }
 
-    /// <summary>Goes through everything whose checksum is right, until one answers true: manifests, checkpoints, groups of journals. The small directories have nothing else.</summary>
+    /// <summary>
+    /// Goes through everything whose checksum is right, until one answers true: manifests, checkpoints, groups of journals. The small directories have nothing
+    /// else.
+    /// </summary>
     private bool Visit(DirectoryImage image, Predicate<ulong> visit)
     {
         foreach (var (path, content) in image.Files)

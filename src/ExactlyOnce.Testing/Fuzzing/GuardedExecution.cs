@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace ExactlyOnce.Testing.Fuzzing;
 
 /// <summary>
-/// Executes a target between guard rails: one kind of exception, a bound on what is allocated, 50 milliseconds. A bound that is broken once may be the machine's
-/// fault (a first call that is compiled, a thread that had to wait), so the input is executed again before it counts.
+/// Executes a target between guard rails: one kind of exception, a bound on what is allocated, 50 milliseconds. A bound that is broken once may be the
+/// machine's fault (a first call that is compiled, a thread that had to wait), so the input is executed again before it counts.
 /// </summary>
 internal sealed class GuardedExecution
 {

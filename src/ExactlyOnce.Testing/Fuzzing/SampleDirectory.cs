@@ -20,8 +20,9 @@ internal enum SampleEnd
 }
 
 /// <summary>
-/// A small directory that a broker wrote, with a bit of everything in it: journal, checkpoint, segments with all their indexes, a compacted topic, plain, named,
-/// transactional (both outcomes, and one left open) and compressed batches, committed offsets, message ids, a prepared transaction. The same bytes every time.
+/// A small directory that a broker wrote, with a bit of everything in it: journal, checkpoint, segments with all their indexes, a compacted topic, plain,
+/// named, transactional (both outcomes, and one left open) and compressed batches, committed offsets, message ids, a prepared transaction. The same bytes every
+/// time.
 /// </summary>
 internal static class SampleDirectory
 {

@@ -8,7 +8,9 @@ using ExactlyOnce.Testing.Simulation;
 
 namespace ExactlyOnce.Testing.Fuzzing;
 
-/// <summary>The files of a whole broker: manifest, checkpoint, journal, and a small directory opened, read and compared with what it was before the damage.</summary>
+/// <summary>
+/// The files of a whole broker: manifest, checkpoint, journal, and a small directory opened, read and compared with what it was before the damage.
+/// </summary>
 internal static class StorageTargets
 {
     private const string Root = SampleDirectory.Root;

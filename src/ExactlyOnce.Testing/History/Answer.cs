@@ -13,7 +13,10 @@ public sealed record WriteAnswer(long Offset, bool IsDuplicate = false) : Answer
 /// <param name="Epoch">Its epoch.</param>
 public sealed record ProducerAnswer(long ProducerId, int Epoch) : Answer
 {
-    /// <summary>By epoch under one producer id; under two by the ids, which only grow, because two answers may be heard in another order than they were given; by time when nobody said.</summary>
+    /// <summary>
+    /// By epoch under one producer id; under two by the ids, which only grow, because two answers may be heard in another order than they were given; by time
+    /// when nobody said.
+    /// </summary>
     internal static bool IsOlder(ProducerAnswer? answer, ProducerAnswer? other) =>
         answer is null || other is null || (answer.ProducerId == other.ProducerId ? answer.Epoch < other.Epoch : answer.ProducerId < other.ProducerId);
 }

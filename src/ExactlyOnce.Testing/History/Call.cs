@@ -4,12 +4,13 @@ namespace ExactlyOnce.Testing.History;
 public abstract record Call;
 
 /// <summary>
-/// One record is written. Values are unique over the whole history, so a value names its write; whoever writes the history stores the value in the record, with a
-/// checksum over the rest of it, so that a reader who reports a value has also compared key, headers and timestamp.
+/// One record is written. Values are unique over the whole history, so a value names its write; whoever writes the history stores the value in the record, with
+/// a checksum over the rest of it, so that a reader who reports a value has also compared key, headers and timestamp.
 /// </summary>
 /// <param name="Partition">Where to.</param>
 /// <param name="Value">The unique value.</param>
-/// <param name="Session">The producer session that writes: a number that never stands for two sessions. Order is promised within a session and partition.</param>
+/// <param name="Session">The producer session that writes: a number that never stands for two sessions. Order is promised within a session and
+/// partition.</param>
 /// <param name="Transaction">The transaction it belongs to; null outside of transactions.</param>
 /// <param name="Key">The record's key, for compacted topics; null when it has none.</param>
 /// <param name="Source">The input record of which this is the output, in a transform; null otherwise.</param>
@@ -83,7 +84,10 @@ public sealed record ListOffsets(TopicPartition Partition, long TimestampMs) : C
 /// <param name="BeforeOffset">The first offset to keep.</param>
 public sealed record DeleteRecords(TopicPartition Partition, long BeforeOffset) : Call;
 
-/// <summary>A topic is created, deleted or given more partitions. A deleted topic's partitions never return: a new topic of that name has a new incarnation in <see cref="TopicPartition.Topic"/>.</summary>
+/// <summary>
+/// A topic is created, deleted or given more partitions. A deleted topic's partitions never return: a new topic of that name has a new incarnation in
+/// <see cref="TopicPartition.Topic"/>.
+/// </summary>
 /// <param name="Topic">The topic, as histories name it.</param>
 /// <param name="Change">What.</param>
 /// <param name="Partitions">How many partitions it then has.</param>

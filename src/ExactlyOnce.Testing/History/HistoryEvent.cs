@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Testing.History;
 
 /// <summary>
-/// One thing that happened while a broker was used, in the order in which it happened. Calls appear twice: as <see cref="Invoked"/> and, when an answer came, as
-/// <see cref="Completed"/>; a call whose caller died, or that was still running at the end, has no answer and its outcome is unknown.
+/// One thing that happened while a broker was used, in the order in which it happened. Calls appear twice: as <see cref="Invoked"/> and, when an answer came,
+/// as <see cref="Completed"/>; a call whose caller died, or that was still running at the end, has no answer and its outcome is unknown.
 /// </summary>
 /// <param name="TimeMs">When, in Unix milliseconds of the run's clock (virtual in a simulation).</param>
 /// <param name="Process">The client: a number that never stands for two clients, also over restarts.</param>

@@ -3,8 +3,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Testing.Simulation;
 
 /// <summary>
-/// The promises that matter most, checked while the run goes on, so that it stops where one is broken: what was acknowledged or seen is where it was, nothing is there twice,
-/// nothing aborted is seen, transactions are whole, order is kept, positions go with their outputs. Everything else is the history checker's.
+/// The promises that matter most, checked while the run goes on, so that it stops where one is broken: what was acknowledged or seen is where it was, nothing
+/// is there twice, nothing aborted is seen, transactions are whole, order is kept, positions go with their outputs. Everything else is the history checker's.
 /// </summary>
 /// <param name="compactedTopics">Topics that are compacted: a crash may keep it from being told that they were.</param>
 internal sealed class PromiseCheck(IReadOnlySet<string> compactedTopics) : IHistory

@@ -7,8 +7,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Testing.Simulation;
 
 /// <summary>
-/// A record that proves itself: a header holds its unique value and a checksum over key, value bytes, the other headers and the timestamp, so that a reader who reports
-/// the value has compared everything. In a header, because a tombstone has no value.
+/// A record that proves itself: a header holds its unique value and a checksum over key, value bytes, the other headers and the timestamp, so that a reader who
+/// reports the value has compared everything. In a header, because a tombstone has no value.
 /// </summary>
 internal static class RecordSignature
 {

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace ExactlyOnce.Testing.Simulation;
 
 /// <summary>
-/// Leaves out of a failing run whatever it does not need to fail in the same way: halves, quarters and so on down to single steps (delta debugging). Bounded by time, because
-/// a shorter list is a kindness and not a proof.
+/// Leaves out of a failing run whatever it does not need to fail in the same way: halves, quarters and so on down to single steps (delta debugging). Bounded by
+/// time, because a shorter list is a kindness and not a proof.
 /// </summary>
 internal static class Shrinker
 {

@@ -10,8 +10,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Testing.Simulation;
 
 /// <summary>
-/// A broker over all its lives, with the machine around it: device, clock, scheduler queue, and the history of what was asked and answered. Clients and the run talk to the
-/// broker through it. Owned by one run.
+/// A broker over all its lives, with the machine around it: device, clock, scheduler queue, and the history of what was asked and answered. Clients and the run
+/// talk to the broker through it. Owned by one run.
 /// </summary>
 internal sealed class SimulatedBroker
 {

@@ -9,8 +9,8 @@ using ExactlyOnce.Testing.Simulation.States;
 namespace ExactlyOnce.Testing.Simulation;
 
 /// <summary>
-/// From one life of the broker to the next: how it ends, what the machine does to the recovery, what is looked at when it stands again; and the liveness phase, in which
-/// nothing fails any more and everything has to come to rest.
+/// From one life of the broker to the next: how it ends, what the machine does to the recovery, what is looked at when it stands again; and the liveness phase,
+/// in which nothing fails any more and everything has to come to rest.
 /// </summary>
 internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<SimulatedClient> clients, TransactionLedger transactions, SourceLedger sources)
 {
@@ -22,7 +22,9 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
     /// <summary>What is left of a disk that lies decays in so many ways.</summary>
     private const int DamagedCopies = 6;
 
-    /// <summary>The bound of the liveness phase: the longest transaction timeout, the longest wait for a member, and some rounds of housekeeping, twice over.</summary>
+    /// <summary>
+    /// The bound of the liveness phase: the longest transaction timeout, the longest wait for a member, and some rounds of housekeeping, twice over.
+    /// </summary>
     private static readonly TimeSpan s_rest = TimeSpan.FromMinutes(40);
 
     private static readonly CrashProfile[] s_cuts =
@@ -46,7 +48,9 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
             UseEpochsUp(random);
     }
 
-    /// <summary>Ends this life, if it is not over already, and begins the next, which is cut short after so many disk operations unless it ends before.</summary>
+    /// <summary>
+    /// Ends this life, if it is not over already, and begins the next, which is cut short after so many disk operations unless it ends before.
+    /// </summary>
     public void Next(int operationsToLive, SimulationRandom random)
     {
         End(random);
@@ -62,7 +66,9 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
         broker.Device.CrashAt(broker.Device.Operations + operationsToLive);
     }
 
-    /// <summary>Faults are off, all clients are dead. Within the bound everything is at rest, all of it can be read, and every transactional id can be used.</summary>
+    /// <summary>
+    /// Faults are off, all clients are dead. Within the bound everything is at rest, all of it can be read, and every transactional id can be used.
+    /// </summary>
     public void Quiesce()
     {
         var random = new SimulationRandom(broker.Plan.Seed ^ 0x91E7);
@@ -94,7 +100,8 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
     }
 
     /// <summary>
-    /// The end of a life on a disk that lies, rots or tears. The broker opens what is left or refuses it in words that say why; what it then shows is true, whatever is missing.
+    /// The end of a life on a disk that lies, rots or tears. The broker opens what is left or refuses it in words that say why; what it then shows is true,
+    /// whatever is missing.
     /// </summary>
     public void EndDamaged(SimulationRandom random)
     {
@@ -240,7 +247,9 @@ internal sealed class SimulatedLives(SimulatedBroker broker, IReadOnlyList<Simul
             Drive(AdministratorClient.CreateAsync(broker, broker.NewNumber(), name, random), "a topic is created");
     }
 
-    /// <summary>Transactional ids whose epochs are nearly used up, as after 32,000 transactions. Only the beginning of a run can do this: a checkpoint makes it durable.</summary>
+    /// <summary>
+    /// Transactional ids whose epochs are nearly used up, as after 32,000 transactions. Only the beginning of a run can do this: a checkpoint makes it durable.
+    /// </summary>
     private void UseEpochsUp(SimulationRandom random)
     {
         var state = broker.Engine.State;

@@ -2,7 +2,9 @@ using System.Numerics;
 
 namespace ExactlyOnce.Testing.Simulation;
 
-/// <summary>Chance from a 64-bit seed: xoshiro256**, seeded by SplitMix64. The same numbers on every machine and runtime, which <see cref="Random"/> does not promise.</summary>
+/// <summary>
+/// Chance from a 64-bit seed: xoshiro256**, seeded by SplitMix64. The same numbers on every machine and runtime, which <see cref="Random"/> does not promise.
+/// </summary>
 internal sealed class SimulationRandom
 {
     private ulong _a;

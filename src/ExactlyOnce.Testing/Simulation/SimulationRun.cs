@@ -5,8 +5,8 @@ using ExactlyOnce.Testing.Simulation.Clients;
 namespace ExactlyOnce.Testing.Simulation;
 
 /// <summary>
-/// One run: the steps of a list, one after the other, on one thread; then the liveness phase. Throws <see cref="SimulationFailedException"/> when something is wrong, from
-/// wherever it is seen. Used once.
+/// One run: the steps of a list, one after the other, on one thread; then the liveness phase. Throws <see cref="SimulationFailedException"/> when something is
+/// wrong, from wherever it is seen. Used once.
 /// </summary>
 internal sealed class SimulationRun
 {

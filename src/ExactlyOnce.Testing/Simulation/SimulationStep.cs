@@ -40,7 +40,8 @@ internal enum StepKind
 }
 
 /// <summary>
-/// One step of a run. A run is its list of steps and nothing else: each carries its own chance, so that any of them can be left out without changing what the others draw.
+/// One step of a run. A run is its list of steps and nothing else: each carries its own chance, so that any of them can be left out without changing what the
+/// others draw.
 /// </summary>
 /// <param name="Kind">What.</param>
 /// <param name="Argument">Which client, how many steps, how many milliseconds, how many disk operations ahead.</param>

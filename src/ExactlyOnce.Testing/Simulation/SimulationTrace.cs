@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Testing.Simulation;
 
 /// <summary>
-/// The fingerprint of a run: every step, disk operation and event goes into one hash, so that two runs of a seed can be compared. Lines for people are kept only when
-/// somebody wants to read them.
+/// The fingerprint of a run: every step, disk operation and event goes into one hash, so that two runs of a seed can be compared. Lines for people are kept
+/// only when somebody wants to read them.
 /// </summary>
 internal sealed class SimulationTrace(bool keepsLines)
 {

@@ -43,14 +43,17 @@ internal sealed class StepEnvironment(IDisk disk, int seed = 1) : BrokerEnvironm
 
     public void RunUntilIdle() => _scheduler.RunUntilIdle();
 
-    /// <summary>Runs an asynchronous piece of work to its end on this thread; throws what it throws. Work that waits for something nobody will do fails the test.</summary>
+    /// <summary>
+    /// Runs an asynchronous piece of work to its end on this thread; throws what it throws. Work that waits for something nobody will do fails the test.
+    /// </summary>
     public void Run(Func<Task> work) => Run(async () =>
     {
         await work();
         return true;
     });
 
-    // Without a synchronization context continuations run where they are completed, which is here. Only a source that insists on the pool goes there, and we wait for it.
+    // Without a synchronization context continuations run where they are completed, which is here. Only a source that insists on the pool goes there, and we
+    // wait for it.
     public T Run<T>(Func<Task<T>> work)
     {
         var before = SynchronizationContext.Current;

@@ -2,7 +2,9 @@ using ExactlyOnce.Testing.History;
 
 namespace ExactlyOnce.Testing.Simulation;
 
-/// <summary>Stops a run at the first event that breaks an invariant, while the trace still ends there. A history ends for it where the disk's promises do.</summary>
+/// <summary>
+/// Stops a run at the first event that breaks an invariant, while the trace still ends there. A history ends for it where the disk's promises do.
+/// </summary>
 internal sealed class StrictHistory(HistoryChecker checker) : IHistory
 {
     private bool _hasEnded;

@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Testing.Simulation;
 
 /// <summary>
-/// Finds work that escapes to another thread: whoever asks the clock, the disk or the scheduler says so here. A call from elsewhere is remembered, because an exception on a
-/// pool thread may be seen by nobody, and fails the run at its next step.
+/// Finds work that escapes to another thread: whoever asks the clock, the disk or the scheduler says so here. A call from elsewhere is remembered, because an
+/// exception on a pool thread may be seen by nobody, and fails the run at its next step.
 /// </summary>
 internal sealed class ThreadGuard
 {

@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Testing.Simulation;
 
 /// <summary>
-/// A clock that moves when it is told to. The wall clock may jump against the monotonic one, forward and back. Timers that are due are put into the work queue, so that
-/// what they do is interleaved with everything else.
+/// A clock that moves when it is told to. The wall clock may jump against the monotonic one, forward and back. Timers that are due are put into the work queue,
+/// so that what they do is interleaved with everything else.
 /// </summary>
 internal sealed class VirtualTime(ThreadGuard guard) : TimeProvider
 {

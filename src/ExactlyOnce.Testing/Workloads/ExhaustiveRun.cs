@@ -4,8 +4,8 @@ using ExactlyOnce.Testing.Disks;
 namespace ExactlyOnce.Testing.Workloads;
 
 /// <summary>
-/// Every crash of one small workload: before each disk operation of its last operation, with eight draws of what the crash leaves. What leaves the same disk under the same promises is
-/// opened once. Afterwards the broker must open, keep its promises, go on, and show the same after one more opening.
+/// Every crash of one small workload: before each disk operation of its last operation, with eight draws of what the crash leaves. What leaves the same disk
+/// under the same promises is opened once. Afterwards the broker must open, keep its promises, go on, and show the same after one more opening.
 /// </summary>
 internal sealed class ExhaustiveRun
 {

@@ -21,8 +21,8 @@ internal sealed record FaultSort(string Name, DiskOperations On, FaultKind Kind,
 }
 
 /// <summary>
-/// A scenario with a fault at its n-th disk operation, once or for ever. Either the fault is survived, or the broker stops and says why: then nothing is acknowledged any more, and what was
-/// can still be read. On the healed disk the broker opens and has kept every promise.
+/// A scenario with a fault at its n-th disk operation, once or for ever. Either the fault is survived, or the broker stops and says why: then nothing is
+/// acknowledged any more, and what was can still be read. On the healed disk the broker opens and has kept every promise.
 /// </summary>
 internal sealed class FaultCase(SmallWorkload scenario, FaultSort sort, long position, bool forEver)
 {

@@ -6,7 +6,8 @@ using ExactlyOnce.Testing.Simulation;
 namespace ExactlyOnce.Testing.Workloads;
 
 /// <summary>
-/// A broker on a simulated disk and the clients that a script uses: one run of one process. What it is promised goes into the <see cref="Promises"/>, which outlive it.
+/// A broker on a simulated disk and the clients that a script uses: one run of one process. What it is promised goes into the <see cref="Promises"/>, which
+/// outlive it.
 /// </summary>
 internal sealed partial class Life
 {
@@ -34,7 +35,8 @@ internal sealed partial class Life
         _promises = promises;
         _scale = scale;
         Engine = BrokerEngine.Open(_environment, scale.Engine);
-        // Every meter is in a list of the runtime until it is disposed, and its gauges hold the broker: a life that ends without a close would keep its disk for ever.
+        // Every meter is in a list of the runtime until it is disposed, and its gauges hold the broker: a life that ends without a close would keep its disk
+        // for ever.
         Engine.Meter.Dispose();
         Broker = new Broker(new EngineBackend(Engine), new BrokerOptions { Directory = Root, Environment = _environment });
     }

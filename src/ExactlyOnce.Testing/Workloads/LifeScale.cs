@@ -24,7 +24,9 @@ internal sealed record LifeScale(EngineOptions Engine, int SegmentBytes, (string
     /// <summary>The same, where an acknowledgement does not wait for the sync.</summary>
     public static LifeScale Written { get; } = Usual with { Engine = Usual.Engine with { Durability = Durability.Written } };
 
-    /// <summary>For lives of two or three operations: every checkpoint writes segments, every few records fill one, every few kilobytes fill a journal file.</summary>
+    /// <summary>
+    /// For lives of two or three operations: every checkpoint writes segments, every few records fill one, every few kilobytes fill a journal file.
+    /// </summary>
     public static LifeScale Tiny { get; } = new(
         Usual.Engine with { JournalFileBytes = 32 << 10, SmallTailBytes = 256 },
         SegmentBytes: 1024,

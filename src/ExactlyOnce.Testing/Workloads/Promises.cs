@@ -88,7 +88,8 @@ internal sealed partial class Promises
     }
 
     /// <summary>
-    /// At Written a power cut may take back what was acknowledged, but only the end of the history: whatever is left is there with everything that came before it.
+    /// At Written a power cut may take back what was acknowledged, but only the end of the history: whatever is left is there with everything that came before
+    /// it.
     /// </summary>
     public void Weaken()
     {

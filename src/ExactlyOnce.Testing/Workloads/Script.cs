@@ -3,8 +3,8 @@ using ExactlyOnce.Engine.Disk;
 namespace ExactlyOnce.Testing.Workloads;
 
 /// <summary>
-/// What the broker does while the disk is being tormented: every kind of write there is, checkpoints in between, segment and journal rolls, a clean close and opening in the
-/// middle, and a transaction that is still open when the end comes. The same disk operations every time.
+/// What the broker does while the disk is being tormented: every kind of write there is, checkpoints in between, segment and journal rolls, a clean close and
+/// opening in the middle, and a transaction that is still open when the end comes. The same disk operations every time.
 /// </summary>
 internal static class Script
 {

@@ -6,8 +6,8 @@ using ExactlyOnce.Kernel.Records;
 namespace ExactlyOnce.Testing.Workloads;
 
 /// <summary>
-/// A batch that a harness signs itself, because a producer would never send it twice: sealed once and sent as often as its sender likes, by several threads at once if need be,
-/// the same bytes every time.
+/// A batch that a harness signs itself, because a producer would never send it twice: sealed once and sent as often as its sender likes, by several threads at
+/// once if need be, the same bytes every time.
 /// </summary>
 internal sealed class SignedBatch
 {

@@ -4,8 +4,8 @@ using ExactlyOnce.Testing.Disks;
 namespace ExactlyOnce.Testing.Workloads;
 
 /// <summary>
-/// A few operations on a broker with a little past, and the crash at every disk operation of the last of them. The crashes of the others are those of the shorter workloads that this one
-/// begins with: the same operations always do the same to the disk.
+/// A few operations on a broker with a little past, and the crash at every disk operation of the last of them. The crashes of the others are those of the
+/// shorter workloads that this one begins with: the same operations always do the same to the disk.
 /// </summary>
 internal sealed class SmallWorkload(ImmutableArray<SmallOperation> operations)
 {

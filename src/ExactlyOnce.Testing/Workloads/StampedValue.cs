@@ -5,8 +5,8 @@ using ExactlyOnce.Kernel.Primitives;
 namespace ExactlyOnce.Testing.Workloads;
 
 /// <summary>
-/// A record's value in a test's workload: a number that is unique over the whole history, and a checksum over it, the record's key and what fills the record up. Who reads
-/// the number back has compared all of them.
+/// A record's value in a test's workload: a number that is unique over the whole history, and a checksum over it, the record's key and what fills the record
+/// up. Who reads the number back has compared all of them.
 /// </summary>
 internal static class StampedValue
 {

@@ -4,7 +4,9 @@ using ExactlyOnce.References;
 
 namespace ExactlyOnce.Clients;
 
-/// <summary>A partition as clients hold it: resolved once, then used without look-ups. Stays valid until the topic is deleted, then answers UnknownTopicOrPartition.</summary>
+/// <summary>
+/// A partition as clients hold it: resolved once, then used without look-ups. Stays valid until the topic is deleted, then answers UnknownTopicOrPartition.
+/// </summary>
 internal abstract class BackendPartition
 {
     public abstract TopicPartition Id { get; }
@@ -24,7 +26,8 @@ internal abstract class BackendPartition
     /// <summary>
     /// Appends one sealed batch. Called with the accumulator's lock held, so it runs no user code and does no IO.
     /// Completed: <see cref="AppendOperation.Outcome"/> is set and the caller completes its waiters after releasing its lock.
-    /// Pending: the backend sets the outcome later and calls <see cref="AppendOperation.OnCompleted"/> exactly once, on <see cref="BrokerBackend.Completions"/>.
+    /// Pending: the backend sets the outcome later and calls <see cref="AppendOperation.OnCompleted"/> exactly once, on
+    /// <see cref="BrokerBackend.Completions"/>.
     /// The batch's bytes may be reused as soon as this returns.
     /// </summary>
     public abstract AppendStatus Append(AppendOperation operation);
@@ -44,10 +47,15 @@ internal abstract class BackendPartition
 
     public abstract PartitionOffsets Offsets { get; }
 
-    /// <summary>The first offset that can be read. A deletion moves it at once; <see cref="Offsets"/> tells of it when no crash can take it back any more.</summary>
+    /// <summary>
+    /// The first offset that can be read. A deletion moves it at once; <see cref="Offsets"/> tells of it when no crash can take it back any more.
+    /// </summary>
     public abstract long ReadableFrom { get; }
 
-    /// <summary>The first offset whose record's timestamp is at or after <paramref name="timestampMs"/>; null when there is none below the isolation's limit. Skips aborted data under read_committed.</summary>
+    /// <summary>
+    /// The first offset whose record's timestamp is at or after <paramref name="timestampMs"/>; null when there is none below the isolation's limit. Skips
+    /// aborted data under read_committed.
+    /// </summary>
     public abstract long? FindOffset(long timestampMs, IsolationLevel isolation);
 
     /// <summary>The same with the record's timestamp.</summary>

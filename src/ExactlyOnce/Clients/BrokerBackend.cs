@@ -51,7 +51,9 @@ internal abstract class BrokerBackend : IAsyncDisposable
 
     // Producers and transactions
 
-    /// <summary>Allocates or takes over a producer identity. For a name or a transactional id this fences every older holder and aborts what it left open.</summary>
+    /// <summary>
+    /// Allocates or takes over a producer identity. For a name or a transactional id this fences every older holder and aborts what it left open.
+    /// </summary>
     public abstract ValueTask<ProducerSession> InitProducerAsync(ProducerRequest request, CancellationToken cancellationToken);
 
     /// <summary>About the most bytes that <see cref="AppendNamed"/> takes in one step.</summary>
@@ -65,15 +67,16 @@ internal abstract class BrokerBackend : IAsyncDisposable
     public abstract AppendStatus AppendNamed(ProducerSession session, IReadOnlyList<AppendOperation> operations, long lastSourceSequence);
 
     /// <summary>
-    /// Ends the session's open transaction: markers, offsets and the decision in one atomic step. Updates the session's identity (the epoch is bumped, sequences restart at 0).
+    /// Ends the session's open transaction: markers, offsets and the decision in one atomic step. Updates the session's identity (the epoch is bumped,
+    /// sequences restart at 0).
     /// A transaction that wrote nothing and has no offsets costs nothing. Once started it runs to its end whatever the caller does.
     /// </summary>
     public abstract ValueTask EndTransactionAsync(ProducerSession session, bool commit, IReadOnlyList<TransactionOffsets> offsets);
 
     /// <summary>
-    /// Appends a transaction's last batches, one a partition, and commits it, all in one atomic step. False, and nothing has happened, when the backend cannot do that, or when anything of
-    /// it would be refused: the caller then appends them one by one and ends the transaction, and is told why. When true, every operation has its outcome. The batches' bytes may be reused
-    /// when the task has completed.
+    /// Appends a transaction's last batches, one a partition, and commits it, all in one atomic step. False, and nothing has happened, when the backend cannot
+    /// do that, or when anything of it would be refused: the caller then appends them one by one and ends the transaction, and is told why. When true, every
+    /// operation has its outcome. The batches' bytes may be reused when the task has completed.
     /// </summary>
     public virtual ValueTask<bool> TryCommitAsync(ProducerSession session, IReadOnlyList<AppendOperation> batches, IReadOnlyList<TransactionOffsets> offsets) => new(false);
 
@@ -113,8 +116,8 @@ internal abstract class BrokerBackend : IAsyncDisposable
     // Handlers
 
     /// <summary>
-    /// A pipeline or a subscription is about to call its handler. What this throws counts as thrown by the handler; <see cref="LeaveHandler"/> then does not follow. A test kit sees here that
-    /// somebody is at work.
+    /// A pipeline or a subscription is about to call its handler. What this throws counts as thrown by the handler; <see cref="LeaveHandler"/> then does not
+    /// follow. A test kit sees here that somebody is at work.
     /// </summary>
     /// <param name="client">The pipeline's transactional id or name; null for a subscription.</param>
     /// <param name="partition">Where the records come from.</param>
@@ -123,8 +126,8 @@ internal abstract class BrokerBackend : IAsyncDisposable
     }
 
     /// <summary>
-    /// Where a caller whose handler has returned, or thrown, goes on before it calls <see cref="LeaveHandler"/>; null for where it is. A test kit takes what a handler has left on another
-    /// thread, because it waited for something there, back to its own steps.
+    /// Where a caller whose handler has returned, or thrown, goes on before it calls <see cref="LeaveHandler"/>; null for where it is. A test kit takes what a
+    /// handler has left on another thread, because it waited for something there, back to its own steps.
     /// </summary>
     public virtual PipeScheduler? BehindHandler => null;
 

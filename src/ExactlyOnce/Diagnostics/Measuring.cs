@@ -4,8 +4,8 @@ using System.Diagnostics.Metrics;
 namespace ExactlyOnce.Diagnostics;
 
 /// <summary>
-/// How everything here is counted and measured. A listener runs on the stack of whoever measures, and is somebody else's code: what it throws must neither stop an acknowledgement nor make
-/// one look like a failure.
+/// How everything here is counted and measured. A listener runs on the stack of whoever measures, and is somebody else's code: what it throws must neither stop
+/// an acknowledgement nor make one look like a failure.
 /// </summary>
 internal static class Measuring
 {

@@ -62,7 +62,9 @@ internal static class TelemetryNames
     public static readonly IReadOnlyList<double> DurationBuckets =
         [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
-    /// <summary>The value of <c>error.type</c>: the error's name as Kafka spells it, for example <c>PRODUCER_FENCED</c>; for other exceptions their type.</summary>
+    /// <summary>
+    /// The value of <c>error.type</c>: the error's name as Kafka spells it, for example <c>PRODUCER_FENCED</c>; for other exceptions their type.
+    /// </summary>
     public static string ErrorTypeOf(Exception exception) =>
         exception is BrokerException broker ? ToUpperSnakeCase(broker.Code.ToString()) : exception.GetType().FullName ?? exception.GetType().Name;
 

@@ -19,7 +19,9 @@ internal sealed record EngineOptions
     /// <summary>Unwritten tail bytes at which producers are made to wait.</summary>
     public long TailBytesMax { get; init; } = 256L << 20;
 
-    /// <summary>Unwritten bytes of a partition below which a checkpoint keeps them in its own file: a thousand slow partitions must not cost a thousand syncs.</summary>
+    /// <summary>
+    /// Unwritten bytes of a partition below which a checkpoint keeps them in its own file: a thousand slow partitions must not cost a thousand syncs.
+    /// </summary>
     public int SmallTailBytes { get; init; } = 64 << 10;
 
     /// <summary>About how many bytes of a segment lie between two index entries.</summary>

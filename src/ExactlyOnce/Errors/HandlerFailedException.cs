@@ -1,8 +1,8 @@
 namespace ExactlyOnce;
 
 /// <summary>
-/// A handler of the application failed on a record as often as it may. The record is not done: nothing of what the handler wrote for it is visible, and the position stays in
-/// front of it. The inner exception is the handler's own.
+/// A handler of the application failed on a record as often as it may. The record is not done: nothing of what the handler wrote for it is visible, and the
+/// position stays in front of it. The inner exception is the handler's own.
 /// </summary>
 public sealed class HandlerFailedException : BrokerException
 {
@@ -16,8 +16,8 @@ public sealed class HandlerFailedException : BrokerException
     }
 
     /// <summary>
-    /// For a handler of batches to throw: says which record it failed on, so that only this one is tried again and, in the end, dead-lettered. Without it a pipeline looks for the record
-    /// in ever smaller pieces of the batch.
+    /// For a handler of batches to throw: says which record it failed on, so that only this one is tried again and, in the end, dead-lettered. Without it a
+    /// pipeline looks for the record in ever smaller pieces of the batch.
     /// </summary>
     /// <param name="topicPartition">The batch's partition.</param>
     /// <param name="offset">The record's offset.</param>

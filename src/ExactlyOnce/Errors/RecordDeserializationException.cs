@@ -3,8 +3,8 @@ using ExactlyOnce.Clients.Consuming;
 namespace ExactlyOnce;
 
 /// <summary>
-/// A record's key or value could not be deserialized. The consumer stands in front of it and stays there: seek to <see cref="Offset"/> + 1 to go on behind it, or correct
-/// the deserializer. Key and value are here as they stand in the log.
+/// A record's key or value could not be deserialized. The consumer stands in front of it and stays there: seek to <see cref="Offset"/> + 1 to go on behind it,
+/// or correct the deserializer. Key and value are here as they stand in the log.
 /// </summary>
 public sealed class RecordDeserializationException : BrokerException
 {

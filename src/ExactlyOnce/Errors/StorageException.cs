@@ -1,6 +1,8 @@
 namespace ExactlyOnce;
 
-/// <summary>The disk failed. The broker stops writing for good and keeps the cause; reads of what was durable before go on. Reopen the directory to write again.</summary>
+/// <summary>
+/// The disk failed. The broker stops writing for good and keeps the cause; reads of what was durable before go on. Reopen the directory to write again.
+/// </summary>
 public class StorageException : BrokerException
 {
     /// <summary>Creates the exception.</summary>

@@ -1,8 +1,8 @@
 namespace ExactlyOnce;
 
 /// <summary>
-/// The transaction cannot be committed any more: abort it (disposing it does), then begin the next one with the same producer. Nothing of it was or will be visible to
-/// read_committed readers.
+/// The transaction cannot be committed any more: abort it (disposing it does), then begin the next one with the same producer. Nothing of it was or will be
+/// visible to read_committed readers.
 /// </summary>
 public class TransactionAbortableException : BrokerException
 {

@@ -1,6 +1,8 @@
 namespace ExactlyOnce;
 
-/// <summary>The broker aborted the transaction because it was open for longer than its timeout. No other producer is involved; the same one begins the next transaction.</summary>
+/// <summary>
+/// The broker aborted the transaction because it was open for longer than its timeout. No other producer is involved; the same one begins the next transaction.
+/// </summary>
 public sealed class TransactionTimedOutException : TransactionAbortableException
 {
     /// <summary>Creates the exception.</summary>

@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace ExactlyOnce.References;
 
 /// <summary>
-/// The objects of one batch whose values are references: the batch's bytes say the page and the place in it, the page holds the objects. Filled by the batch's producer while the batch is
-/// open, not changed afterwards; kept by the partition's <see cref="ReferenceTable"/> for as long as the batch is in its log.
+/// The objects of one batch whose values are references: the batch's bytes say the page and the place in it, the page holds the objects. Filled by the batch's
+/// producer while the batch is open, not changed afterwards; kept by the partition's <see cref="ReferenceTable"/> for as long as the batch is in its log.
 /// </summary>
 internal sealed class ReferencePage
 {

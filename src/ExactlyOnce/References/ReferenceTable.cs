@@ -4,9 +4,9 @@ using ExactlyOnce.Kernel.Records;
 namespace ExactlyOnce.References;
 
 /// <summary>
-/// The objects that the batches of one partition in memory refer to. A page comes in before its batch is appended, so that whoever can read the batch finds it, and goes when the last reader of
-/// the batch's bytes has let go of them after retention, a deletion or a smaller log took them, when its transaction is aborted, or when the batch is refused. Thread-safe; gone with its
-/// partition. A partition that holds no references costs an empty object.
+/// The objects that the batches of one partition in memory refer to. A page comes in before its batch is appended, so that whoever can read the batch finds it,
+/// and goes when the last reader of the batch's bytes has let go of them after retention, a deletion or a smaller log took them, when its transaction is
+/// aborted, or when the batch is refused. Thread-safe; gone with its partition. A partition that holds no references costs an empty object.
 /// </summary>
 internal sealed class ReferenceTable
 {

@@ -6,7 +6,9 @@ namespace ExactlyOnce;
 /// <typeparam name="T">The type written.</typeparam>
 public interface ISerializer<in T>
 {
-    /// <summary>Writes <paramref name="value"/>. A serializer that throws leaves the batch as it was; the exception reaches the caller of Send or Post.</summary>
+    /// <summary>
+    /// Writes <paramref name="value"/>. A serializer that throws leaves the batch as it was; the exception reaches the caller of Send or Post.
+    /// </summary>
     void Serialize(T value, IBufferWriter<byte> destination);
 }
 

@@ -4,10 +4,14 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace ExactlyOnce.Serialization;
 
-/// <summary>JSON by metadata, never indented. Each thread keeps one writer for all its JSON serdes, so that a record allocates nothing but what its value does.</summary>
+/// <summary>
+/// JSON by metadata, never indented. Each thread keeps one writer for all its JSON serdes, so that a record allocates nothing but what its value does.
+/// </summary>
 internal sealed class JsonSerde<T> : ISerde<T>
 {
-    /// <summary>The depth a writer takes when it is told none, said aloud so that writers compare equal. The serializer's own limit is lower and comes first.</summary>
+    /// <summary>
+    /// The depth a writer takes when it is told none, said aloud so that writers compare equal. The serializer's own limit is lower and comes first.
+    /// </summary>
     private const int DefaultMaxDepth = 1000;
 
     private readonly JsonTypeInfo<T> _typeInfo;

@@ -2,7 +2,9 @@ using System.Buffers;
 
 namespace ExactlyOnce.Serialization;
 
-/// <summary>Stands for values that are objects in this process. Producers and consumers know it and never call it: whoever does wants bytes, and there are none.</summary>
+/// <summary>
+/// Stands for values that are objects in this process. Producers and consumers know it and never call it: whoever does wants bytes, and there are none.
+/// </summary>
 internal sealed class ReferenceSerde<T> : ISerde<T>, IReferenceSerde where T : class
 {
     public void Serialize(T value, IBufferWriter<byte> destination) => throw NoBytes();

@@ -42,7 +42,9 @@ public static class Serdes
     /// <summary>One byte, 0 or 1 (Kafka: BooleanSerializer).</summary>
     public static ISerde<bool> Boolean { get; } = new BooleanSerde();
 
-    /// <summary>16 bytes in the order the identifier is written (big-endian, RFC 9562). Kafka's UUIDSerializer writes text instead: read that with <see cref="Utf8"/>.</summary>
+    /// <summary>
+    /// 16 bytes in the order the identifier is written (big-endian, RFC 9562). Kafka's UUIDSerializer writes text instead: read that with <see cref="Utf8"/>.
+    /// </summary>
     public static ISerde<Guid> Guid { get; } = new GuidSerde();
 
     /// <summary>JSON by source-generated metadata; works with trimming and NativeAOT.</summary>
@@ -68,8 +70,9 @@ public static class Serdes
     }
 
     /// <summary>
-    /// Values that are not copied: a record refers to the object itself, and every reader gets that object, so treat it as immutable. For topics of a broker in memory; a durable one refuses
-    /// the record. The log lets go of an object with its record: by retention, by a deletion, and when its transaction is aborted. Not for keys, and not for compacted topics.
+    /// Values that are not copied: a record refers to the object itself, and every reader gets that object, so treat it as immutable. For topics of a broker in
+    /// memory; a durable one refuses the record. The log lets go of an object with its record: by retention, by a deletion, and when its transaction is
+    /// aborted. Not for keys, and not for compacted topics.
     /// </summary>
     /// <typeparam name="T">The type of the objects.</typeparam>
     /// <example><code>
@@ -77,7 +80,9 @@ public static class Serdes
     /// </code></example>
     public static ISerde<T> Reference<T>() where T : class => new ReferenceSerde<T>();
 
-    /// <summary>Makes a value type nullable: null is written as a null field (a tombstone), and a null field reads as null instead of the type's default.</summary>
+    /// <summary>
+    /// Makes a value type nullable: null is written as a null field (a tombstone), and a null field reads as null instead of the type's default.
+    /// </summary>
     /// <typeparam name="T">The value type.</typeparam>
     /// <param name="serde">How values that exist are written and read.</param>
     /// <exception cref="ArgumentNullException"><paramref name="serde"/> is null.</exception>

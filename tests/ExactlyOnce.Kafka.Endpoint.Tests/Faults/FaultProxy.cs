@@ -6,7 +6,8 @@ namespace ExactlyOnce.Kafka.Endpoint.Tests.Faults;
 
 /// <summary>
 /// A network between clients and an endpoint that does what a test tells it to, frame by frame: <see cref="Rule"/> is asked for each request and
-/// each answer what becomes of it, and may take its time. Delaying and holding is waiting in the rule; what is behind it on the same connection and in the same direction waits too, as in a real network.
+/// each answer what becomes of it, and may take its time. Delaying and holding is waiting in the rule; what is behind it on the same connection and in the same
+/// direction waits too, as in a real network.
 /// </summary>
 internal sealed class FaultProxy : IAsyncDisposable
 {

@@ -7,7 +7,9 @@ using ExactlyOnce.Torture.Wire;
 
 namespace ExactlyOnce.Kafka.Endpoint.Tests.Faults;
 
-/// <summary>Ten thousand connections that have nothing to say. Their other ends live in a process of their own, so that each takes one file of this one.</summary>
+/// <summary>
+/// Ten thousand connections that have nothing to say. Their other ends live in a process of their own, so that each takes one file of this one.
+/// </summary>
 [Collection(Alone.Name)]
 public sealed class IdleConnectionTests : EndpointTest
 {

@@ -7,7 +7,8 @@ using ExactlyOnce.Kernel.Records;
 namespace ExactlyOnce.Kafka.Endpoint.Tests.Judges;
 
 /// <summary>
-/// What every judge is asked to do, as far as his client can. His script says what it did; the broker's own contents decide, read by the host and, batch by batch, as they are stored.
+/// What every judge is asked to do, as far as his client can. His script says what it did; the broker's own contents decide, read by the host and, batch by
+/// batch, as they are stored.
 /// </summary>
 public abstract class JudgeTest(string client) : EndpointTest
 {

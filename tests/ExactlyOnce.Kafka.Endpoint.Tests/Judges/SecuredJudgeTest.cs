@@ -6,8 +6,8 @@ using ExactlyOnce.Kafka.Endpoint.Tests.Security;
 namespace ExactlyOnce.Kafka.Endpoint.Tests.Judges;
 
 /// <summary>
-/// The same through TLS and a login by SCRAM: the client checks the certificate, and knows nothing but what it is configured with. What the tests themselves look at they see through an
-/// endpoint beside it.
+/// The same through TLS and a login by SCRAM: the client checks the certificate, and knows nothing but what it is configured with. What the tests themselves
+/// look at they see through an endpoint beside it.
 /// </summary>
 public abstract class SecuredJudgeTest(string client) : JudgeTest(client)
 {

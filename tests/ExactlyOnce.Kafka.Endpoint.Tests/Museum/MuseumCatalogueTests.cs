@@ -4,7 +4,10 @@ using ExactlyOnce.Tests;
 
 namespace ExactlyOnce.Kafka.Endpoint.Tests.Museum;
 
-/// <summary>The inventory of the family W, of parsers, the wire and security: each exhibit stands as a test, or a line of Exhibits.W.txt says where, or why it has no place here.</summary>
+/// <summary>
+/// The inventory of the family W, of parsers, the wire and security: each exhibit stands as a test, or a line of Exhibits.W.txt says where, or why it has no
+/// place here.
+/// </summary>
 public sealed partial class MuseumCatalogueTests
 {
     private const int Exhibits = 23;

@@ -51,7 +51,10 @@ public sealed class SecretMuseumTests : IAsyncLifetime
         _traces.Dispose();
     }
 
-    /// <summary>CVE-2021-38153: a comparison that stops at the first wrong byte tells how far one has come. Nothing that handles secrets compares them in any other way than in a fixed time.</summary>
+    /// <summary>
+    /// CVE-2021-38153: a comparison that stops at the first wrong byte tells how far one has come. Nothing that handles secrets compares them in any other way
+    /// than in a fixed time.
+    /// </summary>
     [Fact]
     public void Museum_W11_TimingUnsafeComparison()
     {
@@ -63,7 +66,10 @@ public sealed class SecretMuseumTests : IAsyncLifetime
             sources[exchange].Should().Contain("CryptographicOperations.FixedTimeEquals(");
     }
 
-    /// <summary>CVE-2026-33558: with the log at its most talkative, logins right and wrong, users, payloads and nonsense; no sink has any of it, nor a line that a stranger wrote.</summary>
+    /// <summary>
+    /// CVE-2026-33558: with the log at its most talkative, logins right and wrong, users, payloads and nonsense; no sink has any of it, nor a line that a
+    /// stranger wrote.
+    /// </summary>
     [Fact]
     public async Task Museum_W16_SecretsInLogs()
     {
@@ -102,8 +108,8 @@ public sealed class SecretMuseumTests : IAsyncLifetime
     }
 
     /// <summary>
-    /// A page that somebody has open sends a form to a port of his machine, with requests of ours in its body. What a browser says first is no length of a request, and nothing behind it is
-    /// looked at. (Of Hangfire 1.6.20 and other dashboards; this is what it comes to where no HTTP is spoken.)
+    /// A page that somebody has open sends a form to a port of his machine, with requests of ours in its body. What a browser says first is no length of a
+    /// request, and nothing behind it is looked at. (Of Hangfire 1.6.20 and other dashboards; this is what it comes to where no HTTP is spoken.)
     /// </summary>
     [Theory]
     [InlineData("GET"), InlineData("POST"), InlineData("PUT"), InlineData("HEAD"), InlineData("OPTIONS"), InlineData("PRI")]

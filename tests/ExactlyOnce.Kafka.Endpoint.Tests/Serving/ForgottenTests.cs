@@ -73,7 +73,9 @@ public sealed class ForgottenTests
         return log;
     }
 
-    /// <summary>An answer and a request that has to wait, from a client that has stopped reading: the answer meets nobody while the request is under way.</summary>
+    /// <summary>
+    /// An answer and a request that has to wait, from a client that has stopped reading: the answer meets nobody while the request is under way.
+    /// </summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static async Task<WeakReference> AskAndGoAsync(Broker broker, RawClient frames)
     {

@@ -41,7 +41,9 @@ public sealed class BitFlipTests
         strict.Invoking(flips => flips.Try(FirstBitOf(image, path) + (8L * (group.End.Value - 1)))).Should().Throw<FuzzFailure>().WithMessage("the state differs*");
     }
 
-    /// <summary>A batch's checksum does not cover its offset: a wrong one must show all the same, also where compaction has left holes, and also to whoever seeks.</summary>
+    /// <summary>
+    /// A batch's checksum does not cover its offset: a wrong one must show all the same, also where compaction has left holes, and also to whoever seeks.
+    /// </summary>
     [Fact]
     public void A_batch_whose_offset_is_wrong_on_disk_is_delivered_to_nobody()
     {

@@ -10,7 +10,9 @@ using ExactlyOnce.Testing.Disks;
 
 namespace ExactlyOnce.Testing.Tests.Fuzzing;
 
-/// <summary>Bytes whose checksum is right and whose meaning is not: refused in the one way that parsers of state have, before anything is sized or named by them.</summary>
+/// <summary>
+/// Bytes whose checksum is right and whose meaning is not: refused in the one way that parsers of state have, before anything is sized or named by them.
+/// </summary>
 public sealed class DamagedStateTests
 {
     [Theory]

@@ -5,7 +5,8 @@ using Xunit.Abstractions;
 namespace ExactlyOnce.Testing.Tests.Workloads;
 
 /// <summary>
-/// Small workloads, cut at every disk operation. Here every workload of one operation and each sixteenth of two; all of two and of three are the torture command <c>exhaustive</c>.
+/// Small workloads, cut at every disk operation. Here every workload of one operation and each sixteenth of two; all of two and of three are the torture
+/// command <c>exhaustive</c>.
 /// </summary>
 public sealed class ExhaustiveTests(ITestOutputHelper output)
 {

@@ -6,6 +6,7 @@ namespace ExactlyOnce.Tests.Architecture;
 public sealed class TidyTests
 {
     private const int LinesMax = 450;
+    private const int CommentColumnsMax = 160;
 
     private static readonly string[] s_topLevel =
     [
@@ -15,7 +16,9 @@ public sealed class TidyTests
 
     private static readonly string[] s_codeFolders = ["src", "tests", "benchmarks", "samples"];
 
-    /// <summary>Files that were longer when the rule came, and how long they may be. Numbers go down, and a file that has become short enough leaves the list.</summary>
+    /// <summary>
+    /// Files that were longer when the rule came, and how long they may be. Numbers go down, and a file that has become short enough leaves the list.
+    /// </summary>
     private static readonly Dictionary<string, int> s_outliers = new()
     {
         ["src/ExactlyOnce/Engine/Journal/JournalWriter.cs"] = 500,
@@ -62,6 +65,13 @@ public sealed class TidyTests
     [Fact]
     public void No_test_looks_for_a_file_where_the_compiler_says_that_its_source_was() =>
         SourcesIn("tests").Where(path => Regex.IsMatch(File.ReadAllText(Repository.PathOf(path)), @"\bCallerFilePath\b(?!\\)")).Should().BeEmpty("a deterministic build writes down /_/");
+
+    [Fact]
+    public void A_comment_is_no_wider_than_one_can_read() =>
+        (from path in s_codeFolders.Except(["samples"]).SelectMany(SourcesIn)
+         from line in File.ReadLines(Repository.PathOf(path))
+         where line.Length > CommentColumnsMax && line.TrimStart().StartsWith("//", StringComparison.Ordinal)
+         select $"{path}: {line.Trim()}").Should().BeEmpty();
 
     private static int LinesOf(string path) => File.ReadLines(Repository.PathOf(path)).Count();
 

@@ -6,8 +6,8 @@ using ExactlyOnce.Testing.Simulation;
 namespace ExactlyOnce.Tests.Clients;
 
 /// <summary>
-/// What a record costs the garbage collector on its whole way through a broker in memory, once everything is warm. In the stepped environment all of it happens on the test's thread,
-/// so that the thread's own count is exact whatever other tests do meanwhile.
+/// What a record costs the garbage collector on its whole way through a broker in memory, once everything is warm. In the stepped environment all of it happens
+/// on the test's thread, so that the thread's own count is exact whatever other tests do meanwhile.
 /// </summary>
 [Collection(nameof(ExactlyOnce.Tests.Diagnostics.Meters))]
 public sealed class AllocationTests
@@ -16,7 +16,9 @@ public sealed class AllocationTests
     private const int Rounds = 300;
     private const int RecordsPerRound = 500;
 
-    /// <summary>Measured so often, and the least counts: pools that other tests' garbage collections have emptied fill up again once, which is no cost of a record.</summary>
+    /// <summary>
+    /// Measured so often, and the least counts: pools that other tests' garbage collections have emptied fill up again once, which is no cost of a record.
+    /// </summary>
     private const int Measurements = 5;
 
     private static readonly Topic<NoKey, int> s_topic = Topic.Create(
@@ -29,7 +31,9 @@ public sealed class AllocationTests
             },
             static source => source.Length));
 
-    /// <summary>A compiler that does not optimize makes an object of every async call; those are its own and not ours. Two such calls belong to a wait.</summary>
+    /// <summary>
+    /// A compiler that does not optimize makes an object of every async call; those are its own and not ours. Two such calls belong to a wait.
+    /// </summary>
     private static int BytesPerWaitMax =>
         typeof(Broker).Assembly.GetCustomAttribute<DebuggableAttribute>()!.IsJITOptimizerDisabled ? 512 : 0;
 

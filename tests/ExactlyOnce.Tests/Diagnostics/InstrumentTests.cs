@@ -12,7 +12,9 @@ namespace ExactlyOnce.Tests.Diagnostics;
 [Collection(nameof(Meters))]
 public sealed class InstrumentTests
 {
-    /// <summary>Name, kind and unit as the conventions and our own list give them. The counter of the sinks belongs to their package, and to its tests.</summary>
+    /// <summary>
+    /// Name, kind and unit as the conventions and our own list give them. The counter of the sinks belongs to their package, and to its tests.
+    /// </summary>
     private static readonly (string Name, string Kind, string Unit)[] s_instruments =
     [
         (TelemetryNames.OperationDuration, "Histogram", "s"),

@@ -3,7 +3,9 @@ using ExactlyOnce.Diagnostics;
 
 namespace ExactlyOnce.Tests.Diagnostics;
 
-/// <summary>Hears everything that the meter ExactlyOnce says while it lives. Meters are global to the process: a test keeps to what can only be its own.</summary>
+/// <summary>
+/// Hears everything that the meter ExactlyOnce says while it lives. Meters are global to the process: a test keeps to what can only be its own.
+/// </summary>
 internal sealed class MeterRecorder : IDisposable
 {
     private readonly MeterListener _listener = new();

@@ -4,7 +4,10 @@ using ExactlyOnce.Tests.Engine.Log;
 
 namespace ExactlyOnce.Tests.Museum;
 
-/// <summary>What Kafka's clients make of a fetched log and the list of aborted transactions that comes with it, sorted by first offset. Written from their rules, not from ours.</summary>
+/// <summary>
+/// What Kafka's clients make of a fetched log and the list of aborted transactions that comes with it, sorted by first offset. Written from their rules, not
+/// from ours.
+/// </summary>
 internal static class ClientRules
 {
     /// <summary>Java (CompletedFetch): a producer is aborted from the first offset of an entry to its next abort marker.</summary>

@@ -16,8 +16,9 @@ public sealed class CompactionMuseumTests
 
     public static TheoryData<bool> Places => CompactionTests.Places;
 
-    // KAFKA-13727: cleaning a part of a segment rebuilt the index of aborted transactions for that part only, and aborted data became committed. Here the key map holds three keys, so that
-    // every pass is a partial one, with aborted transactions on both sides of where it ends; restarts in between, every other one without its transaction indexes.
+    // KAFKA-13727: cleaning a part of a segment rebuilt the index of aborted transactions for that part only, and aborted data became committed. Here the key
+    // map holds three keys, so that every pass is a partial one, with aborted transactions on both sides of where it ends; restarts in between, every other one
+    // without its transaction indexes.
     [Fact]
     public void Museum_C01_AbortMarkerCleanedBeforeData()
     {
@@ -47,8 +48,8 @@ public sealed class CompactionMuseumTests
         }
     }
 
-    // KAFKA-14055: a user's key with the bytes of a marker's key removed the marker, and its data met the fate of the next transaction. Here records have those very keys, in transactions of
-    // one producer that commit and abort in turn, compacted far beyond every horizon.
+    // KAFKA-14055: a user's key with the bytes of a marker's key removed the marker, and its data met the fate of the next transaction. Here records have those
+    // very keys, in transactions of one producer that commit and abort in turn, compacted far beyond every horizon.
     [Theory]
     [MemberData(nameof(Places))]
     public void Museum_C02_UserKeyEqualToMarkerKey(bool isOnDisk)
@@ -72,8 +73,8 @@ public sealed class CompactionMuseumTests
         }
     }
 
-    // Redpanda 4ce65523af: markers were deduplicated among themselves, so that one of two aborts in a segment was lost. Here two transactions of different producers are aborted side by side,
-    // the log is sealed at every point between their batches and compacted at every one of them, and both producers go on.
+    // Redpanda 4ce65523af: markers were deduplicated among themselves, so that one of two aborts in a segment was lost. Here two transactions of different
+    // producers are aborted side by side, the log is sealed at every point between their batches and compacted at every one of them, and both producers go on.
     [Theory]
     [MemberData(nameof(Places))]
     public void Museum_C03_MarkersDeduplicated(bool isOnDisk)
@@ -111,8 +112,8 @@ public sealed class CompactionMuseumTests
         }
     }
 
-    // KAFKA-7467: a control batch without a record threw in loader, cleaner and fetcher. Here such batches stand between data, at the beginning and at the end of a log, and everything that
-    // reads batches reads them: cursor, index rebuilding, compaction, search by time; from a client they are refused.
+    // KAFKA-7467: a control batch without a record threw in loader, cleaner and fetcher. Here such batches stand between data, at the beginning and at the end
+    // of a log, and everything that reads batches reads them: cursor, index rebuilding, compaction, search by time; from a client they are refused.
     [Theory]
     [MemberData(nameof(Places))]
     public void Museum_C04_EmptyControlBatch(bool isOnDisk)
@@ -143,8 +144,8 @@ public sealed class CompactionMuseumTests
         BatchValidation.DecideHeader(BatchHeader.Read(EmptyControl(s_one)), new BatchRules(), log.NowMs).Should().NotBe(BatchVerdict.Accepted);
     }
 
-    // KAFKA-17076, Redpanda e7a3d54a95 and 55d2ae26b7: compaction removed the last batch, the next offset stepped back at the next start, and consumers polled for ever. Here everything behind
-    // the first records can go: the next offset stays over restarts, and a reader gets to the end.
+    // KAFKA-17076, Redpanda e7a3d54a95 and 55d2ae26b7: compaction removed the last batch, the next offset stepped back at the next start, and consumers polled
+    // for ever. Here everything behind the first records can go: the next offset stays over restarts, and a reader gets to the end.
     [Fact]
     public void Museum_C05_LastBatchRemoved()
     {
@@ -174,8 +175,8 @@ public sealed class CompactionMuseumTests
         broker.Append("prices", 0, ("k", "next")).Should().Be(end);
     }
 
-    // KAFKA-13194, Redpanda 8c636b6059: cleaning went beyond the stable end, and an undecided record took the place of a committed one. Here k is committed, an open transaction writes it
-    // again, over many segments, the log is compacted, and the transaction is aborted: the committed value is there.
+    // KAFKA-13194, Redpanda 8c636b6059: cleaning went beyond the stable end, and an undecided record took the place of a committed one. Here k is committed, an
+    // open transaction writes it again, over many segments, the log is compacted, and the transaction is aborted: the committed value is there.
     [Fact]
     public void Museum_C06_CleaningBeyondStableEnd()
     {
@@ -203,8 +204,9 @@ public sealed class CompactionMuseumTests
         }
     }
 
-    // Redpanda f65e2aaae7 and 6a1eab08b6: data kept its transactional flag when its marker was gone, and clients took committed batches for aborted. Here a log is compacted until markers are
-    // gone; our own filter, and the rules of the Java client and of librdkafka over the same bytes and list, give the same records.
+    // Redpanda f65e2aaae7 and 6a1eab08b6: data kept its transactional flag when its marker was gone, and clients took committed batches for aborted. Here a log
+    // is compacted until markers are gone; our own filter, and the rules of the Java client and of librdkafka over the same bytes and list, give the same
+    // records.
     [Fact]
     public void Museum_C07_TransactionalFlagWithoutMarker()
     {
@@ -232,8 +234,9 @@ public sealed class CompactionMuseumTests
         log.ReadHeaders().Count(header => header.IsControl).Should().BeLessThan(markers, "markers have gone, and flags have stayed");
     }
 
-    // KAFKA-8764, 2235, 3894, 6834 and 5316: the cleaner looped for ever over gaps, overflowed its map and its buffer. Here a segment has more keys than the map, a batch has more, one is four
-    // times the read buffer, and the log has holes: every pass gets further or says that there is nothing to do, and a handful of passes is enough.
+    // KAFKA-8764, 2235, 3894, 6834 and 5316: the cleaner looped for ever over gaps, overflowed its map and its buffer. Here a segment has more keys than the
+    // map, a batch has more, one is four times the read buffer, and the log has holes: every pass gets further or says that there is nothing to do, and a
+    // handful of passes is enough.
     [Fact]
     public void Museum_C08_EndlessCleaningLoop()
     {
@@ -268,8 +271,8 @@ public sealed class CompactionMuseumTests
         broker.Find("prices").View.Segments.ToArray().Should().Equal(segments, "an idle log is left alone");
     }
 
-    // The rule about delete horizons: a tombstone is kept long enough for every reader. Here a reader has read the old value, sleeps for a second less than the horizon while the log is
-    // compacted again and again, and then still meets the tombstone; a second later it is gone.
+    // The rule about delete horizons: a tombstone is kept long enough for every reader. Here a reader has read the old value, sleeps for a second less than the
+    // horizon while the log is compacted again and again, and then still meets the tombstone; a second later it is gone.
     [Theory]
     [MemberData(nameof(Places))]
     public void Museum_C10_TombstoneHorizon(bool isOnDisk)

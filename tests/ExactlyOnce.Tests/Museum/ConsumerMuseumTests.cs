@@ -10,8 +10,8 @@ public sealed class ConsumerMuseumTests
 {
     private static readonly TimeSpan s_watchdog = TimeSpan.FromSeconds(5);
 
-    // franz-go 1.21.4: a load that was under way undid a seek. Here somebody seeks in the very middle of a reset that the log made necessary, and while a seek by time is still looking its offset up in a file: the
-    // last seek that was asked for wins.
+    // franz-go 1.21.4: a load that was under way undid a seek. Here somebody seeks in the very middle of a reset that the log made necessary, and while a seek
+    // by time is still looking its offset up in a file: the last seek that was asked for wins.
     [Fact]
     public async Task Museum_R07_SeekUndoneByLoad()
     {
@@ -37,7 +37,8 @@ public sealed class ConsumerMuseumTests
         SeekWhileLookingUp();
     }
 
-    // KAFKA-12330: a fetch session starved partitions. Here 1,000 partitions are read with the smallest batches there are while one of them has plenty: each was read once within 1,000 batches, twice within 2,000.
+    // KAFKA-12330: a fetch session starved partitions. Here 1,000 partitions are read with the smallest batches there are while one of them has plenty: each
+    // was read once within 1,000 batches, twice within 2,000.
     [Fact]
     public async Task Museum_R08_FetchStarvesPartitions()
     {
@@ -65,8 +66,8 @@ public sealed class ConsumerMuseumTests
         read.Should().OnlyContain(count => count == 2);
     }
 
-    // KAFKA-13574 (Jepsen): an error that says "not sent" was given for a send that had succeeded. Here every refusal is given by what happened: nothing was written, whatever survives the crash; or the journal failed
-    // under it, and the error says that nobody knows before the directory is opened again.
+    // KAFKA-13574 (Jepsen): an error that says "not sent" was given for a send that had succeeded. Here every refusal is given by what happened: nothing was
+    // written, whatever survives the crash; or the journal failed under it, and the error says that nobody knows before the directory is opened again.
     [Fact]
     public void Museum_R09_AmbiguousErrorForSuccessfulSend()
     {
@@ -97,8 +98,8 @@ public sealed class ConsumerMuseumTests
         Math.Min(unknownThere, unknownGone).Should().BePositive("it is unknown because both happen");
     }
 
-    // KAFKA-17734 (Jepsen): a consumer deadlocked on close. Here one is disposed in every state it can be in, from outside and from inside its loop, twice, in a group that hands over, in a handler, and after its
-    // broker: with a watchdog of five seconds.
+    // KAFKA-17734 (Jepsen): a consumer deadlocked on close. Here one is disposed in every state it can be in, from outside and from inside its loop, twice, in
+    // a group that hands over, in a handler, and after its broker: with a watchdog of five seconds.
     [Fact]
     public async Task Museum_R10_ConsumerDeadlockOnClose()
     {
@@ -144,7 +145,8 @@ public sealed class ConsumerMuseumTests
         await waiting.WaitAsync(s_watchdog);
     }
 
-    // The Bufstream report's debate of 2024: auto-commit committed what had not been processed. Here a consumer has been given a record, or has committed the one before, when the power fails: the record comes again.
+    // The Bufstream report's debate of 2024: auto-commit committed what had not been processed. Here a consumer has been given a record, or has committed the
+    // one before, when the power fails: the record comes again.
     [Fact]
     public void Museum_R11_AutoCommitOfUnprocessed()
     {

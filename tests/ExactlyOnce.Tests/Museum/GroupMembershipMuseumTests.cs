@@ -16,8 +16,9 @@ public sealed class GroupMembershipMuseumTests
     private const int SessionMs = 45_000;
     private const int RebalanceMs = 60_000;
 
-    // KIP-447, KAFKA-9823: a zombie of an old generation committed over its successor. Here worker A sleeps through its session, B takes over and commits, A wakes up: its commits, plain and in a transaction,
-    // are refused; and in a broker, where A sleeps through the time to give up a partition, its transaction is aborted with all it wrote.
+    // KIP-447, KAFKA-9823: a zombie of an old generation committed over its successor. Here worker A sleeps through its session, B takes over and commits, A
+    // wakes up: its commits, plain and in a transaction, are refused; and in a broker, where A sleeps through the time to give up a partition, its transaction
+    // is aborted with all it wrote.
     [Fact]
     public async Task Museum_G06_ZombieGenerationCommits()
     {
@@ -55,8 +56,8 @@ public sealed class GroupMembershipMuseumTests
         (await broker.Admin.GetGroupOffsetsAsync("g", "orders")).Values.Sum(offset => offset.Offset).Should().Be(1);
     }
 
-    // KAFKA-16147: one partition was owned by two members. Here members of both origins join, leave, fall silent and come back at random: no partition is ever read by two, a partition is given only when its
-    // former owner has given it up, and no commit of an earlier epoch is accepted from one who lost it.
+    // KAFKA-16147: one partition was owned by two members. Here members of both origins join, leave, fall silent and come back at random: no partition is ever
+    // read by two, a partition is given only when its former owner has given it up, and no commit of an earlier epoch is accepted from one who lost it.
     [Fact]
     public void Museum_G09_PartitionOwnedTwice() => Gen.Select(Gen.Int[0, 6], Gen.Int[0, 3]).Array[1, 80].Sample(
         steps =>
@@ -85,8 +86,9 @@ public sealed class GroupMembershipMuseumTests
         },
         iter: 120);
 
-    // KAFKA-9752, 12890 and 7610: members vanished in the middle of a rebalance and the group never came out of it; unknown members piled up. Here one of three members vanishes at every step of joining and
-    // sharing out: within its time and one sweep the others own everything. First joins that never come back are bounded, and gone after their session.
+    // KAFKA-9752, 12890 and 7610: members vanished in the middle of a rebalance and the group never came out of it; unknown members piled up. Here one of three
+    // members vanishes at every step of joining and sharing out: within its time and one sweep the others own everything. First joins that never come back are
+    // bounded, and gone after their session.
     [Fact]
     public void Museum_G10_GroupStuckInRebalance()
     {
@@ -111,8 +113,8 @@ public sealed class GroupMembershipMuseumTests
         swept.Completed.Should().ContainSingle(answer => answer.MemberId == "waits" && answer.Generation == 2);
     }
 
-    // KAFKA-10284: the new id of a static member that had come back was not persisted, and after a restart the old one was let in. Here a static member comes back under another id and the broker
-    // dies, with its journal or its snapshot: the old id is fenced, the new one commits.
+    // KAFKA-10284: the new id of a static member that had come back was not persisted, and after a restart the old one was let in. Here a static member comes
+    // back under another id and the broker dies, with its journal or its snapshot: the old id is fenced, the new one commits.
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -131,8 +133,8 @@ public sealed class GroupMembershipMuseumTests
         world.State.Fetch("g", new PartitionKey(1, 0), requireStable: true).Stored.Offset.Should().Be(20);
     }
 
-    // KAFKA-13126 and 17415: the largest timeouts overflowed, and what should have waited for ever was over at once. Here every duration a client or a group may give is the largest there is, or
-    // infinite: it works as a very long time, or is refused with a reason; nothing is over at once.
+    // KAFKA-13126 and 17415: the largest timeouts overflowed, and what should have waited for ever was over at once. Here every duration a client or a group
+    // may give is the largest there is, or infinite: it works as a very long time, or is refused with a reason; nothing is over at once.
     [Fact]
     public async Task Museum_G13_TimeoutOverflow()
     {
@@ -157,8 +159,8 @@ public sealed class GroupMembershipMuseumTests
         }
     }
 
-    // KAFKA-6042: two groups waited for each other's locks. Here all groups have one lock, in front of the partitions' in one order; two groups on the same partitions join, leave and commit, plainly and in
-    // transactions that carry the offsets of both, on real threads, and all get through.
+    // KAFKA-6042: two groups waited for each other's locks. Here all groups have one lock, in front of the partitions' in one order; two groups on the same
+    // partitions join, leave and commit, plainly and in transactions that carry the offsets of both, on real threads, and all get through.
     [Fact]
     public async Task Museum_G14_DeadlockBetweenGroups()
     {
@@ -193,8 +195,9 @@ public sealed class GroupMembershipMuseumTests
         (await broker.Admin.GetGroupOffsetsAsync("one beside", "orders")).Values.Should().OnlyContain(offset => offset.Offset == 39);
     }
 
-    // KAFKA-17267, 15459 and 16386: a timeout was answered with an error that clients do not try again, and producers died of it. Here what Kafka's clients try again is tried again here, and what they take for the
-    // end of the producer is no retry; a transaction that was too slow is aborted and its producer goes on. (The codes on the wire, by version, are the endpoint's.)
+    // KAFKA-17267, 15459 and 16386: a timeout was answered with an error that clients do not try again, and producers died of it. Here what Kafka's clients try
+    // again is tried again here, and what they take for the end of the producer is no retry; a transaction that was too slow is aborted and its producer goes
+    // on. (The codes on the wire, by version, are the endpoint's.)
     [Fact]
     public void Museum_G17_TimeoutMappedToFatal()
     {

@@ -17,8 +17,8 @@ public sealed class GroupOffsetMuseumTests
 {
     private static readonly TimeSpan s_month = TimeSpan.FromDays(30);
 
-    // KAFKA-15784: a transaction's offset commit changed the cache and not the log, or the other way round. Here the journal fails under the commit, in its write or its sync: nobody is shown
-    // the new offset or kept waiting for it, and after reopening the offset and the output are there together or not at all.
+    // KAFKA-15784: a transaction's offset commit changed the cache and not the log, or the other way round. Here the journal fails under the commit, in its
+    // write or its sync: nobody is shown the new offset or kept waiting for it, and after reopening the offset and the output are there together or not at all.
     [Theory]
     [InlineData(1, FaultKind.IoError)]
     [InlineData(1, FaultKind.NoSpace)]
@@ -42,8 +42,8 @@ public sealed class GroupOffsetMuseumTests
         }
     }
 
-    // KAFKA-16371: one of several partitions of a transactional commit had too long metadata; the others stayed pending for ever. Here it is refused as a whole in the broker, and partition by
-    // partition in the group's rules: a stable fetch afterwards answers at once.
+    // KAFKA-16371: one of several partitions of a transactional commit had too long metadata; the others stayed pending for ever. Here it is refused as a whole
+    // in the broker, and partition by partition in the group's rules: a stable fetch afterwards answers at once.
     [Fact]
     public async Task Museum_G02_FailedPartialCommitPending()
     {
@@ -74,8 +74,8 @@ public sealed class GroupOffsetMuseumTests
         world.State.Fetch("g", new PartitionKey(1, 0), requireStable: true).Stored.Offset.Should().Be(7);
     }
 
-    // KAFKA-17507: the end of a transaction was applied before the record of the next one's offsets was there, which then counted as completed. Here one producer runs six transactions back to
-    // back, each begun and ended while the one before is still being written; the power fails at every operation.
+    // KAFKA-17507: the end of a transaction was applied before the record of the next one's offsets was there, which then counted as completed. Here one
+    // producer runs six transactions back to back, each begun and ended while the one before is still being written; the power fails at every operation.
     [Fact]
     public void Museum_G03_CompletionAppliedTooEarly()
     {
@@ -122,8 +122,9 @@ public sealed class GroupOffsetMuseumTests
         cuts.Should().BeGreaterThan(30);
     }
 
-    // Redpanda #9571: offsets were read before the commit was applied, and the partition's next owner produced duplicates. Here a worker hands partitions over to another that joins right in front of
-    // its commits, again and again, on real threads: one output for each input, and no fetch after an acknowledged commit is older than it.
+    // Redpanda #9571: offsets were read before the commit was applied, and the partition's next owner produced duplicates. Here a worker hands partitions over
+    // to another that joins right in front of its commits, again and again, on real threads: one output for each input, and no fetch after an acknowledged
+    // commit is older than it.
     [Fact]
     public async Task Museum_G04_OffsetsReadBeforeCommitApplied()
     {
@@ -179,8 +180,9 @@ public sealed class GroupOffsetMuseumTests
         (await broker.ReadAsync(Invoices)).Should().BeEquivalentTo(Enumerable.Range(0, Inputs).Select(i => $"{i}"));
     }
 
-    // The rule behind KIP-447 and KAFKA-9346/9365: an offset that an open transaction holds is neither shown nor passed over. Here it is held by a prepared transaction, over a restart behind
-    // each step: a stable fetch waits, an unstable one says the old value; then the old one after an abort, the new one after a commit.
+    // The rule behind KIP-447 and KAFKA-9346/9365: an offset that an open transaction holds is neither shown nor passed over. Here it is held by a prepared
+    // transaction, over a restart behind each step: a stable fetch waits, an unstable one says the old value; then the old one after an abort, the new one
+    // after a commit.
     [Theory]
     [InlineData(true, 0)]
     [InlineData(true, 1)]
@@ -212,8 +214,8 @@ public sealed class GroupOffsetMuseumTests
         (await broker.Admin.GetGroupOffsetsAsync("billing", "orders").WaitAsync(Soon))[First].Offset.Should().Be(isCommit ? 10 : 3);
     }
 
-    // KAFKA-19163 and 19164: a group was deleted by the expiry although an open transaction held offsets for it. Here a group has no members and nothing committed, only what a prepared
-    // transaction holds; a month and a sweep later it is committed, and the offset is there.
+    // KAFKA-19163 and 19164: a group was deleted by the expiry although an open transaction held offsets for it. Here a group has no members and nothing
+    // committed, only what a prepared transaction holds; a month and a sweep later it is committed, and the offset is there.
     [Fact]
     public async Task Museum_G07_GroupDeletedWithPendingOffsets()
     {
@@ -230,8 +232,9 @@ public sealed class GroupOffsetMuseumTests
         (await broker.Admin.GetGroupOffsetsAsync("billing", "orders").WaitAsync(Soon))[First].Offset.Should().Be(1);
     }
 
-    // KAFKA-4682, 13636 and 8069: offsets expired under a group that was alive, rebalancing or just loaded with a wrong time. Here a month passes over an idle group with a member, and over one that
-    // is rebalancing; a group that was left loses its offsets a week after it was left, counted over restarts. (There is one version of the record.)
+    // KAFKA-4682, 13636 and 8069: offsets expired under a group that was alive, rebalancing or just loaded with a wrong time. Here a month passes over an idle
+    // group with a member, and over one that is rebalancing; a group that was left loses its offsets a week after it was left, counted over restarts. (There is
+    // one version of the record.)
     [Fact]
     public async Task Museum_G08_OffsetsExpiredWhileGroupLives()
     {
@@ -267,8 +270,8 @@ public sealed class GroupOffsetMuseumTests
         world.Run(world.State.DecideExpiry(world.NowMs)).Records.Should().NotBeEmpty("the time of the commit was kept over the restarts");
     }
 
-    // KAFKA-17306 and KAFKA-4704: a tombstone for something unknown broke the loading of a compacted group log. Here such records, and commits of several groups, are replayed in each of the 720
-    // orders of six: none throws, and all lead to one state.
+    // KAFKA-17306 and KAFKA-4704: a tombstone for something unknown broke the loading of a compacted group log. Here such records, and commits of several
+    // groups, are replayed in each of the 720 orders of six: none throws, and all lead to one state.
     [Fact]
     public void Museum_G12_TombstoneForUnknown()
     {
@@ -298,8 +301,8 @@ public sealed class GroupOffsetMuseumTests
         states.Should().Equal("g,h8");
     }
 
-    // KAFKA-4081: a negative offset could be committed. Here -1, -2 and the smallest there is are refused, plain and in a transaction, leaving what was there; an offset behind the log's end is kept as it
-    // is, and a consumer that starts from it does as its options say.
+    // KAFKA-4081: a negative offset could be committed. Here -1, -2 and the smallest there is are refused, plain and in a transaction, leaving what was there;
+    // an offset behind the log's end is kept as it is, and a consumer that starts from it does as its options say.
     [Theory]
     [InlineData(-1)]
     [InlineData(-2)]
@@ -325,8 +328,8 @@ public sealed class GroupOffsetMuseumTests
         given.Should().Equal(["1"], "an offset that the log does not hold goes on at the earliest");
     }
 
-    // Pulsar #18236: after a reset the wrong position was persisted. Here a consumer has committed 3 and seeks to 1, or a group is reset to 1, and the power fails before the next commit: the seek alone is
-    // forgotten, the reset is not, and a commit behind a seek stores where the seek went.
+    // Pulsar #18236: after a reset the wrong position was persisted. Here a consumer has committed 3 and seeks to 1, or a group is reset to 1, and the power
+    // fails before the next commit: the seek alone is forgotten, the reset is not, and a commit behind a seek stores where the seek went.
     [Theory]
     [InlineData(false, false, 3)]
     [InlineData(true, false, 1)]

@@ -3,7 +3,9 @@ using ExactlyOnce.Tests.Engine.Semantics;
 
 namespace ExactlyOnce.Tests.Museum;
 
-/// <summary>A disk that can be made to stand still: while it is held, writes and syncs of the journal's files, or of all others, wait on the thread that wants them.</summary>
+/// <summary>
+/// A disk that can be made to stand still: while it is held, writes and syncs of the journal's files, or of all others, wait on the thread that wants them.
+/// </summary>
 internal sealed class HeldDisk(IDisk inner, bool holdsJournal = true) : IDisk
 {
     private readonly ManualResetEventSlim _free = new(initialState: true);

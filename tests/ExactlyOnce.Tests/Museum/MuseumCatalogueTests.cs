@@ -36,7 +36,9 @@ public sealed partial class MuseumCatalogueTests(ITestOutputHelper output)
     private static List<string> Ids() =>
         [.. s_families.SelectMany(family => Enumerable.Range(1, family.Exhibits).Select(number => $"{family.Family}{number:00}"))];
 
-    /// <summary>An exhibit that is skipped has no place here, unless the platform is missing what it is about: it stands then, and the run says that it did not run.</summary>
+    /// <summary>
+    /// An exhibit that is skipped has no place here, unless the platform is missing what it is about: it stands then, and the run says that it did not run.
+    /// </summary>
     private static HashSet<string> Tests() =>
     [
         .. from type in typeof(MuseumCatalogueTests).Assembly.GetTypes()

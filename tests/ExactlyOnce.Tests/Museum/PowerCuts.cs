@@ -13,7 +13,8 @@ internal static class PowerCuts
 
     /// <param name="newScene">Makes what the scene remembers of its promises, anew for every play.</param>
     /// <param name="play">Plays on an empty disk, the same disk operations every time.</param>
-    /// <param name="concerns">Whether an operation, given by the scene as played to its end, its number and its line in the trace, is what the exhibit is about.</param>
+    /// <param name="concerns">Whether an operation, given by the scene as played to its end, its number and its line in the trace, is what the exhibit is
+    /// about.</param>
     /// <param name="damages">What each cut may do.</param>
     /// <param name="check">Looks at what survived; leaves the scene as it is, for the next damage.</param>
     /// <returns>The number of cuts.</returns>

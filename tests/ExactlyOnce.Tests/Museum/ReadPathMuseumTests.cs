@@ -17,8 +17,8 @@ public sealed class ReadPathMuseumTests
     private static readonly ProducerIdentity s_one = new(1, 0);
     private static readonly ProducerIdentity s_two = new(2, 0);
 
-    // librdkafka 1.7.0: an aborted transaction without data swallowed the committed messages behind it. Here markers without data stand in front of committed data of the same producer, in one read: ours and the
-    // rules of other clients give the data; and in a broker a transaction is aborted before it wrote.
+    // librdkafka 1.7.0: an aborted transaction without data swallowed the committed messages behind it. Here markers without data stand in front of committed
+    // data of the same producer, in one read: ours and the rules of other clients give the data; and in a broker a transaction is aborted before it wrote.
     [Fact]
     public async Task Museum_R01_EmptyAbortSwallowsCommitted()
     {
@@ -46,7 +46,8 @@ public sealed class ReadPathMuseumTests
         (await broker.ReadAsync()).Should().Equal("0", "1", "2");
     }
 
-    // librdkafka #3020: aborted records were visible when they were compressed. Here committed and aborted transactions stand side by side, in each of the five compressions, in memory and on disk.
+    // librdkafka #3020: aborted records were visible when they were compressed. Here committed and aborted transactions stand side by side, in each of the five
+    // compressions, in memory and on disk.
     [Fact]
     public void Museum_R02_AbortedVisibleWhenCompressed()
     {
@@ -71,8 +72,9 @@ public sealed class ReadPathMuseumTests
         }
     }
 
-    // franz-go 1.21.4: the list of aborted transactions came unsorted, entries in memory before those on disk, and aborted data was shown. Here transactions begin in one order and end in another, half of their
-    // entries in files and half in memory: from every offset the entries come in the order of their markers, and every read is right, by ours and by the other clients' rules.
+    // franz-go 1.21.4: the list of aborted transactions came unsorted, entries in memory before those on disk, and aborted data was shown. Here transactions
+    // begin in one order and end in another, half of their entries in files and half in memory: from every offset the entries come in the order of their
+    // markers, and every read is right, by ours and by the other clients' rules.
     [Fact]
     public void Museum_R03_AbortedListUnsorted()
     {
@@ -104,8 +106,9 @@ public sealed class ReadPathMuseumTests
         }
     }
 
-    // Redpanda 39ebf96dea: between reading the data and reading the list of aborted transactions the log was truncated, the list came back empty, and aborted data was given out. Here records are deleted while a
-    // reader holds what it has read and not yet sorted out: it is told that its offset is out of range, and is never given what was aborted.
+    // Redpanda 39ebf96dea: between reading the data and reading the list of aborted transactions the log was truncated, the list came back empty, and aborted
+    // data was given out. Here records are deleted while a reader holds what it has read and not yet sorted out: it is told that its offset is out of range,
+    // and is never given what was aborted.
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -147,7 +150,8 @@ public sealed class ReadPathMuseumTests
         }
     }
 
-    // Redpanda 347cedc907: the list of aborted transactions was sent to read_uncommitted readers, which then left records out. Here such a reader is given every record: committed, aborted and still open, in order.
+    // Redpanda 347cedc907: the list of aborted transactions was sent to read_uncommitted readers, which then left records out. Here such a reader is given
+    // every record: committed, aborted and still open, in order.
     [Theory]
     [InlineData(Place.Memory)]
     [InlineData(Place.Folder)]
@@ -167,8 +171,8 @@ public sealed class ReadPathMuseumTests
         (await consumer.GetLagAsync()).Should().Be(6);
     }
 
-    // KAFKA-17582 (Jepsen): after an abort nobody could say where the consumer stood. Here it stands where its loop stands until it is rewound, and then exactly at what was last committed; a pipeline whose handler
-    // fails does that by itself, at every record, and each input has one output.
+    // KAFKA-17582 (Jepsen): after an abort nobody could say where the consumer stood. Here it stands where its loop stands until it is rewound, and then
+    // exactly at what was last committed; a pipeline whose handler fails does that by itself, at every record, and each input has one output.
     [Fact]
     public async Task Museum_R06_PositionAfterAbort()
     {

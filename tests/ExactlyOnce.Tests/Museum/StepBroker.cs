@@ -14,7 +14,8 @@ using ExactlyOnce.Tests.Engine.Log;
 namespace ExactlyOnce.Tests.Museum;
 
 /// <summary>
-/// A broker on one thread and a disk that a test controls, driven by the engine's synchronous calls: nothing happens unless the test does it. One life; the disk outlives it.
+/// A broker on one thread and a disk that a test controls, driven by the engine's synchronous calls: nothing happens unless the test does it. One life; the
+/// disk outlives it.
 /// </summary>
 internal sealed class StepBroker
 {

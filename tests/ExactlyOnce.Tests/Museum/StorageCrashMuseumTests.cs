@@ -13,8 +13,9 @@ public sealed class StorageCrashMuseumTests
 {
     private const int BulkBytes = 11_000;
 
-    // KAFKA-3968, RocksDB PR 10573: a segment's bytes were synced and its name was not, so a power cut took the whole file. Here the power fails at, and right behind, every
-    // operation on a directory (create, rename, unlink, mkdir and their syncs) while segments and journal files roll, losing any part of the directory's changes.
+    // KAFKA-3968, RocksDB PR 10573: a segment's bytes were synced and its name was not, so a power cut took the whole file. Here the power fails at, and right
+    // behind, every operation on a directory (create, rename, unlink, mkdir and their syncs) while segments and journal files roll, losing any part of the
+    // directory's changes.
     [Fact]
     public void Museum_S01_DirectoryNotSynced()
     {
@@ -31,8 +32,8 @@ public sealed class StorageCrashMuseumTests
         cuts.Should().BeGreaterThan(200);
     }
 
-    // KAFKA-10471: the marker of a clean shutdown outlived a crash while loading, so the start after it skipped recovery. Here the power fails at every operation of the start
-    // after a clean close and of the first writes behind it; once anything was acknowledged the marker must be gone, durably.
+    // KAFKA-10471: the marker of a clean shutdown outlived a crash while loading, so the start after it skipped recovery. Here the power fails at every
+    // operation of the start after a clean close and of the first writes behind it; once anything was acknowledged the marker must be gone, durably.
     [Fact]
     public void Museum_S02_CleanShutdownMarkerSurvivesCrashDuringLoad()
     {
@@ -59,8 +60,8 @@ public sealed class StorageCrashMuseumTests
         cuts.Should().BeGreaterThan(20);
     }
 
-    // KAFKA-15046 and KAFKA-16541: syncs of checkpoint files were taken out for speed, and a crash left torn ones. Here the power fails at every step of a checkpoint over an
-    // older one: manifest, checkpoint and Kafka's leader epochs are the old or the new ones, whole, never neither.
+    // KAFKA-15046 and KAFKA-16541: syncs of checkpoint files were taken out for speed, and a crash left torn ones. Here the power fails at every step of a
+    // checkpoint over an older one: manifest, checkpoint and Kafka's leader epochs are the old or the new ones, whole, never neither.
     [Fact]
     public void Museum_S03_CheckpointWithoutSync()
     {
@@ -87,8 +88,8 @@ public sealed class StorageCrashMuseumTests
         cuts.Should().BeGreaterThan(50);
     }
 
-    // NATS 1f459ae1d: rewriting a block ignored the setting to sync always, so a power cut took data that had been durable for long. Here the power fails at each step of a
-    // compaction whose input was acknowledged long before.
+    // NATS 1f459ae1d: rewriting a block ignored the setting to sync always, so a power cut took data that had been durable for long. Here the power fails at
+    // each step of a compaction whose input was acknowledged long before.
     [Fact]
     public void Museum_S22_BlockRewriteIgnoresSyncAlways()
     {
@@ -102,8 +103,8 @@ public sealed class StorageCrashMuseumTests
         cuts.Should().BeGreaterThan(50);
     }
 
-    // NATS 7069ac3fa: the sync pass skipped a block that compaction had made dirty. Here the log goes on behind a compaction, and the power fails at each step of the checkpoint
-    // that writes behind the rewritten segments, and of the second compaction that rewrites the rewritten.
+    // NATS 7069ac3fa: the sync pass skipped a block that compaction had made dirty. Here the log goes on behind a compaction, and the power fails at each step
+    // of the checkpoint that writes behind the rewritten segments, and of the second compaction that rewrites the rewritten.
     [Fact]
     public void Museum_S23_SyncPassSkipsCompactedBlock()
     {
@@ -125,8 +126,8 @@ public sealed class StorageCrashMuseumTests
         cuts.Should().BeGreaterThan(100);
     }
 
-    // NATS 74f8dbcf2 and 0ce1cf0fe: data that had been purged came back with a recompression, and the last sequence was lost by purge and compact. Here records are deleted,
-    // the log is compacted and checkpointed, with a cut at every step: the start and the next offset that were acknowledged never step back.
+    // NATS 74f8dbcf2 and 0ce1cf0fe: data that had been purged came back with a recompression, and the last sequence was lost by purge and compact. Here records
+    // are deleted, the log is compacted and checkpointed, with a cut at every step: the start and the next offset that were acknowledged never step back.
     [Fact]
     public void Museum_S26_PurgedDataResurrected()
     {
@@ -149,8 +150,8 @@ public sealed class StorageCrashMuseumTests
         cuts.Should().BeGreaterThan(100);
     }
 
-    // EventStoreDB PR 4264: a crash between switching the new chunks in and writing the checkpoint left a database that did not start. Here the switch is the manifest: the power
-    // fails around its rename, with the rename durable or not and the old files gone or not, in every combination that 20 draws give.
+    // EventStoreDB PR 4264: a crash between switching the new chunks in and writing the checkpoint left a database that did not start. Here the switch is the
+    // manifest: the power fails around its rename, with the rename durable or not and the old files gone or not, in every combination that 20 draws give.
     [Fact]
     public void Museum_S31_CrashBetweenSwitchAndCheckpoint()
     {
@@ -165,8 +166,9 @@ public sealed class StorageCrashMuseumTests
         cuts.Should().BeGreaterThan(60);
     }
 
-    // Redpanda e52a56cd0d: a snapshot was taken while the structure was being changed. Here a record, and a transaction over two partitions with a group's offset, come in at
-    // every single disk operation of a checkpoint; after a crash right behind it the state is one that existed: everything once, the transaction whole.
+    // Redpanda e52a56cd0d: a snapshot was taken while the structure was being changed. Here a record, and a transaction over two partitions with a group's
+    // offset, come in at every single disk operation of a checkpoint; after a crash right behind it the state is one that existed: everything once, the
+    // transaction whole.
     [Fact]
     public void Museum_S36_SnapshotDuringMutation()
     {

@@ -8,8 +8,8 @@ namespace ExactlyOnce.Tests.Museum;
 /// <summary>Family S: bytes on disk are torn, stale, damaged or gone.</summary>
 public sealed class StorageDamageMuseumTests
 {
-    // Kafka's design text, LevelDB #251: a half-written batch at the tail. Here the last group of the journal ends at each of its bytes, in zeros or with the file: everything in
-    // front of it is there, and the tail is cut.
+    // Kafka's design text, LevelDB #251: a half-written batch at the tail. Here the last group of the journal ends at each of its bytes, in zeros or with the
+    // file: everything in front of it is there, and the tail is cut.
     [Fact]
     public void Museum_S07_HalfWrittenBatchAtTail()
     {
@@ -36,8 +36,9 @@ public sealed class StorageDamageMuseumTests
         }
     }
 
-    // LogCabin #191 and #221, SierraDB PR 13, InfluxDB #27654: after a power cut a file was longer than its data, with zeros, garbage or an old block behind it; some did not start, some
-    // brought the old block back. Here segments and journal are followed by zeros, by noise and by older valid bytes of their own, and new files are empty or all zeros.
+    // LogCabin #191 and #221, SierraDB PR 13, InfluxDB #27654: after a power cut a file was longer than its data, with zeros, garbage or an old block behind
+    // it; some did not start, some brought the old block back. Here segments and journal are followed by zeros, by noise and by older valid bytes of their own,
+    // and new files are empty or all zeros.
     [Fact]
     public void Museum_S08_ZeroFilledOrStaleTail()
     {
@@ -67,8 +68,9 @@ public sealed class StorageDamageMuseumTests
             });
     }
 
-    // NATS 0d5bb5e51 and fbeb92f91: a key file was not synced, and without it nothing could be read. Here every file of a directory, closed in order or not, is lost: either nothing is
-    // missing because of it, or the broker refuses to open, says which file it misses, and changes nothing. (That each is durable before what needs it: S01 and S03.)
+    // NATS 0d5bb5e51 and fbeb92f91: a key file was not synced, and without it nothing could be read. Here every file of a directory, closed in order or not, is
+    // lost: either nothing is missing because of it, or the broker refuses to open, says which file it misses, and changes nothing. (That each is durable
+    // before what needs it: S01 and S03.)
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -93,8 +95,8 @@ public sealed class StorageDamageMuseumTests
         harmless.Should().Contain([".index", ".timeindex", ".txnindex", ".snapshot", "lock"]);
     }
 
-    // NATS #7549: one flipped bit, and the middle of a stream was gone without a word. Here a bit is flipped in every byte of the small files, in the heads of groups and
-    // batches, and in every 1,021st byte besides: all is there as it was, or the broker refuses, names the file and leaves every byte where it is.
+    // NATS #7549: one flipped bit, and the middle of a stream was gone without a word. Here a bit is flipped in every byte of the small files, in the heads of
+    // groups and batches, and in every 1,021st byte besides: all is there as it was, or the broker refuses, names the file and leaves every byte where it is.
     [Fact]
     public void Museum_S27_FlippedBit()
     {
@@ -125,8 +127,8 @@ public sealed class StorageDamageMuseumTests
         refusals.Should().BeGreaterThan(200);
     }
 
-    // NATS #7556, #4410, #6888: with its metadata damaged a stream was taken for an orphan and deleted. Here manifest and checkpoint are gone, empty, cut, zeroed or full of noise:
-    // the broker refuses, names the file and deletes nothing.
+    // NATS #7556, #4410, #6888: with its metadata damaged a stream was taken for an orphan and deleted. Here manifest and checkpoint are gone, empty, cut,
+    // zeroed or full of noise: the broker refuses, names the file and deletes nothing.
     [Fact]
     public void Museum_S28_CorruptMetadataDeletesOrphans()
     {
@@ -160,8 +162,8 @@ public sealed class StorageDamageMuseumTests
         }
     }
 
-    // EventStore PR 1653: the last chunk but one was never verified (off by one). Here a log has 1 to 5 segments and each of them is damaged in turn: reading the log finds it, names its
-    // file, and gives out everything in front of it.
+    // EventStore PR 1653: the last chunk but one was never verified (off by one). Here a log has 1 to 5 segments and each of them is damaged in turn: reading
+    // the log finds it, names its file, and gives out everything in front of it.
     [Fact]
     public void Museum_S30_SecondToLastChunkNeverVerified()
     {
@@ -186,8 +188,8 @@ public sealed class StorageDamageMuseumTests
         }
     }
 
-    // KAFKA-13603: an index that was empty, and therefore not there, counted as corruption. Here every index and snapshot file is deleted alone, all together, and in 40 random sets: the
-    // broker opens, every index it had is there again byte for byte, and reads say the same.
+    // KAFKA-13603: an index that was empty, and therefore not there, counted as corruption. Here every index and snapshot file is deleted alone, all together,
+    // and in 40 random sets: the broker opens, every index it had is there again byte for byte, and reads say the same.
     [Fact]
     public void Museum_S33_MissingIndex()
     {
@@ -215,8 +217,8 @@ public sealed class StorageDamageMuseumTests
         }
     }
 
-    // KAFKA-765 and KAFKA-4384: one corrupt message stopped the broker. Here a stored batch of one partition is damaged: its readers are told where, the other partition reads on, and
-    // both take new records.
+    // KAFKA-765 and KAFKA-4384: one corrupt message stopped the broker. Here a stored batch of one partition is damaged: its readers are told where, the other
+    // partition reads on, and both take new records.
     [Fact]
     public void Museum_S37_CorruptMessageStopsBroker()
     {
@@ -230,8 +232,8 @@ public sealed class StorageDamageMuseumTests
         broker.Engine.Journal.Failure.Should().BeNull();
     }
 
-    // KAFKA-5211 and KAFKA-5630: a consumer that met a corrupt record looped without an error, or skipped it in silence. Here it is told again and again, its position stays in front of the
-    // damage, and only a seek of its own moves it past.
+    // KAFKA-5211 and KAFKA-5630: a consumer that met a corrupt record looped without an error, or skipped it in silence. Here it is told again and again, its
+    // position stays in front of the damage, and only a seek of its own moves it past.
     [Fact]
     public void Museum_S38_ConsumerLoopsOrSkipsOnCorruptRecord()
     {
@@ -305,7 +307,10 @@ public sealed class StorageDamageMuseumTests
         opened.Append("orders", 0, ("k", "next")).Should().Be(opened.Read("orders")[^2].Offset + 1);
     }
 
-    /// <summary>False when everything is as it was; true when the broker, or the reader, refused and named the file, with every file left as it was. Anything else fails.</summary>
+    /// <summary>
+    /// False when everything is as it was; true when the broker, or the reader, refused and named the file, with every file left as it was. Anything else
+    /// fails.
+    /// </summary>
     private static bool IsRefused(SimulatedDisk damaged, string path, List<string> whole)
     {
         var before = StepBroker.FilesOn(damaged).ToDictionary(file => file, damaged.ReadAll);

@@ -10,8 +10,8 @@ namespace ExactlyOnce.Tests.Museum;
 /// <summary>Family S: a write, a sync or a rename fails, or comes out of order.</summary>
 public sealed class StorageFaultMuseumTests
 {
-    // KAFKA-10778: between a write error and taking the log offline, appends behind the hole were accepted and acknowledged. Here a write fails with more frames queued behind
-    // it and others coming after: none of them is ever acknowledged, and reopening finds a log without a hole.
+    // KAFKA-10778: between a write error and taking the log offline, appends behind the hole were accepted and acknowledged. Here a write fails with more
+    // frames queued behind it and others coming after: none of them is ever acknowledged, and reopening finds a log without a hole.
     [Fact]
     public void Museum_S04_AppendAcceptedAfterWriteError()
     {
@@ -47,8 +47,10 @@ public sealed class StorageFaultMuseumTests
         failures.Should().BeGreaterThan(10);
     }
 
-    // PostgreSQL's fsyncgate (2018): the sync failed, the kernel called the pages clean, the second sync lied and the data was gone. Here every other sync of the journal fails once.
-    // The broker stops at the first failure and never syncs the journal again. Then the cache has kept the bytes, or went back to the old ones, or kept them until the next power cut.
+    // PostgreSQL's fsyncgate (2018): the sync failed, the kernel called the pages clean, the second sync lied and the data was gone. Here every other sync of
+    // the journal fails once.
+    // The broker stops at the first failure and never syncs the journal again. Then the cache has kept the bytes, or went back to the old ones, or kept them
+    // until the next power cut.
     [Fact]
     public void Museum_S05_FailedSyncRetried()
     {
@@ -80,8 +82,8 @@ public sealed class StorageFaultMuseumTests
         closings.Should().BeLessThan(10, "only a close goes on, and has nothing left to acknowledge");
     }
 
-    // Found here: .NET 10.0.12 hides every fsync error on Linux (spec, section 0.1). Here the broker proves before it trusts a directory that failures of a sync are seen: a disk that
-    // hides them is refused, nothing is written to it and its lock is free again.
+    // Found here: .NET 10.0.12 hides every fsync error on Linux (spec, section 0.1). Here the broker proves before it trusts a directory that failures of a
+    // sync are seen: a disk that hides them is refused, nothing is written to it and its lock is free again.
     [Fact]
     public void Museum_S06_SyncFailureInvisible()
     {
@@ -100,8 +102,8 @@ public sealed class StorageFaultMuseumTests
         FluentActions.Invoking(SyncAPipe).Should().Throw<StorageException>();
     }
 
-    // RocksDB PR 10560: a later write was durable and an earlier one was not. Here nothing is synced for a while (Durability.Written), in two topics and transactions over both,
-    // and a power cut keeps any subset of the sectors: what is found is a prefix of what was written, whole transactions included.
+    // RocksDB PR 10560: a later write was durable and an earlier one was not. Here nothing is synced for a while (Durability.Written), in two topics and
+    // transactions over both, and a power cut keeps any subset of the sectors: what is found is a prefix of what was written, whole transactions included.
     [Fact]
     public void Museum_S09_LaterWriteDurableEarlierNot()
     {
@@ -124,8 +126,9 @@ public sealed class StorageFaultMuseumTests
         lengths.Count.Should().BeGreaterThan(5, "the power cuts took different amounts");
     }
 
-    // KAFKA-7866: the index append failed after the data append, the error was swallowed, and the same offset was given twice. Here every write, creation and sync of an index file
-    // at a checkpoint fails: the next record gets the next offset, aborted records stay hidden, and a later checkpoint and a crash change neither.
+    // KAFKA-7866: the index append failed after the data append, the error was swallowed, and the same offset was given twice. Here every write, creation and
+    // sync of an index file at a checkpoint fails: the next record gets the next offset, aborted records stay hidden, and a later checkpoint and a crash change
+    // neither.
     [Fact]
     public void Museum_S10_IndexAppendFailsAfterDataAppend()
     {
@@ -135,8 +138,8 @@ public sealed class StorageFaultMuseumTests
         cases.Should().BeGreaterThan(15);
     }
 
-    // NATS cf992e953: the sync loop took what came in while it was syncing for synced. Here a record is appended right before the kernel syncs a group, and after it: it
-    // does not count as synced when that sync is over, only after the next one.
+    // NATS cf992e953: the sync loop took what came in while it was syncing for synced. Here a record is appended right before the kernel syncs a group, and
+    // after it: it does not count as synced when that sync is over, only after the next one.
     [Theory]
     [InlineData(Durability.Flushed)]
     [InlineData(Durability.Written)]
@@ -169,8 +172,8 @@ public sealed class StorageFaultMuseumTests
         StepBroker.Open(disk.Crash(CrashProfile.LostSectors, 7)).Values("orders").Should().Equal("first", "during", "behind");
     }
 
-    // EventStoreDB #3452 and #3642: a full disk left a checkpoint ahead of the data, and the database did not start again. Here the disk is full at a position of the script, once, for
-    // ever, or one byte short; when there is space again the directory opens and has everything that was acknowledged.
+    // EventStoreDB #3452 and #3642: a full disk left a checkpoint ahead of the data, and the database did not start again. Here the disk is full at a position
+    // of the script, once, for ever, or one byte short; when there is space again the directory opens and has everything that was acknowledged.
     [Theory]
     [InlineData(Fullness.Once)]
     [InlineData(Fullness.ForEver)]

@@ -15,8 +15,8 @@ public sealed class StorageIndexMuseumTests
 {
     private const long Year9999 = 253_402_300_799_999;
 
-    // KAFKA-9156 and KAFKA-12734: an index made at first use was made twice by two threads, and their buffers disagreed. Here a segment's file is opened at first use: 8 threads use it
-    // for the first time at once, open it once, and all find every position.
+    // KAFKA-9156 and KAFKA-12734: an index made at first use was made twice by two threads, and their buffers disagreed. Here a segment's file is opened at
+    // first use: 8 threads use it for the first time at once, open it once, and all find every position.
     [Fact]
     public void Museum_S12_LazyIndexCreatedTwice()
     {
@@ -51,8 +51,9 @@ public sealed class StorageIndexMuseumTests
         }
     }
 
-    // KAFKA-10207: a preallocated time index was not trimmed after a crash, its last timestamp read as zero, and retention deleted fresh data at once. Here the indexes end in zeros, or
-    // are all zeros, after a crash: retention right after the start deletes nothing that is younger than the limit, and what is older goes in its time.
+    // KAFKA-10207: a preallocated time index was not trimmed after a crash, its last timestamp read as zero, and retention deleted fresh data at once. Here the
+    // indexes end in zeros, or are all zeros, after a crash: retention right after the start deletes nothing that is younger than the limit, and what is older
+    // goes in its time.
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -79,8 +80,8 @@ public sealed class StorageIndexMuseumTests
         broker.Values("orders").Count.Should().BeLessThan(8);
     }
 
-    // KAFKA-19407: an entry of the time index that was not larger than the last one took the log offline, in a race of readers with a roll. Here timestamps are equal, falling, absent,
-    // the smallest there is and of the year 9999, over many rolls; then somebody searches by time while segments roll.
+    // KAFKA-19407: an entry of the time index that was not larger than the last one took the log offline, in a race of readers with a roll. Here timestamps are
+    // equal, falling, absent, the smallest there is and of the year 9999, over many rolls; then somebody searches by time while segments roll.
     [Fact]
     public async Task Museum_S14_TimeIndexNotLargerThanLast()
     {
@@ -102,8 +103,9 @@ public sealed class StorageIndexMuseumTests
         await SearchWhileRollingAsync();
     }
 
-    // KAFKA-16310, 16341 and 16342: the offset of the largest timestamp was the batch's last record in some paths and its first in others. Here random logs, compressed or not, of both
-    // timestamp types and with several records of equal time, in memory and on disk: the search by any time, the largest included, answers as a scan does.
+    // KAFKA-16310, 16341 and 16342: the offset of the largest timestamp was the batch's last record in some paths and its first in others. Here random logs,
+    // compressed or not, of both timestamp types and with several records of equal time, in memory and on disk: the search by any time, the largest included,
+    // answers as a scan does.
     [Fact]
     public void Museum_S15_LargestTimestampQuery()
     {
@@ -128,8 +130,9 @@ public sealed class StorageIndexMuseumTests
             iter: 40);
     }
 
-    // KAFKA-5413, 6264, 4451, 6530 and 12889: relative offsets of 32 bits overflowed in sparse logs, and empty segments piled up. Here offsets jump by 2^31 − 1, 2^31 and 2^32, before
-    // and by compaction: every segment's offsets fit its base, none is empty, and every record is found by its offset, after reopening too.
+    // KAFKA-5413, 6264, 4451, 6530 and 12889: relative offsets of 32 bits overflowed in sparse logs, and empty segments piled up. Here offsets jump by 2^31 −
+    // 1, 2^31 and 2^32, before and by compaction: every segment's offsets fit its base, none is empty, and every record is found by its offset, after reopening
+    // too.
     [Fact]
     public void Museum_S16_RelativeOffsetOverflow()
     {
@@ -150,8 +153,8 @@ public sealed class StorageIndexMuseumTests
         AssertFits(LogDirectory.Open(disk, TestLog.Directory, [.. compacted.Segments.Select(segment => segment.Description)], rules).Segments, last);
     }
 
-    // KAFKA-1670 and KAFKA-5584: a segment size near the largest int corrupted the log, and a sum of sizes overflowed. Here sizes outside the bounds are refused, a segment that would grow
-    // past 2^31 − 1 bytes is rolled, and retention counts more than 8 GiB.
+    // KAFKA-1670 and KAFKA-5584: a segment size near the largest int corrupted the log, and a sum of sizes overflowed. Here sizes outside the bounds are
+    // refused, a segment that would grow past 2^31 − 1 bytes is rolled, and retention counts more than 8 GiB.
     [Fact]
     public void Museum_S17_SegmentSizeNearIntMax()
     {
@@ -175,8 +178,9 @@ public sealed class StorageIndexMuseumTests
         Retention.PlanLogStart(view, 5, 5, new RetentionLimits(-1, 5L * int.MaxValue), nowMs: 0).Should().Be(0);
     }
 
-    // KAFKA-3047: a client could choose the offsets of what it appended. Here batches come with a lower, an equal, a huge and a negative base offset: the rules for what comes from outside
-    // refuse them, an append of the own process gets the log's next offset whatever it says, and a replayed frame that leaves a gap is refused.
+    // KAFKA-3047: a client could choose the offsets of what it appended. Here batches come with a lower, an equal, a huge and a negative base offset: the rules
+    // for what comes from outside refuse them, an append of the own process gets the log's next offset whatever it says, and a replayed frame that leaves a gap
+    // is refused.
     [Fact]
     public void Museum_S18_ExplicitOffsetsAccepted()
     {

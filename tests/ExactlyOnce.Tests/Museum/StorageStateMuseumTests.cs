@@ -13,8 +13,9 @@ namespace ExactlyOnce.Tests.Museum;
 /// <summary>Family S: reading, deleting, closing and recovering while something else is under way.</summary>
 public sealed class StorageStateMuseumTests
 {
-    // KAFKA-9835: the file's size was read twice, and a read in between a write returned bytes above the limit. Here a batch is appended, and written to files, before every single read
-    // of a file that a cursor does, and between its calls: nothing at or above the limit it was given comes out, and nothing below is left out.
+    // KAFKA-9835: the file's size was read twice, and a read in between a write returned bytes above the limit. Here a batch is appended, and written to files,
+    // before every single read of a file that a cursor does, and between its calls: nothing at or above the limit it was given comes out, and nothing below is
+    // left out.
     [Fact]
     public void Museum_S11_ReadAboveLimitDuringWrite()
     {
@@ -42,8 +43,8 @@ public sealed class StorageStateMuseumTests
         }
     }
 
-    // KAFKA-6624, 15391, 15572, 17727 and 19571: a topic was deleted while its files were being flushed, which took the store down, or lost live data where the error was swallowed. Here the
-    // topic is deleted, and made again under its name, at every single disk operation of a checkpoint that is writing it.
+    // KAFKA-6624, 15391, 15572, 17727 and 19571: a topic was deleted while its files were being flushed, which took the store down, or lost live data where the
+    // error was swallowed. Here the topic is deleted, and made again under its name, at every single disk operation of a checkpoint that is writing it.
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -79,8 +80,9 @@ public sealed class StorageStateMuseumTests
         moments.Should().BeGreaterThan(30);
     }
 
-    // KAFKA-13315 and 13070: retention ran on segments that the shutdown had closed, the log was marked failed and the clean marker not written. Here the broker is closed, twice, at every
-    // seventh disk operation of the script, whatever is under way: it ends clean, a later close waits for the first, and a broker that fails to open lets go of its folder.
+    // KAFKA-13315 and 13070: retention ran on segments that the shutdown had closed, the log was marked failed and the clean marker not written. Here the
+    // broker is closed, twice, at every seventh disk operation of the script, whatever is under way: it ends clean, a later close waits for the first, and a
+    // broker that fails to open lets go of its folder.
     [Fact]
     public void Museum_S20_ShutdownOrder()
     {
@@ -120,8 +122,8 @@ public sealed class StorageStateMuseumTests
         OpenAgainAfterFailing();
     }
 
-    // KAFKA-5634: retention went by the log's end and deleted what no reader had been allowed to see. Here all is over age: retention stops at every offset that is said to be safe, and in a
-    // broker at the open transaction, and at the high watermark while a newer record is still on its way to the disk.
+    // KAFKA-5634: retention went by the log's end and deleted what no reader had been allowed to see. Here all is over age: retention stops at every offset
+    // that is said to be safe, and in a broker at the open transaction, and at the high watermark while a newer record is still on its way to the disk.
     [Fact]
     public void Museum_S21_RetentionPassesVisibleEnd()
     {
@@ -160,8 +162,8 @@ public sealed class StorageStateMuseumTests
         seen[^1].Start.Should().BePositive("retention did delete");
     }
 
-    // KAFKA-5829, 12520 and 7283: after an unclean stop every segment was read again, for hours. Here the broker dies with 30 segments, and with 300: opening reads no byte of a sealed
-    // log, at most one file of the journal, and a few bytes of index for each segment.
+    // KAFKA-5829, 12520 and 7283: after an unclean stop every segment was read again, for hours. Here the broker dies with 30 segments, and with 300: opening
+    // reads no byte of a sealed log, at most one file of the journal, and a few bytes of index for each segment.
     [Fact]
     public void Museum_S32_RecoveryTimeExplodes()
     {
@@ -173,8 +175,9 @@ public sealed class StorageStateMuseumTests
         many.Opens.Should().BeLessThanOrEqualTo(few.Opens + 270, "a segment's log is opened once, for its length");
     }
 
-    // KAFKA-12153: a truncation left the first unstable offset behind the new end. Here a power cut takes a part of the log with the beginning of an open transaction in it, or leaves it, at
-    // every point there is: the stable offset, the high watermark and the end are in order at once, and nothing of it is open.
+    // KAFKA-12153: a truncation left the first unstable offset behind the new end. Here a power cut takes a part of the log with the beginning of an open
+    // transaction in it, or leaves it, at every point there is: the stable offset, the high watermark and the end are in order at once, and nothing of it is
+    // open.
     [Fact]
     public void Museum_S34_TruncationBelowFirstUnstable()
     {
@@ -201,8 +204,9 @@ public sealed class StorageStateMuseumTests
         ends.Count.Should().BeGreaterThan(6);
     }
 
-    // Redpanda 166119f34c, abd771691f and a56d0d992d: the stable offset ran ahead of what was applied, or was asked for before it was known, and aborted data was shown. Here a reader looks at
-    // every disk operation of commits and aborts, and somebody tries to get in at every one of a recovery: not ready, or right.
+    // Redpanda 166119f34c, abd771691f and a56d0d992d: the stable offset ran ahead of what was applied, or was asked for before it was known, and aborted data
+    // was shown. Here a reader looks at every disk operation of commits and aborts, and somebody tries to get in at every one of a recovery: not ready, or
+    // right.
     [Fact]
     public void Museum_S35_StableOffsetAheadOfState()
     {

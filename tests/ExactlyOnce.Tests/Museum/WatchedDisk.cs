@@ -4,8 +4,8 @@ using ExactlyOnce.Engine.Disk;
 namespace ExactlyOnce.Tests.Museum;
 
 /// <summary>
-/// A disk that counts what is opened and read, and lets a test act in the very middle of the engine's work: right before any operation, on the thread that does it. What the
-/// test does there touches the disk itself without being watched.
+/// A disk that counts what is opened and read, and lets a test act in the very middle of the engine's work: right before any operation, on the thread that does
+/// it. What the test does there touches the disk itself without being watched.
 /// </summary>
 internal sealed class WatchedDisk(IDisk disk) : IDisk
 {

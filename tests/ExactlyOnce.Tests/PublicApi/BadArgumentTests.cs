@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Tests.PublicApi;
 
 /// <summary>
-/// Every public call with every argument that can be wrong: null, empty, too long, negative, undefined, oversize, cancelled, a partition that is not there. Calls and arguments are
-/// found by reflection, so that a new call is held to this without anybody remembering it.
+/// Every public call with every argument that can be wrong: null, empty, too long, negative, undefined, oversize, cancelled, a partition that is not there.
+/// Calls and arguments are found by reflection, so that a new call is held to this without anybody remembering it.
 /// </summary>
 public sealed class BadArgumentTests
 {

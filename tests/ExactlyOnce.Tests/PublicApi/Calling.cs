@@ -2,7 +2,10 @@ using System.Reflection;
 
 namespace ExactlyOnce.Tests.PublicApi;
 
-/// <summary>Makes a public call by reflection and follows it to where its outcome is known: a task is awaited, a stream asked for its first element, a builder made to build.</summary>
+/// <summary>
+/// Makes a public call by reflection and follows it to where its outcome is known: a task is awaited, a stream asked for its first element, a builder made to
+/// build.
+/// </summary>
 internal static class Calling
 {
     public static async Task<Exception?> TryAsync(Workplace here, PublicCall call, object? target, object?[] arguments)

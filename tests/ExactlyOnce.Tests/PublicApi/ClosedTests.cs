@@ -2,7 +2,9 @@ using System.Reflection;
 
 namespace ExactlyOnce.Tests.PublicApi;
 
-/// <summary>Every public call on something that is over: its broker is closed, or it was disposed of itself. Found by reflection, as for bad arguments.</summary>
+/// <summary>
+/// Every public call on something that is over: its broker is closed, or it was disposed of itself. Found by reflection, as for bad arguments.
+/// </summary>
 public sealed class ClosedTests
 {
     /// <summary>Calls that may be made on something closed, each with its reason.</summary>

@@ -4,7 +4,8 @@ using System.Runtime.CompilerServices;
 namespace ExactlyOnce.Tests.PublicApi;
 
 /// <summary>
-/// One public call of the core: a constructor, a method, an indexer or the setter of an option, with <see cref="string"/> for every type parameter. Its name is what the test list shows.
+/// One public call of the core: a constructor, a method, an indexer or the setter of an option, with <see cref="string"/> for every type parameter. Its name is
+/// what the test list shows.
 /// </summary>
 internal sealed record PublicCall(MethodBase Method, string Name)
 {
@@ -23,7 +24,9 @@ internal sealed record PublicCall(MethodBase Method, string Name)
 /// <summary>Finds every public call by reflection, so that a new one is there without being listed.</summary>
 internal static class PublicCalls
 {
-    /// <summary>Types whose members only hold what they are given; whoever takes such a value checks it, and the calls that do are tested with wrong ones.</summary>
+    /// <summary>
+    /// Types whose members only hold what they are given; whoever takes such a value checks it, and the calls that do are tested with wrong ones.
+    /// </summary>
     private static readonly HashSet<Type> s_values =
     [
         typeof(CommittedOffset), typeof(NoKey), typeof(PreparedTransaction), typeof(ProducerRecord<,>), typeof(RecordMetadata), typeof(TopicDescription), typeof(TopicPartition), typeof(TransactionDescription),
@@ -33,7 +36,9 @@ internal static class PublicCalls
 
     public static PublicCall Named(string name) => All.Single(call => call.Name == name);
 
-    /// <summary>Interfaces and delegates are the application's to implement; exceptions take whatever describes the failure, because one that throws would hide it.</summary>
+    /// <summary>
+    /// Interfaces and delegates are the application's to implement; exceptions take whatever describes the failure, because one that throws would hide it.
+    /// </summary>
     private static bool HasCalls(Type type) =>
         type is { IsEnum: false, IsInterface: false } && !typeof(Delegate).IsAssignableFrom(type) && !typeof(Exception).IsAssignableFrom(type) && !s_values.Contains(type);
 

@@ -6,7 +6,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace ExactlyOnce.Tests.PublicApi;
 
 /// <summary>
-/// A broker in memory with records in it and one of everything that can be made of it, to call wrongly; and a picture of the broker's state, to see that nothing has come of it.
+/// A broker in memory with records in it and one of everything that can be made of it, to call wrongly; and a picture of the broker's state, to see that
+/// nothing has come of it.
 /// </summary>
 internal sealed class Workplace : IAsyncDisposable
 {
@@ -184,7 +185,9 @@ internal sealed class Workplace : IAsyncDisposable
         return picture.ToString();
     }
 
-    /// <summary>That what was called wrongly still works. A record that a transaction refused can never be left out of it: then it is only to be aborted.</summary>
+    /// <summary>
+    /// That what was called wrongly still works. A record that a transaction refused can never be left out of it: then it is only to be aborted.
+    /// </summary>
     public async Task UseAsync(bool isTransactionSpoilt)
     {
         await Producer.SendAsync("k", "v");

@@ -4,8 +4,8 @@ using ExactlyOnce.Testing.Fuzzing;
 namespace ExactlyOnce.Torture.Fuzzing;
 
 /// <summary>
-/// Every single-bit flip of a small directory, opened and read whole. <c>--shard i/n</c> takes every n-th bit from the i-th on; <c>--end closed|idle|busy</c> says
-/// how the directory came to its end.
+/// Every single-bit flip of a small directory, opened and read whole. <c>--shard i/n</c> takes every n-th bit from the i-th on; <c>--end closed|idle|busy</c>
+/// says how the directory came to its end.
 /// </summary>
 internal sealed class BitFlipTorture : ITorture
 {

@@ -6,8 +6,8 @@ using SharpFuzz.Common;
 namespace ExactlyOnce.Torture.Fuzzing;
 
 /// <summary>
-/// The 64 KiB that an instrumented assembly counts its branches in, and what has been seen of it so far, in AFL's buckets: once, twice, three times, 4 to 7, 8 to
-/// 15, 16 to 31, 32 to 127, more often. One per process; never given back, because code that is instrumented may run until the process ends.
+/// The 64 KiB that an instrumented assembly counts its branches in, and what has been seen of it so far, in AFL's buckets: once, twice, three times, 4 to 7, 8
+/// to 15, 16 to 31, 32 to 127, more often. One per process; never given back, because code that is instrumented may run until the process ends.
 /// </summary>
 internal sealed unsafe class CoverageMap
 {
@@ -35,7 +35,9 @@ internal sealed unsafe class CoverageMap
         Trace.PrevLocation = 0;
     }
 
-    /// <summary>Takes the counts of the execution that just ended and clears them for the next; true when it reached something new, or more often than before.</summary>
+    /// <summary>
+    /// Takes the counts of the execution that just ended and clears them for the next; true when it reached something new, or more often than before.
+    /// </summary>
     public bool Collect()
     {
         var isNew = false;

@@ -6,7 +6,8 @@ namespace ExactlyOnce.Torture.Fuzzing;
 
 /// <summary>
 /// Fuzzes every parser, guided by coverage, each target in a process of its own that is started again when an input kills it. <c>--target X</c> takes one.
-/// <c>--minutes M</c> is for all targets together, shared out evenly; <c>--cases K</c> goes round them, a minute each, until all together have executed so much.
+/// <c>--minutes M</c> is for all targets together, shared out evenly; <c>--cases K</c> goes round them, a minute each, until all together have executed so
+/// much.
 /// <c>--threads T</c> fuzzes so many targets at the same time.
 /// Without either it takes three minutes, which is what a build can afford. <c>--found DIRECTORY</c> keeps what reached something new,
 /// <c>--seeds DIRECTORY</c> only writes the product's own inputs there. Inputs that fail are kept, minimised, in <c>fuzz-bad</c>.

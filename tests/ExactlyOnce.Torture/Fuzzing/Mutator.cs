@@ -5,7 +5,8 @@ using ExactlyOnce.Testing.Fuzzing;
 namespace ExactlyOnce.Torture.Fuzzing;
 
 /// <summary>
-/// Changes an input: bits, bytes, numbers that lengths and counts go wrong with, pieces doubled, dropped, moved, taken from another input or from the dictionary.
+/// Changes an input: bits, bytes, numbers that lengths and counts go wrong with, pieces doubled, dropped, moved, taken from another input or from the
+/// dictionary.
 /// Then, most of the time, the target's checksums are made right again. One buffer, used again; the result is valid until the next call.
 /// </summary>
 internal sealed class Mutator(FuzzTarget target, ulong seed)

@@ -4,8 +4,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Torture.Hammering;
 
 /// <summary>
-/// Creates a topic under a name that it has used before, writes to it and reads it from several threads, and deletes it while they are at it. A topic made again is another one: nothing of
-/// its predecessors may be in it.
+/// Creates a topic under a name that it has used before, writes to it and reads it from several threads, and deletes it while they are at it. A topic made
+/// again is another one: nothing of its predecessors may be in it.
 /// </summary>
 internal sealed class BriefTopicActor(HammeredBroker broker, Random random) : HammerActor(broker, random)
 {

@@ -4,8 +4,8 @@ using ExactlyOnce.Testing.Workloads;
 namespace ExactlyOnce.Torture.Hammering;
 
 /// <summary>
-/// Runs a pipeline with three workers that copies one topic to another, and stops and starts it all the time. Its transactions are committed by the pipeline: what became of each, the log
-/// and the group's positions have to say.
+/// Runs a pipeline with three workers that copies one topic to another, and stops and starts it all the time. Its transactions are committed by the pipeline:
+/// what became of each, the log and the group's positions have to say.
 /// </summary>
 internal sealed class CopyActor(HammeredBroker broker, Random random) : HammerActor(broker, random)
 {

@@ -4,8 +4,8 @@ using ExactlyOnce.Testing.Workloads;
 namespace ExactlyOnce.Torture.Hammering;
 
 /// <summary>
-/// A client that works until it is told to stop, beside all the others. It expects to be fenced, overtaken and refused, where its own class says so; anything else that it is told is a
-/// complaint.
+/// A client that works until it is told to stop, beside all the others. It expects to be fenced, overtaken and refused, where its own class says so; anything
+/// else that it is told is a complaint.
 /// </summary>
 internal abstract class HammerActor(HammeredBroker broker, Random random)
 {

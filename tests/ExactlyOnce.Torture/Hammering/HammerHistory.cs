@@ -5,7 +5,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Torture.Hammering;
 
 /// <summary>
-/// What one round's threads asked and heard, in an order in which it can have happened: a call is noted before it is made, an answer after it was given. Numbers are given once. Thread-safe.
+/// What one round's threads asked and heard, in an order in which it can have happened: a call is noted before it is made, an answer after it was given.
+/// Numbers are given once. Thread-safe.
 /// </summary>
 internal sealed class HammerHistory(Progress progress)
 {
@@ -46,7 +47,8 @@ internal sealed class HammerHistory(Progress progress)
     public void Observe(Fact fact, int process = 0) => _recorder.Add(new Observed(NowMs, process, fact));
 
     /// <summary>
-    /// A reader has found that a log begins here. The history must know it before it hears of that reading, and of every later one: records in front of it are gone by permission.
+    /// A reader has found that a log begins here. The history must know it before it hears of that reading, and of every later one: records in front of it are
+    /// gone by permission.
     /// </summary>
     public void NoteLogStart(TopicPartition partition, long logStart)
     {

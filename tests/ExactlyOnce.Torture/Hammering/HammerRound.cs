@@ -4,8 +4,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Torture.Hammering;
 
 /// <summary>
-/// One round: a new broker, in memory or in a folder, and threads that do everything to it at once, until the time is over or the history long enough. A durable one is closed and opened
-/// again on the way, and at the end. Then nobody is left, everything is read, and the history is judged.
+/// One round: a new broker, in memory or in a folder, and threads that do everything to it at once, until the time is over or the history long enough. A
+/// durable one is closed and opened again on the way, and at the end. Then nobody is left, everything is read, and the history is judged.
 /// </summary>
 internal sealed class HammerRound(HammerPlan plan, Progress progress)
 {

@@ -5,8 +5,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Torture.Hammering;
 
 /// <summary>
-/// Real threads, a real clock and a real broker, round after round, in memory and in a folder by turns: everybody at once, everything into the history, every invariant judged. What a round
-/// leaves behind is measured, too: memory and handles must not grow from round to round.
+/// Real threads, a real clock and a real broker, round after round, in memory and in a folder by turns: everybody at once, everything into the history, every
+/// invariant judged. What a round leaves behind is measured, too: memory and handles must not grow from round to round.
 /// </summary>
 internal sealed class HammerTorture : ITorture
 {

@@ -2,7 +2,10 @@ using ExactlyOnce.Testing.History;
 
 namespace ExactlyOnce.Torture.Hammering;
 
-/// <summary>Imports the numbers, one after the other, under a name that others want, too: whoever is fenced begins anew behind the last number stored. A record's key is its number.</summary>
+/// <summary>
+/// Imports the numbers, one after the other, under a name that others want, too: whoever is fenced begins anew behind the last number stored. A record's key is
+/// its number.
+/// </summary>
 internal sealed class ImportActor(HammeredBroker broker, Random random) : HammerActor(broker, random)
 {
     public const string Name = "importer";

@@ -3,7 +3,9 @@ using ExactlyOnce.Testing.History;
 
 namespace ExactlyOnce.Torture.Hammering;
 
-/// <summary>The import's promise, whoever took part in it: the log holds the numbers from 0 on, each once and none left out. A record of it has its number as its key.</summary>
+/// <summary>
+/// The import's promise, whoever took part in it: the log holds the numbers from 0 on, each once and none left out. A record of it has its number as its key.
+/// </summary>
 internal static class ImportOrder
 {
     public static IEnumerable<string> Check(IReadOnlyList<HistoryEvent> history)

@@ -4,8 +4,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Torture.Hammering;
 
 /// <summary>
-/// A member of a group that reads what it is given and commits where it stands. It joins and leaves; and now and then it is lost: it neither reads nor gives up anything until the group has
-/// put it out, and then comes back as a zombie that commits what it believes to be its own.
+/// A member of a group that reads what it is given and commits where it stands. It joins and leaves; and now and then it is lost: it neither reads nor gives up
+/// anything until the group has put it out, and then comes back as a zombie that commits what it believes to be its own.
 /// </summary>
 internal sealed class MemberActor(HammeredBroker broker, Random random) : HammerActor(broker, random)
 {

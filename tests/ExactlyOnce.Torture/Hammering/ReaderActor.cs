@@ -3,7 +3,9 @@ using ExactlyOnce.Testing.History;
 
 namespace ExactlyOnce.Torture.Hammering;
 
-/// <summary>Reads partitions forward, a little at a time, in one isolation level; looks for another place now and then, and whenever its place was deleted.</summary>
+/// <summary>
+/// Reads partitions forward, a little at a time, in one isolation level; looks for another place now and then, and whenever its place was deleted.
+/// </summary>
 internal sealed class ReaderActor(HammeredBroker broker, Random random, bool isCommitted) : HammerActor(broker, random)
 {
     private BackendPartition? _partition;

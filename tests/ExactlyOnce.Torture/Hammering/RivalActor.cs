@@ -5,8 +5,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Torture.Hammering;
 
 /// <summary>
-/// Transactions batch by batch under one of two ids that others take over all the time: it fences and is fenced, forgets transactions until they time out, sends batches twice at once, and
-/// moves positions with its commits.
+/// Transactions batch by batch under one of two ids that others take over all the time: it fences and is fenced, forgets transactions until they time out,
+/// sends batches twice at once, and moves positions with its commits.
 /// </summary>
 internal sealed class RivalActor(HammeredBroker broker, Random random) : HammerActor(broker, random)
 {

@@ -2,7 +2,9 @@ using ExactlyOnce.Testing.History;
 
 namespace ExactlyOnce.Torture.Hammering;
 
-/// <summary>Transactions as an application writes them, under an id of its own: nobody fences it, so nothing of it may be refused. Three of four are committed.</summary>
+/// <summary>
+/// Transactions as an application writes them, under an id of its own: nobody fences it, so nothing of it may be refused. Three of four are committed.
+/// </summary>
 internal sealed class TransactionActor(HammeredBroker broker, Random random) : HammerActor(broker, random)
 {
     private const int TransactionsOfProducer = 50;

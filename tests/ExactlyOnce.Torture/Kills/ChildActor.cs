@@ -3,8 +3,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Torture.Kills;
 
 /// <summary>
-/// A client in a child. All of them run at the same time until the process dies or they are asked to stop. None expects an error, because the disk is well: whatever one
-/// throws is a finding.
+/// A client in a child. All of them run at the same time until the process dies or they are asked to stop. None expects an error, because the disk is well:
+/// whatever one throws is a finding.
 /// </summary>
 /// <param name="broker">What it uses.</param>
 /// <param name="history">Where it reports to.</param>

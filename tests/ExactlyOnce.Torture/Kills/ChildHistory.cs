@@ -4,8 +4,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Torture.Kills;
 
 /// <summary>
-/// Where a child reports to: its standard output, a line an event, in the pipe before the call goes on. The pipe outlives the child. Numbers of processes, calls,
-/// transactions and values carry the child's incarnation, so that none stands for two things. Thread-safe.
+/// Where a child reports to: its standard output, a line an event, in the pipe before the call goes on. The pipe outlives the child. Numbers of processes,
+/// calls, transactions and values carry the child's incarnation, so that none stands for two things. Thread-safe.
 /// </summary>
 internal sealed class ChildHistory(int incarnation) : IHistory
 {

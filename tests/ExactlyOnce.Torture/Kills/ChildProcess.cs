@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace ExactlyOnce.Torture.Kills;
 
-/// <summary>A child: this same program, started again. Its lines are handed on by a thread; only whole lines count, what a kill cut off was never said.</summary>
+/// <summary>
+/// A child: this same program, started again. Its lines are handed on by a thread; only whole lines count, what a kill cut off was never said.
+/// </summary>
 internal sealed class ChildProcess : IDisposable
 {
     private readonly Process _process;

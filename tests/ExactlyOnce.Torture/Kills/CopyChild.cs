@@ -7,7 +7,10 @@ using ExactlyOnce.Testing.Disks;
 
 namespace ExactlyOnce.Torture.Kills;
 
-/// <summary>One life of the copy test: imports numbers where the last life stopped, then copies them where the last life stopped, and says after each step how far it is.</summary>
+/// <summary>
+/// One life of the copy test: imports numbers where the last life stopped, then copies them where the last life stopped, and says after each step how far it
+/// is.
+/// </summary>
 internal static class CopyChild
 {
     public const string Name = "copy-child";

@@ -4,8 +4,8 @@ using ExactlyOnce.Engine.Disk;
 namespace ExactlyOnce.Torture.Kills;
 
 /// <summary>
-/// Consume, transform, produce, under kills: numbers are imported into a topic and copied to another by a pipeline, in children that are killed again and again on a disk
-/// that loses what was not synced. In the end the copy holds every number once, each partition in its input's order.
+/// Consume, transform, produce, under kills: numbers are imported into a topic and copied to another by a pipeline, in children that are killed again and again
+/// on a disk that loses what was not synced. In the end the copy holds every number once, each partition in its input's order.
 /// </summary>
 internal sealed class CopyTorture : ITorture
 {
@@ -24,7 +24,8 @@ internal sealed class CopyTorture : ITorture
         var folder = Path.Combine(Path.GetTempPath(), string.Create(CultureInfo.InvariantCulture, $"exactlyonce-copy-{Environment.ProcessId}"));
         ChildFolders.MakeNew(folder);
         var random = new Random((int)(seed ^ (seed >> 32)));
-        // Import and copy together say 2 × records / step words; kills are spread over them. Both steps lose some work with each kill, so no kill comes too late.
+        // Import and copy together say 2 × records / step words; kills are spread over them. Both steps lose some work with each kill, so no kill comes too
+        // late.
         var steps = Math.Max(1, (int)(2 * records / CopyChild.StepRecords / (kills + 1)));
         List<string> failures = [];
         for (var kill = 0; kill < kills && failures.Count == 0; kill++)

@@ -4,7 +4,9 @@ using ExactlyOnce.Testing.History;
 
 namespace ExactlyOnce.Torture.Kills;
 
-/// <summary>A history's events as lines of text, for the pipe between a child and its oracle. Words are separated by blanks, so names have none; "-" stands for nothing.</summary>
+/// <summary>
+/// A history's events as lines of text, for the pipe between a child and its oracle. Words are separated by blanks, so names have none; "-" stands for nothing.
+/// </summary>
 internal static class HistoryLine
 {
     private const string None = "-";

@@ -4,8 +4,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Torture.Kills;
 
 /// <summary>
-/// The import's promise, over all its lives: the log holds the numbers 0 to the last one that the broker remembers, each once, in order in its partition. Which number a value stands
-/// for was said when it was written.
+/// The import's promise, over all its lives: the log holds the numbers 0 to the last one that the broker remembers, each once, in order in its partition. Which
+/// number a value stands for was said when it was written.
 /// </summary>
 internal sealed class ImportCheck
 {

@@ -9,8 +9,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Torture.Kills;
 
 /// <summary>
-/// One life of a broker, in a process of its own: opens the directory that the last one left, reports everything that is in it, and works until it is killed. The lines it
-/// writes are all that its parent knows.
+/// One life of a broker, in a process of its own: opens the directory that the last one left, reports everything that is in it, and works until it is killed.
+/// The lines it writes are all that its parent knows.
 /// </summary>
 internal static class KillChild
 {

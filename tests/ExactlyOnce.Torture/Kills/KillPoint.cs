@@ -9,7 +9,10 @@ internal sealed record KillPoint(string Operation, string Path, int Count)
 {
     private const string Root = "/data";
 
-    /// <summary>Every kind of disk operation that the engine does, before and after it: on the journal, the checkpoint, the manifest, segments and indexes, and their folders.</summary>
+    /// <summary>
+    /// Every kind of disk operation that the engine does, before and after it: on the journal, the checkpoint, the manifest, segments and indexes, and their
+    /// folders.
+    /// </summary>
     public static readonly (string Operation, string Path)[] All =
     [
         ("write", ".journal"), ("written", ".journal"), ("sync", ".journal"), ("synced", ".journal"), ("create", ".journal"), ("unlink", ".journal"), ("truncate", ".journal"),

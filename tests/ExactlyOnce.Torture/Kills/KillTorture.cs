@@ -3,8 +3,8 @@ using System.Globalization;
 namespace ExactlyOnce.Torture.Kills;
 
 /// <summary>
-/// Real processes on a <see cref="Testing.Disks.LossyDisk"/>, killed with SIGKILL thousands of times, also while they recover. This process is the oracle: it knows what
-/// the children said, and holds every later life against it. One directory lives through many kills.
+/// Real processes on a <see cref="Testing.Disks.LossyDisk"/>, killed with SIGKILL thousands of times, also while they recover. This process is the oracle: it
+/// knows what the children said, and holds every later life against it. One directory lives through many kills.
 /// </summary>
 internal sealed class KillTorture : ITorture
 {

@@ -8,7 +8,8 @@ internal sealed class TrimActor(Broker broker, ChildHistory history, int number,
     private const int KeptRecords = 200;
 
     /// <summary>
-    /// Of the pipeline's output more than of its input: every input that is still there must have its output, which the oracle may not have seen yet, and between the outputs lie markers.
+    /// Of the pipeline's output more than of its input: every input that is still there must have its output, which the oracle may not have seen yet, and
+    /// between the outputs lie markers.
     /// </summary>
     private const int KeptOutputs = 4 * KeptRecords;
 

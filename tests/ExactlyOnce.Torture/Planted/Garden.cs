@@ -4,8 +4,8 @@ using ExactlyOnce.Tests;
 namespace ExactlyOnce.Torture.Planted;
 
 /// <summary>
-/// A copy of the repository in which bugs are planted one at a time, in the core or the endpoint, and of the programs that judge them, whose core and endpoint are replaced by the planted
-/// ones. In a temporary folder, removed at the end.
+/// A copy of the repository in which bugs are planted one at a time, in the core or the endpoint, and of the programs that judge them, whose core and endpoint
+/// are replaced by the planted ones. In a temporary folder, removed at the end.
 /// </summary>
 internal sealed class Garden : IDisposable
 {
@@ -34,7 +34,9 @@ internal sealed class Garden : IDisposable
         return target;
     }
 
-    /// <summary>Builds core and endpoint with the bug (or without any) and puts them into the judges' folders; answers the compiler's complaint if there is one.</summary>
+    /// <summary>
+    /// Builds core and endpoint with the bug (or without any) and puts them into the judges' folders; answers the compiler's complaint if there is one.
+    /// </summary>
     public string? Plant(PlantedBug? bug, params ReadOnlySpan<string> programs)
     {
         var (path, source) = ("", "");

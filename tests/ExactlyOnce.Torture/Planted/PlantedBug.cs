@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Torture.Planted;
 
 /// <summary>
-/// A defect, as an edit of the source: a text that stands in one file exactly once, and what stands there instead. The product carries no switch for it; a copy of the
-/// source is edited and built. Read from a file of <c>Bugs</c>:
+/// A defect, as an edit of the source: a text that stands in one file exactly once, and what stands there instead. The product carries no switch for it; a copy
+/// of the source is edited and built. Read from a file of <c>Bugs</c>:
 /// <code>
 /// The journal's sync is skipped.            what is wrong, in a sentence
 /// file: src/ExactlyOnce/Engine/…            where

@@ -5,17 +5,21 @@ using ExactlyOnce.Tests;
 namespace ExactlyOnce.Torture.Planted;
 
 /// <summary>
-/// Who guards the guards: bugs are planted, one at a time, and the simulator, the exhaustive runs and the tests must each say whether they see it. A bug that nobody sees is a hole in the
-/// proof. Those of the endpoint are for its tests alone: nobody else has one.
+/// Who guards the guards: bugs are planted, one at a time, and the simulator, the exhaustive runs and the tests must each say whether they see it. A bug that
+/// nobody sees is a hole in the proof. Those of the endpoint are for its tests alone: nobody else has one.
 /// </summary>
 internal sealed partial class PlantedTorture : ITorture
 {
     private const int SeedsByDefault = 1000;
 
-    /// <summary>Half of the bugs that the simulator sees are to be seen after so many seeds. What needs real threads or a real file system it cannot see.</summary>
+    /// <summary>
+    /// Half of the bugs that the simulator sees are to be seen after so many seeds. What needs real threads or a real file system it cannot see.
+    /// </summary>
     private const long MedianSeedsMax = 200;
 
-    /// <summary>A judge that needs longer hangs. The core without a bug has no longer for all the tests together, so no bug is seen because the machine is slow.</summary>
+    /// <summary>
+    /// A judge that needs longer hangs. The core without a bug has no longer for all the tests together, so no bug is seen because the machine is slow.
+    /// </summary>
     private static readonly TimeSpan s_judgeTimeout = TimeSpan.FromMinutes(6);
 
     private const string Core = "ExactlyOnce";

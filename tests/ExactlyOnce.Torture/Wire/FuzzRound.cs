@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace ExactlyOnce.Torture.Wire;
 
 /// <summary>
-/// One broker behind two endpoints, one of which asks for a login; many connections that send them nonsense: to the open one, and to the other before a login, in the middle of one and
-/// behind it; and to either one that does not.
+/// One broker behind two endpoints, one of which asks for a login; many connections that send them nonsense: to the open one, and to the other before a login,
+/// in the middle of one and behind it; and to either one that does not.
 /// </summary>
 internal sealed class FuzzRound(ulong seed, long frames, long[,] sent, Progress progress)
 {

@@ -9,7 +9,10 @@ using ExactlyOnce.Kernel.Records;
 
 namespace ExactlyOnce.Torture.Wire;
 
-/// <summary>A well-behaved client: an idempotent producer that reads back what it wrote, beside others that are neither. Logs in as <paramref name="user"/>, if there is any.</summary>
+/// <summary>
+/// A well-behaved client: an idempotent producer that reads back what it wrote, beside others that are neither. Logs in as <paramref name="user"/>, if there is
+/// any.
+/// </summary>
 internal sealed class SaneClient(KafkaConnectionHandler handler, string topic, string? user = null)
 {
     public const string Topic = "a-topic-that-no-chance-will-name";

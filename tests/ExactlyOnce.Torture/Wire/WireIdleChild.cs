@@ -6,7 +6,8 @@ using System.Net.Sockets;
 namespace ExactlyOnce.Torture.Wire;
 
 /// <summary>
-/// A client's process with very many connections, from ten addresses of this machine, that ask for versions once and then are silent. Ends with its parent at the latest.
+/// A client's process with very many connections, from ten addresses of this machine, that ask for versions once and then are silent. Ends with its parent at
+/// the latest.
 /// </summary>
 internal static class WireIdleChild
 {

@@ -49,7 +49,9 @@ internal static class KafkaIdleRow
         }
     }
 
-    /// <summary>In the child: prints its port, then a line when it is measured before the crowd comes, then KiB for each connection and percent of a core.</summary>
+    /// <summary>
+    /// In the child: prints its port, then a line when it is measured before the crowd comes, then KiB for each connection and percent of a core.
+    /// </summary>
     public static async Task ServeAsync(TimeSpan duration)
     {
         await using var broker = Broker.CreateInMemory();

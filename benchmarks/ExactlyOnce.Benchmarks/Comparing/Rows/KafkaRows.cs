@@ -6,8 +6,8 @@ namespace ExactlyOnce.Benchmarks.Comparing.Rows;
 using Confluent.Kafka;
 
 /// <summary>
-/// The endpoint beside librdkafka's mock cluster, with the same Confluent.Kafka over loopback: client and server share the two cores, so that what a server takes of them is what the
-/// client lacks.
+/// The endpoint beside librdkafka's mock cluster, with the same Confluent.Kafka over loopback: client and server share the two cores, so that what a server
+/// takes of them is what the client lacks.
 /// </summary>
 internal static class KafkaRows
 {

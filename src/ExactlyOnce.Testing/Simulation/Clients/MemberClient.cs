@@ -2,7 +2,9 @@ using ExactlyOnce.Testing.History;
 
 namespace ExactlyOnce.Testing.Simulation.Clients;
 
-/// <summary>A member of a group that reads what it is given and commits its positions, joins and leaves, and now and then sleeps until it is a zombie.</summary>
+/// <summary>
+/// A member of a group that reads what it is given and commits its positions, joins and leaves, and now and then sleeps until it is a zombie.
+/// </summary>
 internal sealed class MemberClient(SimulatedBroker broker, SimulationRandom random) : SimulatedClient(broker)
 {
     private readonly GroupReading _reading = new(broker, $"readers-{random.Below(2)}");

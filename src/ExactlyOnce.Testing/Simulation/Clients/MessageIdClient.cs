@@ -4,8 +4,9 @@ using ExactlyOnce.Kernel.Primitives;
 namespace ExactlyOnce.Testing.Simulation.Clients;
 
 /// <summary>
-/// Nothing but message ids tells the broker that it has its records already: no producer, no sequence. It outlives the broker, and for as long as the topic has promised to remember the
-/// ids it sends batches again, those without an answer first; those that were acknowledged also to another partition of the topic, which must not take them.
+/// Nothing but message ids tells the broker that it has its records already: no producer, no sequence. It outlives the broker, and for as long as the topic has
+/// promised to remember the ids it sends batches again, those without an answer first; those that were acknowledged also to another partition of the topic,
+/// which must not take them.
 /// </summary>
 internal sealed class MessageIdClient(SimulatedBroker broker) : SimulatedClient(broker)
 {

@@ -4,8 +4,8 @@ using ExactlyOnce.Kernel.Primitives;
 namespace ExactlyOnce.Testing.Simulation.Clients;
 
 /// <summary>
-/// Imports a numbered source under a name that the broker remembers: several partitions in one step, and after a death it goes on behind the last number that the broker
-/// has. Names are few, so that namesakes fence each other.
+/// Imports a numbered source under a name that the broker remembers: several partitions in one step, and after a death it goes on behind the last number that
+/// the broker has. Names are few, so that namesakes fence each other.
 /// </summary>
 internal sealed class NamedClient(SimulatedBroker broker, SourceLedger ledger, SimulationRandom random) : SimulatedClient(broker)
 {

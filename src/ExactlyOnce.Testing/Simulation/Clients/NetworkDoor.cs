@@ -8,7 +8,9 @@ using ExactlyOnce.Kernel.Transactions;
 
 namespace ExactlyOnce.Testing.Simulation.Clients;
 
-/// <summary>Generation 1, as the Kafka endpoint serves it: the epoch stays from transaction to transaction, and an open transaction outlives the broker.</summary>
+/// <summary>
+/// Generation 1, as the Kafka endpoint serves it: the epoch stays from transaction to transaction, and an open transaction outlives the broker.
+/// </summary>
 internal sealed class NetworkDoor : TransactionDoor
 {
     private static readonly TransactionClient s_client = TransactionClient.Network(TransactionGeneration.V1, "a connection");

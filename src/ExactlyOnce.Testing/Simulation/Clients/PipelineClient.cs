@@ -6,8 +6,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Testing.Simulation.Clients;
 
 /// <summary>
-/// Consume, transform, produce: every record of the input becomes one of the output, in the transaction that commits the position. Several share a group; some abort, some
-/// sleep in the middle until they are zombies.
+/// Consume, transform, produce: every record of the input becomes one of the output, in the transaction that commits the position. Several share a group; some
+/// abort, some sleep in the middle until they are zombies.
 /// </summary>
 internal sealed class PipelineClient(SimulatedBroker broker, TransactionLedger ledger, int index) : SimulatedClient(broker)
 {
@@ -144,7 +144,9 @@ internal sealed class PipelineClient(SimulatedBroker broker, TransactionLedger l
             await _reading.LeaveAsync(process);
     }
 
-    /// <summary>Sends what waits for the commit together with it; where that is not possible the batches go first, and the next turn ends the transaction.</summary>
+    /// <summary>
+    /// Sends what waits for the commit together with it; where that is not possible the batches go first, and the next turn ends the transaction.
+    /// </summary>
     private async Task FinishHeldAsync(long transaction, bool commit)
     {
         var (process, held) = (Process, _held.ToArray());

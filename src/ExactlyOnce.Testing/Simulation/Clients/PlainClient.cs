@@ -5,8 +5,8 @@ using ExactlyOnce.Kernel.Primitives;
 namespace ExactlyOnce.Testing.Simulation.Clients;
 
 /// <summary>
-/// An idempotent producer behind a connection: it outlives the broker, and then first sends again, in order, what was not acknowledged, under the same sequence numbers. Now
-/// and then it repeats a batch that was acknowledged, as after a lost answer. Some of its batches carry no producer at all.
+/// An idempotent producer behind a connection: it outlives the broker, and then first sends again, in order, what was not acknowledged, under the same sequence
+/// numbers. Now and then it repeats a batch that was acknowledged, as after a lost answer. Some of its batches carry no producer at all.
 /// </summary>
 internal sealed class PlainClient(SimulatedBroker broker) : SimulatedClient(broker)
 {

@@ -4,8 +4,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Testing.Simulation.Clients;
 
 /// <summary>
-/// A client of the broker that does one thing a turn. What it waits for is finished by other steps of the run; until then its turns do nothing. It dies with the broker's
-/// process unless it says that it lives elsewhere.
+/// A client of the broker that does one thing a turn. What it waits for is finished by other steps of the run; until then its turns do nothing. It dies with
+/// the broker's process unless it says that it lives elsewhere.
 /// </summary>
 internal abstract class SimulatedClient(SimulatedBroker broker)
 {

@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Testing.Simulation.Clients;
 
 /// <summary>
-/// What named producers were asked to import, and what the broker said it has: of every number up to the last one, exactly one record, and of no number two. The history has
-/// no word for source numbers, so this is checked beside it.
+/// What named producers were asked to import, and what the broker said it has: of every number up to the last one, exactly one record, and of no number two.
+/// The history has no word for source numbers, so this is checked beside it.
 /// </summary>
 internal sealed class SourceLedger
 {

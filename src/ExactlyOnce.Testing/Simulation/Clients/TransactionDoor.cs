@@ -39,7 +39,10 @@ internal abstract class TransactionDoor
 
     protected abstract TransactionClient Client(string id);
 
-    /// <summary>Asks for the same end once more, as after a lost answer. Answers the refusal, which nothing but a namesake that has taken the id since can explain; null when there is none.</summary>
+    /// <summary>
+    /// Asks for the same end once more, as after a lost answer. Answers the refusal, which nothing but a namesake that has taken the id since can explain; null
+    /// when there is none.
+    /// </summary>
     public string? RefusalOfRepeatedEnd(SimulatedBroker broker, string id, ProducerIdentity ended, bool commit)
     {
         if (broker.Engine.State.Transactions.TryGet(id)?.Identity != Identity)

@@ -2,7 +2,9 @@ using ExactlyOnce.Testing.History;
 
 namespace ExactlyOnce.Testing.Simulation.Clients;
 
-/// <summary>What outlives transactional producers: their ids, which anybody may take, and the tokens of prepared transactions, which somebody has to decide.</summary>
+/// <summary>
+/// What outlives transactional producers: their ids, which anybody may take, and the tokens of prepared transactions, which somebody has to decide.
+/// </summary>
 internal sealed class TransactionLedger
 {
     public SortedSet<string> Ids { get; } = new(StringComparer.Ordinal);

@@ -6,8 +6,9 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Testing.Simulation.Clients;
 
 /// <summary>
-/// A transactional producer: takes its id, writes to many partitions, adds a group's offsets, and commits, aborts, prepares, or forgets to end. What it says to the broker
-/// goes through a <see cref="TransactionDoor"/>, which is in process (generation 2) or behind a connection (generation 1). Ids are few, so that namesakes fence each other.
+/// A transactional producer: takes its id, writes to many partitions, adds a group's offsets, and commits, aborts, prepares, or forgets to end. What it says to
+/// the broker goes through a <see cref="TransactionDoor"/>, which is in process (generation 2) or behind a connection (generation 1). Ids are few, so that
+/// namesakes fence each other.
 /// </summary>
 internal sealed class TransactionalClient(SimulatedBroker broker, TransactionDoor door, TransactionLedger ledger, SimulationRandom random) : SimulatedClient(broker)
 {

@@ -5,8 +5,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Testing.Simulation.States;
 
 /// <summary>
-/// Everything is at rest: what the broker has in memory, what another one loads from a copy of its directory, and what the log alone gives, must be the same (I17). The copy has lost some
-/// of its indexes, which are made of the log and have to be made again.
+/// Everything is at rest: what the broker has in memory, what another one loads from a copy of its directory, and what the log alone gives, must be the same
+/// (I17). The copy has lost some of its indexes, which are made of the log and have to be made again.
 /// </summary>
 internal sealed class DerivedStates(SimulatedBroker broker, SimulationRandom random)
 {

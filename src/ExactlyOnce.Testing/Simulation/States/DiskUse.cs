@@ -8,8 +8,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Testing.Simulation.States;
 
 /// <summary>
-/// What the directory takes when nobody writes and the broker has done its upkeep (I23), against what the configuration and the live data allow: the journal's files, one checkpoint, and for
-/// each partition the segments that it lists, which hold no more than its log and what retention cannot cut off them.
+/// What the directory takes when nobody writes and the broker has done its upkeep (I23), against what the configuration and the live data allow: the journal's
+/// files, one checkpoint, and for each partition the segments that it lists, which hold no more than its log and what retention cannot cut off them.
 /// </summary>
 internal sealed class DiskUse(SimulatedBroker broker)
 {

@@ -9,8 +9,9 @@ using ExactlyOnce.Testing.Disks;
 namespace ExactlyOnce.Testing.Simulation.States;
 
 /// <summary>
-/// Everything that a broker knows at one moment, in parts that have names: its coordination tables, and of each partition the rules' state and the batches of the log, markers and
-/// aborted ones among them. Equal states have equal bytes. The leader epoch of a batch is left out: an opening counts it up, and no reader of this process sees it.
+/// Everything that a broker knows at one moment, in parts that have names: its coordination tables, and of each partition the rules' state and the batches of
+/// the log, markers and aborted ones among them. Equal states have equal bytes. The leader epoch of a batch is left out: an opening counts it up, and no reader
+/// of this process sees it.
 /// </summary>
 internal sealed class LogicalState
 {
@@ -68,8 +69,8 @@ internal sealed class LogicalState
         : $"{bytes.Length} and {found.Length} bytes, which differ from byte {bytes.AsSpan().CommonPrefixLength(found)}";
 
     /// <summary>
-    /// Of each producer as many batches as every window has. A topic's window that was altered holds for a partition from its next opening on, so what is loaded may remember fewer than what
-    /// runs, or more.
+    /// Of each producer as many batches as every window has. A topic's window that was altered holds for a partition from its next opening on, so what is
+    /// loaded may remember fewer than what runs, or more.
     /// </summary>
     private static void WriteProducers(PartitionState state, IBufferWriter<byte> destination)
     {

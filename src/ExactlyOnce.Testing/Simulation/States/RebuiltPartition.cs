@@ -5,7 +5,9 @@ using ExactlyOnce.Kernel.Records;
 
 namespace ExactlyOnce.Testing.Simulation.States;
 
-/// <summary>A partition's rules' state, made of nothing but its log from the first batch on: its producers, their last batches, the aborted transactions, the ends.</summary>
+/// <summary>
+/// A partition's rules' state, made of nothing but its log from the first batch on: its producers, their last batches, the aborted transactions, the ends.
+/// </summary>
 internal sealed class RebuiltPartition
 {
     private readonly Partition _partition;

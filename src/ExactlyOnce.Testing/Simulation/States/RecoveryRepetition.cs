@@ -5,8 +5,8 @@ using ExactlyOnce.Testing.History;
 namespace ExactlyOnce.Testing.Simulation.States;
 
 /// <summary>
-/// Recovery is a function (I16): what one opening makes of a device, another makes of a copy of it too, also when it was cut somewhere on the way, or at its end, and had to begin again
-/// on what it had left. Made of the device as it is before the opening; told to the history after it.
+/// Recovery is a function (I16): what one opening makes of a device, another makes of a copy of it too, also when it was cut somewhere on the way, or at its
+/// end, and had to begin again on what it had left. Made of the device as it is before the opening; told to the history after it.
 /// </summary>
 internal sealed class RecoveryRepetition
 {

@@ -3,7 +3,9 @@ using ExactlyOnce.Testing.Disks;
 
 namespace ExactlyOnce.Testing.Simulation.States;
 
-/// <summary>A second broker on a copy of the device, opened to be compared with the first: its own process, its own clock, another chance. Nobody closes it.</summary>
+/// <summary>
+/// A second broker on a copy of the device, opened to be compared with the first: its own process, its own clock, another chance. Nobody closes it.
+/// </summary>
 internal sealed class TwinBroker : IDisposable
 {
     /// <param name="original">The first.</param>

@@ -28,8 +28,8 @@ internal abstract class BatchContents
     public int Generation => Volatile.Read(ref _generation);
 
     /// <summary>
-    /// Makes every batch and record that was handed out unusable and leaves the contents alone, because somebody may be at them: whoever disposes of a consumer inside its
-    /// loop, or beside it.
+    /// Makes every batch and record that was handed out unusable and leaves the contents alone, because somebody may be at them: whoever disposes of a consumer
+    /// inside its loop, or beside it.
     /// </summary>
     public void BecomeVoid() => Interlocked.Increment(ref _generation);
 
@@ -44,8 +44,8 @@ internal abstract class BatchContents
     }
 
     /// <summary>
-    /// Takes up to <paramref name="recordsMax"/> records out of the partition's run. False when the rest of the run holds nothing to give. When a record cannot be
-    /// deserialized, the ones in front of it are given, and the next call throws.
+    /// Takes up to <paramref name="recordsMax"/> records out of the partition's run. False when the rest of the run holds nothing to give. When a record cannot
+    /// be deserialized, the ones in front of it are given, and the next call throws.
     /// </summary>
     /// <exception cref="RecordDeserializationException">The first record to give cannot be deserialized. The position stays in front of it.</exception>
     public bool Fill(ConsumedPartition partition, int recordsMax)
@@ -78,8 +78,8 @@ internal abstract class BatchContents
     }
 
     /// <summary>
-    /// Deserializes the slots from <paramref name="from"/> up to <paramref name="to"/> into the arrays of the typed half. Answers where it ended: at <paramref name="to"/>, or in front of
-    /// the record that cannot be deserialized.
+    /// Deserializes the slots from <paramref name="from"/> up to <paramref name="to"/> into the arrays of the typed half. Answers where it ended: at
+    /// <paramref name="to"/>, or in front of the record that cannot be deserialized.
     /// </summary>
     protected abstract int Deserialize(int from, int to, ReadOnlySpan<byte> source, out Exception? failure);
 

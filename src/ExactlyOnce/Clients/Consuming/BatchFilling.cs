@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Clients.Consuming;
 
 /// <summary>
-/// Small batches cost as much as large ones: a partition with little to give may be left alone for a while to fill up (<see cref="ConsumerOptions.MaxBatchWait"/>). Used in the session's
-/// turn; its timer only sets the signal.
+/// Small batches cost as much as large ones: a partition with little to give may be left alone for a while to fill up
+/// (<see cref="ConsumerOptions.MaxBatchWait"/>). Used in the session's turn; its timer only sets the signal.
 /// </summary>
 internal sealed class BatchFilling(ConsumerOptions options, TimeProvider time, ReadSignal signal) : IAsyncDisposable
 {

@@ -5,8 +5,8 @@ namespace ExactlyOnce.Clients.Consuming;
 
 /// <summary>
 /// A run of contiguous batches on its way through a consumer: decoded record by record, left and taken up again where a consumer batch is full.
-/// Owned by one <see cref="ConsumedPartition"/>. The bytes belong to the partition's reader; a compressed batch is unpacked into a buffer of the run's own, so that
-/// only one of them can be open at a time.
+/// Owned by one <see cref="ConsumedPartition"/>. The bytes belong to the partition's reader; a compressed batch is unpacked into a buffer of the run's own, so
+/// that only one of them can be open at a time.
 /// </summary>
 internal sealed class BatchRun(BrokerBackend backend)
 {
@@ -64,7 +64,8 @@ internal sealed class BatchRun(BrokerBackend backend)
     }
 
     /// <summary>
-    /// Decodes records of the current batch, as many as there are or <paramref name="slots"/> has room for, and answers how many. Those in front of <paramref name="from"/> are passed over.
+    /// Decodes records of the current batch, as many as there are or <paramref name="slots"/> has room for, and answers how many. Those in front of
+    /// <paramref name="from"/> are passed over.
     /// </summary>
     public int Decode(ReadOnlySpan<byte> source, Span<RecordSlot> slots, long from)
     {
@@ -84,7 +85,10 @@ internal sealed class BatchRun(BrokerBackend backend)
         return count;
     }
 
-    /// <summary>Takes the end of what <see cref="Decode"/> gave back: from <paramref name="slots"/>, all of them, the ones from <paramref name="from"/> on stay in the run.</summary>
+    /// <summary>
+    /// Takes the end of what <see cref="Decode"/> gave back: from <paramref name="slots"/>, all of them, the ones from <paramref name="from"/> on stay in the
+    /// run.
+    /// </summary>
     public void Unread(ReadOnlySpan<RecordSlot> slots, int from)
     {
         _recordAt = from == 0 ? _firstAt : slots[from - 1].End;

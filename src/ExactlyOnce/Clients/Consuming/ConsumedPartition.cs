@@ -34,7 +34,9 @@ internal sealed class ConsumedPartition : IDisposable
     /// <summary>What was read and is not decoded yet.</summary>
     public BatchRun Run { get; }
 
-    /// <summary>The offset in front of which everything is decoded; ahead of <see cref="Position"/> while the loop is inside a batch record by record.</summary>
+    /// <summary>
+    /// The offset in front of which everything is decoded; ahead of <see cref="Position"/> while the loop is inside a batch record by record.
+    /// </summary>
     public long ReadTo { get; set; }
 
     /// <summary>The committed offset, as far as this consumer knows; null for none.</summary>
@@ -43,7 +45,9 @@ internal sealed class ConsumedPartition : IDisposable
     /// <summary>The most records to give at once, when that is other than the consumer's option.</summary>
     public int? RecordsMax { get; set; }
 
-    /// <summary>Until when the partition may fill up before a small batch of it is given; null when nothing waits. <see cref="TimeProvider"/> timestamp.</summary>
+    /// <summary>
+    /// Until when the partition may fill up before a small batch of it is given; null when nothing waits. <see cref="TimeProvider"/> timestamp.
+    /// </summary>
     public long? FillsUpUntil { get; set; }
 
     /// <summary>The next offset the loop has not been given, or the one a seek goes to.</summary>
@@ -71,7 +75,10 @@ internal sealed class ConsumedPartition : IDisposable
     /// <summary>Announces a move whose offset is still to be looked up. Answers its number for <see cref="SeekTo(long, long)"/>.</summary>
     public long BeginSeek() => Interlocked.Increment(ref _seeksBegun);
 
-    /// <summary>Orders the move announced under <paramref name="number"/>, unless a later one was announced since: the last seek that was asked for wins, however long its look-up takes.</summary>
+    /// <summary>
+    /// Orders the move announced under <paramref name="number"/>, unless a later one was announced since: the last seek that was asked for wins, however long
+    /// its look-up takes.
+    /// </summary>
     public void SeekTo(long offset, long number)
     {
         lock (_seekLock)

@@ -70,8 +70,8 @@ internal sealed class ConsumerSession : IAsyncDisposable
     public Func<TopicPartition, CancellationToken, ValueTask<long?>>? FindPosition { get; init; }
 
     /// <summary>
-    /// Called with the turn held for every partition that has no committed offset and does not begin at the earliest: makes the beginning stick, so that what arrives between a
-    /// start without success and the next one is not passed over.
+    /// Called with the turn held for every partition that has no committed offset and does not begin at the earliest: makes the beginning stick, so that what
+    /// arrives between a start without success and the next one is not passed over.
     /// </summary>
     public Func<TopicPartition, long, CancellationToken, ValueTask>? StoreStart { get; init; }
 
@@ -182,7 +182,9 @@ internal sealed class ConsumerSession : IAsyncDisposable
         }
     }
 
-    /// <summary>Gives what is there already, without any of the machinery of waiting. False when there is nothing, or when something has to be done first.</summary>
+    /// <summary>
+    /// Gives what is there already, without any of the machinery of waiting. False when there is nothing, or when something has to be done first.
+    /// </summary>
     private bool TryReadNow(BatchContents contents, CancellationToken cancellationToken)
     {
         if (!_isStarted || cancellationToken.IsCancellationRequested || !_turn.TryEnter())
@@ -311,7 +313,8 @@ internal sealed class ConsumerSession : IAsyncDisposable
         _isSettled = true;
     }
 
-    // Whoever chose his partitions is told by his readers. A group shares out what there is, and of a topic that was deleted there is nothing: its members would wait for ever.
+    // Whoever chose his partitions is told by his readers. A group shares out what there is, and of a topic that was deleted there is nothing: its members
+    // would wait for ever.
     private void ThrowIfDeleted()
     {
         if (_membership is not null && _partitions.Length == 0 && _backend.TryGetTopic(_topic)?.Id != _topicId)

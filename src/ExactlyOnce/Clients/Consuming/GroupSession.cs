@@ -13,7 +13,9 @@ internal sealed record GroupJoinRequest
     /// <summary>"uniform" or "range".</summary>
     public string Assignor { get; init; } = "uniform";
 
-    /// <summary>How long the group waits for this member to give up a partition before it takes the partition away and fences the member's late commits.</summary>
+    /// <summary>
+    /// How long the group waits for this member to give up a partition before it takes the partition away and fences the member's late commits.
+    /// </summary>
     public TimeSpan RebalanceTimeout { get; init; } = TimeSpan.FromSeconds(60);
 }
 

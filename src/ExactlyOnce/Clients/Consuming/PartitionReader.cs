@@ -15,9 +15,11 @@ internal abstract class PartitionReader : IDisposable
 
     /// <summary>
     /// Returns the next run of contiguous batches, at least one batch when there is one, otherwise up to about <paramref name="maxBytes"/>. The first
-    /// batch may begin before the offset the reader was opened at: drop records in front of it. The memory is valid until the next call or <see cref="Dispose"/>.
+    /// batch may begin before the offset the reader was opened at: drop records in front of it. The memory is valid until the next call or
+    /// <see cref="Dispose"/>.
     /// </summary>
-    /// <exception cref="BrokerException">OffsetOutOfRange when the position was deleted or never existed; UnknownTopicOrPartition; a storage failure.</exception>
+    /// <exception cref="BrokerException">OffsetOutOfRange when the position was deleted or never existed; UnknownTopicOrPartition; a storage
+    /// failure.</exception>
     public abstract bool TryRead(int maxBytes, out ReadOnlyMemory<byte> batches);
 
     /// <summary>Moves to another offset.</summary>

@@ -2,7 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace ExactlyOnce.Clients.Consuming;
 
-/// <summary>Takes the next batch from a session's partitions, which have their turns: it begins behind the one that was served last, so that none can keep the others waiting. Used in the session's turn.</summary>
+/// <summary>
+/// Takes the next batch from a session's partitions, which have their turns: it begins behind the one that was served last, so that none can keep the others
+/// waiting. Used in the session's turn.
+/// </summary>
 internal sealed class PartitionRotation(ConsumerOptions options, BatchFilling filling, ILogger logger)
 {
     private int _next;

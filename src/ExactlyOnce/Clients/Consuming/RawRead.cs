@@ -14,7 +14,9 @@ internal abstract class RawRead : IDisposable
 
     public int Bytes { get; protected set; }
 
-    /// <summary>Under read_committed: every aborted transaction that has data among the batches, in order of first offsets. Null under read_uncommitted.</summary>
+    /// <summary>
+    /// Under read_committed: every aborted transaction that has data among the batches, in order of first offsets. Null under read_uncommitted.
+    /// </summary>
     public IReadOnlyList<AbortedRange>? Aborted { get; protected set; }
 
     public abstract void Dispose();

@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Clients.Consuming;
 
 /// <summary>
-/// Reads one partition as it stands, markers and aborted batches included, for clients that filter for themselves: those on the other end of a wire. Keeps its place between reads, and
-/// no memory. Not thread-safe.
+/// Reads one partition as it stands, markers and aborted batches included, for clients that filter for themselves: those on the other end of a wire. Keeps its
+/// place between reads, and no memory. Not thread-safe.
 /// </summary>
 internal abstract class RawReader : IDisposable
 {
@@ -16,7 +16,9 @@ internal abstract class RawReader : IDisposable
     /// <returns>What was read; dispose it when the bytes have been used, and before the next read.</returns>
     public abstract RawRead Read(long offset, IsolationLevel isolation, int maxBytes, bool takesOne);
 
-    /// <summary>Has <paramref name="wake"/> called once when there may be more than the last read saw; answers false, without registering, when that is so already.</summary>
+    /// <summary>
+    /// Has <paramref name="wake"/> called once when there may be more than the last read saw; answers false, without registering, when that is so already.
+    /// </summary>
     public abstract bool TryWait(Action wake);
 
     /// <summary>Takes a registration back.</summary>

@@ -4,7 +4,8 @@ namespace ExactlyOnce.Clients.Consuming;
 
 /// <summary>
 /// One at a time, first come first served, across awaits. A consumer's loop holds its turn while it is inside the library and gives it back while the
-/// caller works on a batch, so that disposing waits for the one and not for the other. Whoever waited goes on on the scheduler, never on the stack of the one that leaves.
+/// caller works on a batch, so that disposing waits for the one and not for the other. Whoever waited goes on on the scheduler, never on the stack of the one
+/// that leaves.
 /// </summary>
 internal sealed class Turn(PipeScheduler scheduler)
 {

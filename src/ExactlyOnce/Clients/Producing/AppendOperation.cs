@@ -7,12 +7,15 @@ internal enum AppendStatus
     /// <summary>The outcome is known and set.</summary>
     Completed,
 
-    /// <summary>The batch was appended, or will be; the outcome follows through <see cref="AppendOperation.OnCompleted"/>. Its sequence numbers are used up.</summary>
+    /// <summary>
+    /// The batch was appended, or will be; the outcome follows through <see cref="AppendOperation.OnCompleted"/>. Its sequence numbers are used up.
+    /// </summary>
     Pending,
 
     /// <summary>
-    /// Nothing was appended and no sequence number was used; the outcome follows through <see cref="AppendOperation.OnCompleted"/>, because it relied on something that is not
-    /// durable yet. For refusals, and for batches whose records are all known by their message ids; batches that are known in part are answered at once.
+    /// Nothing was appended and no sequence number was used; the outcome follows through <see cref="AppendOperation.OnCompleted"/>, because it relied on
+    /// something that is not durable yet. For refusals, and for batches whose records are all known by their message ids; batches that are known in part are
+    /// answered at once.
     /// </summary>
     PendingRefusal,
 }
@@ -40,7 +43,9 @@ internal abstract class AppendOperation
     /// <summary>The batch's header, decoded.</summary>
     public ref readonly BatchHeader Header => ref _header;
 
-    /// <summary>The broker's time, when whoever sealed the batch has just read it; else <see cref="UnknownTime"/>, and the backend reads it. Unix milliseconds.</summary>
+    /// <summary>
+    /// The broker's time, when whoever sealed the batch has just read it; else <see cref="UnknownTime"/>, and the backend reads it. Unix milliseconds.
+    /// </summary>
     public long NowMs { get; set; } = UnknownTime;
 
     /// <summary>Message ids of the records, by position, for topics that deduplicate by id; null entries have none. Null when no record has one.</summary>

@@ -5,15 +5,17 @@ using ExactlyOnce.References;
 namespace ExactlyOnce.Clients.Producing;
 
 /// <summary>
-/// The bytes of the batch that one producer fills for one partition, the clock its records are stamped by and the sequence it will be signed with. One draft after the other: fill, sign,
-/// append, clear. Owned by a <see cref="PartitionAccumulator"/> and guarded by its lock.
+/// The bytes of the batch that one producer fills for one partition, the clock its records are stamped by and the sequence it will be signed with. One draft
+/// after the other: fill, sign, append, clear. Owned by a <see cref="PartitionAccumulator"/> and guarded by its lock.
 /// </summary>
 internal sealed class BatchDraft(RecordAccumulator accumulator, BackendPartition partition)
 {
     /// <summary>How many records may take over the timestamp of the clock's last reading: a reading per record is too many.</summary>
     private const int RecordsPerClockReading = 32;
 
-    /// <summary>Up to this linger the records of a batch may share a reading of the clock: the error stays below what anybody can see in milliseconds.</summary>
+    /// <summary>
+    /// Up to this linger the records of a batch may share a reading of the clock: the error stays below what anybody can see in milliseconds.
+    /// </summary>
     private static readonly TimeSpan s_clockReuseMax = TimeSpan.FromMilliseconds(10);
 
     private readonly bool _mayReuseReading = accumulator.Settings.PostLinger <= s_clockReuseMax;

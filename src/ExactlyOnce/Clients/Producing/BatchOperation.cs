@@ -4,8 +4,8 @@ using ExactlyOnce.References;
 namespace ExactlyOnce.Clients.Producing;
 
 /// <summary>
-/// The batch a partition's records go into while it is open, and its append once it is sealed. Rented by <see cref="PartitionAccumulator"/> under its lock, finished
-/// exactly once without it: on the sealer's stack when the backend answered at once, else on the backend's completions.
+/// The batch a partition's records go into while it is open, and its append once it is sealed. Rented by <see cref="PartitionAccumulator"/> under its lock,
+/// finished exactly once without it: on the sealer's stack when the backend answered at once, else on the backend's completions.
 /// </summary>
 internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOperation
 {
@@ -55,8 +55,8 @@ internal sealed class BatchOperation(RecordAccumulator accumulator) : AppendOper
     }
 
     /// <summary>
-    /// Makes the batch that of one record which nobody waits for through the batch. What is not named here and in the signing is as a new batch has it, and stays so: a batch is lone for
-    /// good. A record stamped now was stamped by the clock that the broker reads too, a moment ago: once is enough.
+    /// Makes the batch that of one record which nobody waits for through the batch. What is not named here and in the signing is as a new batch has it, and
+    /// stays so: a batch is lone for good. A record stamped now was stamped by the clock that the broker reads too, a moment ago: once is enough.
     /// </summary>
     public void BecomeLone(long timestampMs, bool isStampedNow)
     {

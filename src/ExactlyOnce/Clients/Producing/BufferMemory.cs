@@ -3,8 +3,8 @@ using System.IO.Pipelines;
 namespace ExactlyOnce.Clients.Producing;
 
 /// <summary>
-/// The bytes a producer may have accepted and not yet had acknowledged. Reserved before any lock is taken, given back when a batch is completed. First come, first
-/// served: nobody overtakes a waiter, so that a large record is not starved by small ones.
+/// The bytes a producer may have accepted and not yet had acknowledged. Reserved before any lock is taken, given back when a batch is completed. First come,
+/// first served: nobody overtakes a waiter, so that a large record is not starved by small ones.
 /// </summary>
 internal sealed class BufferMemory
 {

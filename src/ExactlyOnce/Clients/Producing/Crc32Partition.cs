@@ -1,6 +1,8 @@
 namespace ExactlyOnce.Clients.Producing;
 
-/// <summary>CRC-32 (IEEE, reflected) of the key modulo the number of partitions: librdkafka's <c>consistent</c> partitioner. Check value of "123456789": CBF43926.</summary>
+/// <summary>
+/// CRC-32 (IEEE, reflected) of the key modulo the number of partitions: librdkafka's <c>consistent</c> partitioner. Check value of "123456789": CBF43926.
+/// </summary>
 internal static class Crc32Partition
 {
     private const uint Polynomial = 0xEDB88320;

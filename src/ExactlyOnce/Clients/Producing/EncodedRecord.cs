@@ -9,7 +9,9 @@ internal ref struct EncodedRecord(ReadOnlySpan<byte> key, bool hasKey, ReadOnlyS
     public const long NoSourceSequence = -1;
     public const long TimestampNow = -1;
 
-    /// <summary>Upper bound of what the record format adds to key, value and headers: length, attributes, deltas, key length, value length, header count.</summary>
+    /// <summary>
+    /// Upper bound of what the record format adds to key, value and headers: length, attributes, deltas, key length, value length, header count.
+    /// </summary>
     private const int OverheadBytesMax = 5 + 1 + 10 + 5 + 5 + 5 + 5;
 
     public readonly ReadOnlySpan<byte> Key = key;

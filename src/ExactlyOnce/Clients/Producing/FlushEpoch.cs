@@ -3,8 +3,8 @@ using System.IO.Pipelines;
 namespace ExactlyOnce.Clients.Producing;
 
 /// <summary>
-/// The batches sealed between two flushes. A flush seals what is open, closes the current epoch and waits until its batches, and those of the epochs before it, are
-/// completed; batches sealed later belong to the next epoch and do not hold it up. Owned by one <see cref="RecordAccumulator"/>.
+/// The batches sealed between two flushes. A flush seals what is open, closes the current epoch and waits until its batches, and those of the epochs before it,
+/// are completed; batches sealed later belong to the next epoch and do not hold it up. Owned by one <see cref="RecordAccumulator"/>.
 /// </summary>
 internal sealed class FlushEpoch(PipeScheduler scheduler)
 {

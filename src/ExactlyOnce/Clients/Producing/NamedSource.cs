@@ -3,8 +3,9 @@ using ExactlyOnce.Threading;
 namespace ExactlyOnce.Clients.Producing;
 
 /// <summary>
-/// The source sequence of a named producer, and how its batches are sent: all open ones of all partitions together, with the last sequence accepted, as one atomic
-/// append. After a crash the remembered sequence is therefore exact: what is at or below it is in the log, what is above it is not, whichever partition it went to.
+/// The source sequence of a named producer, and how its batches are sent: all open ones of all partitions together, with the last sequence accepted, as one
+/// atomic append. After a crash the remembered sequence is therefore exact: what is at or below it is in the log, what is above it is not, whichever partition
+/// it went to.
 /// Guarded by the one lock that the producer's partitions share.
 /// </summary>
 internal sealed class NamedSource(BrokerBackend backend, ProducerSession session)
@@ -31,13 +32,15 @@ internal sealed class NamedSource(BrokerBackend backend, ProducerSession session
     /// <summary>False when the sequence is not above the last one accepted. The lock is held.</summary>
     public bool IsNew(long sequence) => sequence > _lastAccepted;
 
-    /// <summary>False when the open batches must be sent before this record: all that is open goes out in one step, and a step has its limit. The lock is held.</summary>
+    /// <summary>
+    /// False when the open batches must be sent before this record: all that is open goes out in one step, and a step has its limit. The lock is held.
+    /// </summary>
     public bool HasRoomFor(in EncodedRecord record) =>
         _openBytes == 0 || _openBytes + record.SizeBytesMax + ((long)_members.Count * BytesBesideBatch) <= backend.NamedAppendBytesMax;
 
     /// <summary>
-    /// The record is in an open batch: the sequence moves on. Not earlier, because a step that goes out to make room for the record must not say that it holds it: a crash
-    /// behind that step would lose the record. The lock is held.
+    /// The record is in an open batch: the sequence moves on. Not earlier, because a step that goes out to make room for the record must not say that it holds
+    /// it: a crash behind that step would lose the record. The lock is held.
     /// </summary>
     public void Accept(in EncodedRecord record)
     {

@@ -3,8 +3,9 @@ using ExactlyOnce.Threading;
 namespace ExactlyOnce.Clients.Producing;
 
 /// <summary>
-/// The partitions that a producer has written to since it numbered from 0: what the end of a transaction has to look at, however many partitions the producer knows. A partition is added
-/// under its own lock and before it looks whether the transaction is still open, so that whoever has closed the transaction finds every partition that has taken a record of it.
+/// The partitions that a producer has written to since it numbered from 0: what the end of a transaction has to look at, however many partitions the producer
+/// knows. A partition is added under its own lock and before it looks whether the transaction is still open, so that whoever has closed the transaction finds
+/// every partition that has taken a record of it.
 /// </summary>
 internal sealed class OpenedPartitions
 {

@@ -5,9 +5,9 @@ using ExactlyOnce.Threading;
 namespace ExactlyOnce.Clients.Producing;
 
 /// <summary>
-/// One producer's open batch for one partition, and its next sequence number. Its lock is held from the first record through the append of the sealed batch, so that
-/// the order of sequences is the order of appends; producers with a name share one lock over all partitions. Nothing that may run user code happens inside: batches
-/// that were answered at once are handed out and finished by the caller afterwards.
+/// One producer's open batch for one partition, and its next sequence number. Its lock is held from the first record through the append of the sealed batch, so
+/// that the order of sequences is the order of appends; producers with a name share one lock over all partitions. Nothing that may run user code happens
+/// inside: batches that were answered at once are handed out and finished by the caller afterwards.
 /// </summary>
 internal sealed class PartitionAccumulator
 {
@@ -38,8 +38,8 @@ internal sealed class PartitionAccumulator
     public int SealCount => _sealCount;
 
     /// <summary>
-    /// Adds a record to the open batch; with <paramref name="sealNow"/> sends it with everything before it. When it answers Accepted it has taken over what the attempt had reserved, and
-    /// an awaited attempt has its operation.
+    /// Adds a record to the open batch; with <paramref name="sealNow"/> sends it with everything before it. When it answers Accepted it has taken over what the
+    /// attempt had reserved, and an awaited attempt has its operation.
     /// </summary>
     public AcceptStatus Accept(in EncodedRecord record, ref SendAttempt attempt, bool sealNow)
     {
@@ -61,9 +61,9 @@ internal sealed class PartitionAccumulator
     }
 
     /// <summary>
-    /// The short way of a record that is awaited, sent at once and answered before the append returns. Its batch can be joined by no other record and is over before the lock is released:
-    /// there is no operation to wait on, no memory to hold, nothing for a flush to wait for. The attempt gets the acknowledgement. False, and nothing has happened, when the record must
-    /// go the long way, through <see cref="Accept"/>.
+    /// The short way of a record that is awaited, sent at once and answered before the append returns. Its batch can be joined by no other record and is over
+    /// before the lock is released: there is no operation to wait on, no memory to hold, nothing for a flush to wait for. The attempt gets the acknowledgement.
+    /// False, and nothing has happened, when the record must go the long way, through <see cref="Accept"/>.
     /// </summary>
     public bool TrySendAlone(in EncodedRecord record, ref SendAttempt attempt)
     {
@@ -126,7 +126,10 @@ internal sealed class PartitionAccumulator
         return null;
     }
 
-    /// <summary>Takes the open batch out, to be appended with the commit of its transaction; null when there is none. Nothing else is accepted until <see cref="Restart"/>.</summary>
+    /// <summary>
+    /// Takes the open batch out, to be appended with the commit of its transaction; null when there is none. Nothing else is accepted until
+    /// <see cref="Restart"/>.
+    /// </summary>
     public BatchOperation? CloseForCommit()
     {
         using (_lock.Enter())
@@ -181,7 +184,10 @@ internal sealed class PartitionAccumulator
     /// <summary>The backend has copied the batch's bytes: the writer may be used for the next one.</summary>
     public void ReleaseWriter() => _draft.Clear();
 
-    /// <summary>Appends a closed batch, without the records whose message ids the topic knows. Unless Completed is answered the batch may be finished already; the lock is held.</summary>
+    /// <summary>
+    /// Appends a closed batch, without the records whose message ids the topic knows. Unless Completed is answered the batch may be finished already; the lock
+    /// is held.
+    /// </summary>
     public AppendStatus AppendWithLock(BatchOperation batch)
     {
         try
@@ -288,8 +294,8 @@ internal sealed class PartitionAccumulator
     }
 
     /// <summary>
-    /// True when the record's memory is held: by its attempt, or because an earlier record took some ahead, or because it was free. Some is taken ahead so that the records of a batch
-    /// share the step; what is left of it goes with the batch.
+    /// True when the record's memory is held: by its attempt, or because an earlier record took some ahead, or because it was free. Some is taken ahead so that
+    /// the records of a batch share the step; what is left of it goes with the batch.
     /// </summary>
     private bool TryHoldMemory(in EncodedRecord record, ref SendAttempt attempt)
     {

@@ -3,10 +3,11 @@ using Microsoft.Extensions.Logging;
 namespace ExactlyOnce.Clients.Producing;
 
 /// <summary>
-/// What went wrong with a producer, and what follows. A refusal told at once, or one that names the batch alone (too large, a bad timestamp), fails the batch's records and nothing else: no
-/// sequence number was used. After an error that asks for a new client or to stop, after any other that is told late, and after any error at all of a producer with a name, the producer
-/// stops: what is still open fails with the same cause and nothing is sent any more, so that nothing can arrive behind a gap or out of order. In a transaction every failure makes the
-/// transaction abortable only. Thread-safe; of several failures the first counts.
+/// What went wrong with a producer, and what follows. A refusal told at once, or one that names the batch alone (too large, a bad timestamp), fails the batch's
+/// records and nothing else: no sequence number was used. After an error that asks for a new client or to stop, after any other that is told late, and after
+/// any error at all of a producer with a name, the producer stops: what is still open fails with the same cause and nothing is sent any more, so that nothing
+/// can arrive behind a gap or out of order. In a transaction every failure makes the transaction abortable only. Thread-safe; of several failures the first
+/// counts.
 /// </summary>
 internal sealed class ProducerFaults(ProducerSettings settings, ILogger logger)
 {
@@ -22,8 +23,8 @@ internal sealed class ProducerFaults(ProducerSettings settings, ILogger logger)
     public BrokerException? TransactionFailure => Volatile.Read(ref _transactionFailure);
 
     /// <summary>
-    /// Draws the consequences of a refusal before the partition's lock is released: another thread must not send the next batch, or commit the transaction, in the moment
-    /// before this batch is finished.
+    /// Draws the consequences of a refusal before the partition's lock is released: another thread must not send the next batch, or commit the transaction, in
+    /// the moment before this batch is finished.
     /// </summary>
     public void NoteRefusal(BatchOperation batch)
     {

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Logging;
 namespace ExactlyOnce.Clients.Producing;
 
 /// <summary>
-/// Everything one producer holds: its identity, its open batches, its buffer memory and its linger timer. Created by a producer, started by its first use, closed
-/// once. Thread-safe. What errors do to it: <see cref="ProducerFaults"/>.
+/// Everything one producer holds: its identity, its open batches, its buffer memory and its linger timer. Created by a producer, started by its first use,
+/// closed once. Thread-safe. What errors do to it: <see cref="ProducerFaults"/>.
 /// </summary>
 internal sealed class RecordAccumulator : IAsyncDisposable
 {
@@ -213,8 +213,8 @@ internal sealed class RecordAccumulator : IAsyncDisposable
         ProducerLog.CompressionFailed(_logger, partition, compression, exception);
 
     /// <summary>
-    /// Acknowledges a record whose source sequence is not new. At or below the last durable one: at once. Above it the original is still on its way, and the duplicate
-    /// is as good as its original.
+    /// Acknowledges a record whose source sequence is not new. At or below the last durable one: at once. Above it the original is still on its way, and the
+    /// duplicate is as good as its original.
     /// </summary>
     public async ValueTask<RecordMetadata> AnswerDuplicateAsync(BackendPartition partition)
     {
@@ -239,8 +239,8 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     }
 
     /// <summary>
-    /// Books a batch's outcome, wakes its callers and answers the failure they are told, null for none. A pending batch is finished on the backend's completions, where its last caller
-    /// goes on directly.
+    /// Books a batch's outcome, wakes its callers and answers the failure they are told, null for none. A pending batch is finished on the backend's
+    /// completions, where its last caller goes on directly.
     /// </summary>
     public BrokerException? Finish(BatchOperation batch, bool wasPending, SendOperation? own)
     {
@@ -267,7 +267,8 @@ internal sealed class RecordAccumulator : IAsyncDisposable
         Settle(batch);
     }
 
-    // Of a batch that is not in the log. A duplicate is: its original has the same bytes, and they name the same page. So may be one whose outcome nobody knows.
+    // Of a batch that is not in the log. A duplicate is: its original has the same bytes, and they name the same page. So may be one whose outcome nobody
+    // knows.
     private static void DropReferences(BatchOperation batch)
     {
         if (batch.References is { } page && (batch.RecordCount == 0 || batch.Outcome.Error is not (ErrorCode.None or ErrorCode.OutcomeUnknown)))
@@ -341,8 +342,8 @@ internal sealed class RecordAccumulator : IAsyncDisposable
     }
 
     /// <summary>
-    /// Sends the open batches together with the commit, when the backend can do both in one step. False when it cannot: the batches have then been sent, each by itself, and their failures
-    /// are known as those of other batches. No record is being accepted any more.
+    /// Sends the open batches together with the commit, when the backend can do both in one step. False when it cannot: the batches have then been sent, each
+    /// by itself, and their failures are known as those of other batches. No record is being accepted any more.
     /// </summary>
     public async ValueTask<bool> TryCommitAsync(IReadOnlyList<TransactionOffsets> offsets)
     {
@@ -399,7 +400,9 @@ internal sealed class RecordAccumulator : IAsyncDisposable
 
     // Closing
 
-    /// <summary>Sends what is open, waits for it at most as long as the settings allow, then refuses everything. Never throws; failures nobody asked for are logged.</summary>
+    /// <summary>
+    /// Sends what is open, waits for it at most as long as the settings allow, then refuses everything. Never throws; failures nobody asked for are logged.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         try

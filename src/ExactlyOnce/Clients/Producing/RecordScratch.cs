@@ -5,14 +5,17 @@ using ExactlyOnce.References;
 namespace ExactlyOnce.Clients.Producing;
 
 /// <summary>
-/// Where a record's key and value are serialized before any lock is taken: serializers are user code. One per thread, kept for the next record; a serializer that
-/// uses another producer gets one of its own. Rent, <see cref="Encode{TKey,TValue}"/>, copy out, return: all on one stack.
+/// Where a record's key and value are serialized before any lock is taken: serializers are user code. One per thread, kept for the next record; a serializer
+/// that uses another producer gets one of its own. Rent, <see cref="Encode{TKey,TValue}"/>, copy out, return: all on one stack.
 /// </summary>
 internal sealed class RecordScratch : IBufferWriter<byte>
 {
     private const int InitialBytes = 1024;
 
-    /// <summary>A scratch that grew beyond this is not kept: one huge record must not cost its size on every thread for ever. Room for the largest record that topics take by default.</summary>
+    /// <summary>
+    /// A scratch that grew beyond this is not kept: one huge record must not cost its size on every thread for ever. Room for the largest record that topics
+    /// take by default.
+    /// </summary>
     private const int KeptBytesMax = 2 * 1024 * 1024;
 
     /// <summary>The thread's scratch; while a serializer uses another producer, the one rented for that, with the thread's own behind it.</summary>

@@ -5,9 +5,9 @@ using ExactlyOnce.Diagnostics;
 namespace ExactlyOnce.Clients.Producing;
 
 /// <summary>
-/// The way of a typed record into an accumulator: serialize, check, choose the partition, reserve memory, hand over. Tried at once on the caller's stack; only when
-/// something is missing (the topic's partitions, room in the partition, memory) asynchronously, until it succeeds. Cancellation is honoured up to the hand-over, where
-/// the record gets its place in the order, and ignored afterwards.
+/// The way of a typed record into an accumulator: serialize, check, choose the partition, reserve memory, hand over. Tried at once on the caller's stack; only
+/// when something is missing (the topic's partitions, room in the partition, memory) asynchronously, until it succeeds. Cancellation is honoured up to the
+/// hand-over, where the record gets its place in the order, and ignored afterwards.
 /// </summary>
 internal sealed class RecordSender(RecordAccumulator accumulator)
 {

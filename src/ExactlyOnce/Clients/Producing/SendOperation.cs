@@ -3,8 +3,8 @@ using System.Threading.Tasks.Sources;
 namespace ExactlyOnce.Clients.Producing;
 
 /// <summary>
-/// One SendAsync that waits for its acknowledgement. Rented when its record enters an open batch, completed once with the batch, and given back to its pool when the
-/// result was taken: a returned ValueTask must be awaited at most once, as always.
+/// One SendAsync that waits for its acknowledgement. Rented when its record enters an open batch, completed once with the batch, and given back to its pool
+/// when the result was taken: a returned ValueTask must be awaited at most once, as always.
 /// </summary>
 internal sealed class SendOperation(SendOperationPool pool) : IValueTaskSource<RecordMetadata>
 {

@@ -1,6 +1,8 @@
 namespace ExactlyOnce.Clients.Producing;
 
-/// <summary>A topic as one producer sees it: its partitions, and whose turn it is for records without a key. Replaced as a whole when the topic grows.</summary>
+/// <summary>
+/// A topic as one producer sees it: its partitions, and whose turn it is for records without a key. Replaced as a whole when the topic grows.
+/// </summary>
 internal sealed class TopicRoute(string topic, PartitionAccumulator[] partitions, int firstTurn)
 {
     /// <summary>Whose turn it is, and the batches it had sent when its turn began. A race between callers costs a turn and nothing else.</summary>

@@ -3,7 +3,10 @@ using ExactlyOnce.Threading;
 
 namespace ExactlyOnce.Clients.Producing;
 
-/// <summary>The topics one producer has written to: their partitions, each with its open batch. Looked up without a lock; a topic that grows gets a new route under it. Thread-safe.</summary>
+/// <summary>
+/// The topics one producer has written to: their partitions, each with its open batch. Looked up without a lock; a topic that grows gets a new route under it.
+/// Thread-safe.
+/// </summary>
 internal sealed class TopicRoutes(RecordAccumulator accumulator)
 {
     private readonly ConcurrentDictionary<string, TopicRoute> _routes = new(StringComparer.Ordinal);

@@ -99,7 +99,9 @@ internal sealed record ClassicGroupDescription
 {
     public required string Group { get; init; }
 
-    /// <summary>None, or GroupIdNotFound for a group that is not known or no classic one, whose state is then "Dead"; versions before 6 write no error.</summary>
+    /// <summary>
+    /// None, or GroupIdNotFound for a group that is not known or no classic one, whose state is then "Dead"; versions before 6 write no error.
+    /// </summary>
     public ErrorCode Error { get; init; }
 
     /// <summary>Kafka's word: Empty, PreparingRebalance, CompletingRebalance, Stable, Dead.</summary>

@@ -21,7 +21,9 @@ internal sealed record OffsetCommitCall
 
     public required IReadOnlyList<OffsetToCommit> Offsets { get; init; }
 
-    /// <summary>OffsetCommit from version 9, which consumer groups (KIP-848) ask for: an unknown group is told as GroupIdNotFound, an older epoch as StaleMemberEpoch.</summary>
+    /// <summary>
+    /// OffsetCommit from version 9, which consumer groups (KIP-848) ask for: an unknown group is told as GroupIdNotFound, an older epoch as StaleMemberEpoch.
+    /// </summary>
     public bool KnowsMemberEpochs { get; init; }
 }
 

@@ -5,7 +5,10 @@ namespace ExactlyOnce.Clients.Wire;
 /// <summary>Which of Kafka's two ways of running a transaction a request belongs to; told by its version.</summary>
 internal enum WireGeneration : byte
 {
-    /// <summary>Partitions and groups are added beforehand, the epoch stays at the end: AddPartitionsToTxn, AddOffsetsToTxn, Produce to 11, TxnOffsetCommit to 4, EndTxn to 4.</summary>
+    /// <summary>
+    /// Partitions and groups are added beforehand, the epoch stays at the end: AddPartitionsToTxn, AddOffsetsToTxn, Produce to 11, TxnOffsetCommit to 4, EndTxn
+    /// to 4.
+    /// </summary>
     V1 = 1,
 
     /// <summary>They are added with what is written, the epoch is bumped at the end: Produce from 12, TxnOffsetCommit 5, EndTxn 5.</summary>

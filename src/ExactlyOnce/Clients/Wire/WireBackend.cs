@@ -3,12 +3,13 @@ using ExactlyOnce.Clients.Producing;
 namespace ExactlyOnce.Clients.Wire;
 
 /// <summary>
-/// What serving Kafka clients needs of a broker beside <see cref="BrokerBackend"/>: both transaction generations, classic groups with answers that wait, consumer
-/// groups by heartbeat.
+/// What serving Kafka clients needs of a broker beside <see cref="BrokerBackend"/>: both transaction generations, classic groups with answers that wait,
+/// consumer groups by heartbeat.
 /// Made by <see cref="BrokerBackend.OpenWire"/>; one per endpoint, used from any thread. An answer completes when what it says can no longer be lost.
 /// <para>
-/// Exceptions: refusals are values, with Kafka's numbers. What is thrown is a <see cref="BrokerException"/> of a broker that cannot answer: closed, or its journal failed (then the
-/// outcome of the call is unknown); and <see cref="OperationCanceledException"/> from the calls that take a token, which then have changed the group all the same.
+/// Exceptions: refusals are values, with Kafka's numbers. What is thrown is a <see cref="BrokerException"/> of a broker that cannot answer: closed, or its
+/// journal failed (then the outcome of the call is unknown); and <see cref="OperationCanceledException"/> from the calls that take a token, which then have
+/// changed the group all the same.
 /// </para>
 /// </summary>
 /// <remarks>Errors are those of the newest request version; <see cref="WireErrors"/> has the words of older ones.</remarks>
@@ -17,14 +18,20 @@ internal abstract class WireBackend
     /// <summary>Tells this broker from others; the same after a restart. 22 characters, as Kafka writes it.</summary>
     public abstract string ClusterId { get; }
 
-    /// <summary>Somebody looks for the coordinator of groups, or of transactional ids: its internal topic is there from then on, as tools expect. What it tells follows with time.</summary>
+    /// <summary>
+    /// Somebody looks for the coordinator of groups, or of transactional ids: its internal topic is there from then on, as tools expect. What it tells follows
+    /// with time.
+    /// </summary>
     public abstract void OpenCoordinator(bool isOfGroups);
 
     // Transactions
 
     public abstract ValueTask<ProducerAnswer> InitProducerIdAsync(InitProducerIdCall call);
 
-    /// <summary>AddPartitionsToTxn of generation 1, all or nothing: an error per partition, in their order. One that is refused leaves the others at OperationNotAttempted.</summary>
+    /// <summary>
+    /// AddPartitionsToTxn of generation 1, all or nothing: an error per partition, in their order. One that is refused leaves the others at
+    /// OperationNotAttempted.
+    /// </summary>
     public abstract ValueTask<ErrorCode[]> AddPartitionsToTransactionAsync(TransactionCaller caller, IReadOnlyList<TopicPartition> partitions);
 
     /// <summary>AddOffsetsToTxn of generation 1.</summary>
@@ -37,8 +44,8 @@ internal abstract class WireBackend
     public abstract ValueTask<ProducerAnswer> EndTransactionAsync(TransactionCaller caller, bool commit);
 
     /// <summary>
-    /// Produce of a transactional batch; every other batch goes to <see cref="BackendPartition.Append"/>, under whose rules this one stands too (what is Pending, who may run, when the
-    /// bytes are free). Generation 1: TransactionAbortable where the partition was not added. Generation 2: adds it.
+    /// Produce of a transactional batch; every other batch goes to <see cref="BackendPartition.Append"/>, under whose rules this one stands too (what is
+    /// Pending, who may run, when the bytes are free). Generation 1: TransactionAbortable where the partition was not added. Generation 2: adds it.
     /// </summary>
     public abstract AppendStatus AppendTransactional(BackendPartition partition, AppendOperation operation, in TransactionCaller caller);
 
@@ -60,7 +67,9 @@ internal abstract class WireBackend
 
     public abstract ValueTask<ErrorCode> HeartbeatAsync(GroupMember member, int generation);
 
-    /// <summary>LeaveGroup of any number of members: an error for each, in their order. With an empty member id a static member goes by its instance id.</summary>
+    /// <summary>
+    /// LeaveGroup of any number of members: an error for each, in their order. With an empty member id a static member goes by its instance id.
+    /// </summary>
     public abstract ValueTask<ErrorCode[]> LeaveGroupAsync(string group, IReadOnlyList<LeavingMember> members);
 
     // Consumer groups (KIP-848)

@@ -4,8 +4,8 @@ namespace ExactlyOnce.Clients.Wire;
 internal sealed record WireSettings
 {
     /// <summary>
-    /// How long the first rebalance of an empty classic group waits for more members (<c>group.initial.rebalance.delay.ms</c>). Default zero (Kafka: 3 s): a client in a test is not to
-    /// wait for company that never comes.
+    /// How long the first rebalance of an empty classic group waits for more members (<c>group.initial.rebalance.delay.ms</c>). Default zero (Kafka: 3 s): a
+    /// client in a test is not to wait for company that never comes.
     /// </summary>
     public TimeSpan InitialRebalanceDelay { get; init; } = TimeSpan.Zero;
 

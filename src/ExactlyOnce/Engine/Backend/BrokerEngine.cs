@@ -14,8 +14,8 @@ using Microsoft.Extensions.Logging;
 namespace ExactlyOnce.Engine.Backend;
 
 /// <summary>
-/// A running broker: the parts that own state, wired together. Made by <see cref="Open"/>, which recovers what the directory holds; ended by <see cref="CloseAsync"/>,
-/// which leaves a clean directory behind. Everything here is synchronous; tasks begin in <see cref="EngineBackend"/>.
+/// A running broker: the parts that own state, wired together. Made by <see cref="Open"/>, which recovers what the directory holds; ended by
+/// <see cref="CloseAsync"/>, which leaves a clean directory behind. Everything here is synchronous; tasks begin in <see cref="EngineBackend"/>.
 /// </summary>
 internal sealed class BrokerEngine : IJournalListener
 {
@@ -31,7 +31,9 @@ internal sealed class BrokerEngine : IJournalListener
     private Task? _closing;
     private volatile bool _isClosed;
 
-    /// <summary>Who works in the directory: this broker until it is closed, and housekeeping until its thread has ended. The last one gives everything back.</summary>
+    /// <summary>
+    /// Who works in the directory: this broker until it is closed, and housekeeping until its thread has ended. The last one gives everything back.
+    /// </summary>
     private int _inStorage = 1;
 
     private BrokerEngine(BrokerEnvironment environment, EngineOptions options, OpenedStorage storage)
@@ -101,7 +103,9 @@ internal sealed class BrokerEngine : IJournalListener
 
     public long NowMs => Environment.NowMs;
 
-    /// <summary>The time a batch is appended at: to the millisecond where it becomes the records' timestamp, or is what their own may hardly be ahead of.</summary>
+    /// <summary>
+    /// The time a batch is appended at: to the millisecond where it becomes the records' timestamp, or is what their own may hardly be ahead of.
+    /// </summary>
     public long AppendTimeMs(TopicOptions options) =>
         options.TimestampType == TimestampType.LogAppendTime || (options.TimestampMaxAhead < s_exactAhead && options.TimestampMaxAhead != TopicOptions.Forever)
             ? Environment.ExactNowMs

@@ -5,7 +5,8 @@ using ExactlyOnce.Engine.Journal;
 namespace ExactlyOnce.Engine.Backend;
 
 /// <summary>
-/// What tells this broker's directory from others. Made when somebody first asks, because only network clients do, and kept in the manifest; in memory it lives as long as the broker.
+/// What tells this broker's directory from others. Made when somebody first asks, because only network clients do, and kept in the manifest; in memory it lives
+/// as long as the broker.
 /// </summary>
 internal sealed class BrokerIdentity(ManifestStore? manifests, BrokerEnvironment environment)
 {

@@ -6,8 +6,8 @@ using ExactlyOnce.Engine.Recovery;
 namespace ExactlyOnce.Engine.Backend;
 
 /// <summary>
-/// Back-pressure: when more is unwritten than the budgets allow, producers wait here before they take any lock. Ends of transactions never ask: they must be able to
-/// make room. LSNs count bytes, so both budgets are distances: to what is visible, and to what the last checkpoint contains.
+/// Back-pressure: when more is unwritten than the budgets allow, producers wait here before they take any lock. Ends of transactions never ask: they must be
+/// able to make room. LSNs count bytes, so both budgets are distances: to what is visible, and to what the last checkpoint contains.
 /// </summary>
 internal sealed class Congestion(EngineOptions options, JournalWriter journal, Checkpointer? checkpointer, PipeScheduler completions)
 {

@@ -7,8 +7,8 @@ using ExactlyOnce.Kernel.Primitives;
 namespace ExactlyOnce.Engine.Backend;
 
 /// <summary>
-/// How far each group is behind, when somebody asks. Counted in deliverable records, so that a group that has done everything shows zero and not the markers behind its last
-/// record; a long way is not counted but measured in offsets, because counting goes through the headers of all its batches.
+/// How far each group is behind, when somebody asks. Counted in deliverable records, so that a group that has done everything shows zero and not the markers
+/// behind its last record; a long way is not counted but measured in offsets, because counting goes through the headers of all its batches.
 /// </summary>
 internal static class ConsumerLags
 {

@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Engine.Backend;
 
 /// <summary>
-/// One timer for everything that has an exact deadline: transaction timeouts, members that do not give up their partitions. Armed for the earliest one known; a deadline that
-/// passed by itself in the meantime costs one look.
+/// One timer for everything that has an exact deadline: transaction timeouts, members that do not give up their partitions. Armed for the earliest one known; a
+/// deadline that passed by itself in the meantime costs one look.
 /// </summary>
 internal sealed class Deadlines : IDisposable
 {

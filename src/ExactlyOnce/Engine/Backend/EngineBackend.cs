@@ -16,8 +16,8 @@ using Microsoft.Extensions.Logging;
 namespace ExactlyOnce.Engine.Backend;
 
 /// <summary>
-/// The in-process engine behind the client library's port: decisions are taken on the caller's thread, answers wait for the LSN they relied on. Refusals become exceptions here
-/// and nowhere below.
+/// The in-process engine behind the client library's port: decisions are taken on the caller's thread, answers wait for the LSN they relied on. Refusals become
+/// exceptions here and nowhere below.
 /// </summary>
 internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
 {
@@ -220,7 +220,9 @@ internal sealed class EngineBackend(BrokerEngine engine) : BrokerBackend
             .Select(entry => new TransactionDescription(
                 entry.TransactionalId, entry.Identity.Id, entry.Identity.Epoch, DateTimeOffset.FromUnixTimeMilliseconds(entry.Current.StartMs), engine.ToNames(entry.Partitions)))]);
 
-    /// <summary>What a query says waits, as every reply does, for the state it relied on: else it would show a prepared transaction that a power cut takes back.</summary>
+    /// <summary>
+    /// What a query says waits, as every reply does, for the state it relied on: else it would show a prepared transaction that a power cut takes back.
+    /// </summary>
     private async ValueTask<IReadOnlyList<T>> QueryAsync<T>(Func<CoordinationState, IReadOnlyList<T>> query)
     {
         engine.ThrowIfClosed();

@@ -6,8 +6,8 @@ using ExactlyOnce.Kernel.Transactions;
 namespace ExactlyOnce.Engine.Backend;
 
 /// <summary>
-/// What a running broker tells about itself to whoever listens to the meter <c>ExactlyOnce</c>. One meter for each broker, so that nothing outlives it; looked at when a listener
-/// asks, never on the path of a record.
+/// What a running broker tells about itself to whoever listens to the meter <c>ExactlyOnce</c>. One meter for each broker, so that nothing outlives it; looked
+/// at when a listener asks, never on the path of a record.
 /// </summary>
 internal sealed class EngineMeter : IDisposable
 {

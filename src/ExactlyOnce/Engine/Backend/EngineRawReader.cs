@@ -8,15 +8,16 @@ using ExactlyOnce.Kernel.Partitions;
 namespace ExactlyOnce.Engine.Backend;
 
 /// <summary>
-/// Reads a partition of the engine as it stands. Each run of batches is leased by a cursor of its own; the last one stays, without its lease, and knows the place where the next read
-/// most probably begins.
+/// Reads a partition of the engine as it stands. Each run of batches is leased by a cursor of its own; the last one stays, without its lease, and knows the
+/// place where the next read most probably begins.
 /// </summary>
 internal sealed class EngineRawReader(BrokerEngine engine, Partition partition) : RawReader
 {
     private LogCursor? _place;
     private Mark _seen;
 
-    // A batch that did not fit, and how large it is: a fetch over many partitions, with room for one, would read a batch of each from its file and throw it away, time and again.
+    // A batch that did not fit, and how large it is: a fetch over many partitions, with room for one, would read a batch of each from its file and throw it
+    // away, time and again.
     private long _refusedAt = -1;
     private int _refusedBytes;
 

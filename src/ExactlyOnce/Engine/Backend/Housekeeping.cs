@@ -4,8 +4,9 @@ using ExactlyOnce.Engine.Recovery;
 namespace ExactlyOnce.Engine.Backend;
 
 /// <summary>
-/// What a broker does for itself now and then: checkpoints, retention, expiry, vouching for an idle journal. With threads, on one of its own that sleeps until the timer or
-/// back-pressure wakes it, and begins with the first time: a broker that lives for less costs no thread. Without, whenever <see cref="Run"/> is called.
+/// What a broker does for itself now and then: checkpoints, retention, expiry, vouching for an idle journal. With threads, on one of its own that sleeps until
+/// the timer or back-pressure wakes it, and begins with the first time: a broker that lives for less costs no thread. Without, whenever <see cref="Run"/> is
+/// called.
 /// </summary>
 internal sealed class Housekeeping : IDisposable
 {

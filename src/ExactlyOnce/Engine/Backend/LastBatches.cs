@@ -5,7 +5,9 @@ using ExactlyOnce.Kernel.Groups.Offsets;
 
 namespace ExactlyOnce.Engine.Backend;
 
-/// <summary>The operations that a commit brings along, in the order and form in which the coordinator takes them, and their outcomes back. Thread-safe.</summary>
+/// <summary>
+/// The operations that a commit brings along, in the order and form in which the coordinator takes them, and their outcomes back. Thread-safe.
+/// </summary>
 internal sealed class LastBatches(BrokerEngine engine)
 {
     /// <summary>Arrays that the last commit left behind; whoever comes while they are in use makes his own.</summary>

@@ -4,8 +4,8 @@ using ExactlyOnce.Engine.Journal;
 namespace ExactlyOnce.Engine.Backend;
 
 /// <summary>
-/// Turns "wait until this LSN is visible" into a task, for calls that are not on the path of a record. Its continuation, which may be a caller's code, is a piece of work of its
-/// own on the completions scheduler, so that it holds up no acknowledgement behind it.
+/// Turns "wait until this LSN is visible" into a task, for calls that are not on the path of a record. Its continuation, which may be a caller's code, is a
+/// piece of work of its own on the completions scheduler, so that it holds up no acknowledgement behind it.
 /// </summary>
 internal sealed class VisibilityWait : TaskCompletionSource, IVisibilityWaiter
 {

@@ -13,8 +13,8 @@ internal interface IClassicWaiter
 }
 
 /// <summary>
-/// Which members wait for which answer. Owned by the coordination lock: whoever waits is written down within the decision that made him wait, and taken out within the one that ends
-/// it, so that no answer goes to somebody else's wait. Waits belong to connections and die with the process.
+/// Which members wait for which answer. Owned by the coordination lock: whoever waits is written down within the decision that made him wait, and taken out
+/// within the one that ends it, so that no answer goes to somebody else's wait. Waits belong to connections and die with the process.
 /// </summary>
 internal sealed class ClassicWaits
 {

@@ -4,8 +4,8 @@ using ExactlyOnce.Kernel.Transactions;
 namespace ExactlyOnce.Engine.Coordination;
 
 /// <summary>
-/// Everything that is not a partition's: topics, transactions, groups, message ids. <see cref="Lock"/> owns all of it; it is taken before any partition's lock and never
-/// held over IO, user code or a wait. Live traffic and recovery change it through the same Apply methods.
+/// Everything that is not a partition's: topics, transactions, groups, message ids. <see cref="Lock"/> owns all of it; it is taken before any partition's lock
+/// and never held over IO, user code or a wait. Live traffic and recovery change it through the same Apply methods.
 /// </summary>
 internal sealed class CoordinationState(
     TopicCatalog topics, TransactionCoordinatorState transactions, GroupCoordinatorState groups, MessageIdWindows messageIds, long appliedLsn)

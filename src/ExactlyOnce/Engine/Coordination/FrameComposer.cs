@@ -10,8 +10,9 @@ namespace ExactlyOnce.Engine.Coordination;
 /// Puts one decision of the coordination, with whatever it changes in partitions, into one journal frame: the reason why a commit is all or nothing. One
 /// instance, used under the coordination lock: <see cref="Open"/>, add records and enter partitions in ascending order, <see cref="Close"/>.
 /// <para>
-/// Errors: records are applied as they are added, so an exception in between means that memory and journal have parted: the journal is failed for good, and no partition stays
-/// locked. Whoever composes holds a <see cref="Guard"/> for that. Whether a frame has room for what is to come is asked before it is opened (<see cref="HasRoomFor"/>).
+/// Errors: records are applied as they are added, so an exception in between means that memory and journal have parted: the journal is failed for good, and no
+/// partition stays locked. Whoever composes holds a <see cref="Guard"/> for that. Whether a frame has room for what is to come is asked before it is opened
+/// (<see cref="HasRoomFor"/>).
 /// </para>
 /// </summary>
 internal sealed class FrameComposer(CoordinationState state, JournalWriter journal)
@@ -43,7 +44,9 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
     public bool HasRoomFor(long payloadBytes, int pieces) =>
         pieces <= JournalFrame.PiecesMax - 16 && payloadBytes + (pieces * (long)JournalFormat.PieceHeaderBytes) + BytesBeside <= journal.FrameBytesMax;
 
-    /// <summary>Held under the coordination lock while frames are composed: a frame that is still open when it is disposed of was left by an exception.</summary>
+    /// <summary>
+    /// Held under the coordination lock while frames are composed: a frame that is still open when it is disposed of was left by an exception.
+    /// </summary>
     public Guarded Guard() => new(this);
 
     public void Open(long nowMs)
@@ -137,7 +140,8 @@ internal sealed class FrameComposer(CoordinationState state, JournalWriter journ
     }
 
     /// <summary>
-    /// Goes on in another frame when this one is large: between records of which each stands for itself, as those of an expiry, so that a frame has room for any number of them.
+    /// Goes on in another frame when this one is large: between records of which each stands for itself, as those of an expiry, so that a frame has room for
+    /// any number of them.
     /// </summary>
     public void BreakWhenLarge()
     {

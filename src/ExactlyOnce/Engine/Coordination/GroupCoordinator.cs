@@ -10,7 +10,8 @@ internal readonly record struct GroupReply<TDecision>(TDecision Decision, long L
     where TDecision : GroupDecision;
 
 /// <summary>
-/// Carries out what <see cref="GroupCoordinatorState"/> decides. Membership of in-process members changes memory only; epochs and offsets go through the journal.
+/// Carries out what <see cref="GroupCoordinatorState"/> decides. Membership of in-process members changes memory only; epochs and offsets go through the
+/// journal.
 /// Stateless; everything is under the coordination lock.
 /// </summary>
 internal sealed partial class GroupCoordinator(CoordinationState state, FrameComposer composer, ClassicWaits waits)

@@ -10,9 +10,9 @@ using ExactlyOnce.Kernel.Transactions;
 namespace ExactlyOnce.Engine.Coordination;
 
 /// <summary>
-/// <c>__transaction_state</c> and <c>__consumer_offsets</c> in Kafka's formats, for tools that read them. They are a projection: the journal and the checkpoint are the truth, and
-/// compacted topics promise only the last value of each key, so it is enough to append now and then what has changed. Run by housekeeping alone and once before a clean
-/// close; after an opening the first run projects everything again.
+/// <c>__transaction_state</c> and <c>__consumer_offsets</c> in Kafka's formats, for tools that read them. They are a projection: the journal and the checkpoint
+/// are the truth, and compacted topics promise only the last value of each key, so it is enough to append now and then what has changed. Run by housekeeping
+/// alone and once before a clean close; after an opening the first run projects everything again.
 /// </summary>
 internal sealed class InternalTopics(CoordinationState state, PartitionTable partitions, TopicCoordinator topics)
 {

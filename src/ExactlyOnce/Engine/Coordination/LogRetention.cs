@@ -7,8 +7,8 @@ namespace ExactlyOnce.Engine.Coordination;
 internal readonly record struct LogStartReply(ErrorCode Error, long Lsn, long LogStart, IReadOnlyList<SegmentFile> Dropped);
 
 /// <summary>
-/// Moves log starts: by age and size, or because somebody asked. The move is a frame; what lies in front of it is unlinked only after a checkpoint without it. Retention never
-/// goes beyond the last stable or a not yet visible offset: data of an open transaction stays until it has ended.
+/// Moves log starts: by age and size, or because somebody asked. The move is a frame; what lies in front of it is unlinked only after a checkpoint without it.
+/// Retention never goes beyond the last stable or a not yet visible offset: data of an open transaction stays until it has ended.
 /// </summary>
 internal static class LogRetention
 {

@@ -4,12 +4,14 @@ using ExactlyOnce.Kernel.Records;
 
 namespace ExactlyOnce.Engine.Coordination;
 
-/// <summary>Appends batches whose records carry message ids: the ids are judged and stored in the frame of the batch. Stateless; under the coordination lock.</summary>
+/// <summary>
+/// Appends batches whose records carry message ids: the ids are judged and stored in the frame of the batch. Stateless; under the coordination lock.
+/// </summary>
 internal sealed class MessageIdAppends(CoordinationState state, FrameComposer composer)
 {
     /// <summary>
-    /// Appends the batch unless the topic remembers one of its ids, or an id stands twice in it; then nothing is appended and <paramref name="known"/> maps positions in the batch to the offsets of
-    /// the originals (−1 − position of the first, for one that stands twice).
+    /// Appends the batch unless the topic remembers one of its ids, or an id stands twice in it; then nothing is appended and <paramref name="known"/> maps
+    /// positions in the batch to the offsets of the originals (−1 − position of the first, for one that stands twice).
     /// </summary>
     public AppendReceipt Append(
         Partition partition, in BatchHeader header, BatchBytes batch, IReadOnlyList<string?> ids, long nowMs, out IReadOnlyDictionary<int, long>? known)

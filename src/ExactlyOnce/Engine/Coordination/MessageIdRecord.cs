@@ -4,8 +4,8 @@ using ExactlyOnce.Kernel.Primitives;
 namespace ExactlyOnce.Engine.Coordination;
 
 /// <summary>
-/// Message ids accepted with one batch. Bytes: version i8 = 1, topic number i32, partition i32, base offset i64, time i64, window i64 (milliseconds), count i32, then each
-/// offset delta i32 and id text.
+/// Message ids accepted with one batch. Bytes: version i8 = 1, topic number i32, partition i32, base offset i64, time i64, window i64 (milliseconds), count
+/// i32, then each offset delta i32 and id text.
 /// </summary>
 /// <param name="AtMs">Broker time of the append; the window is measured from it.</param>
 /// <param name="WindowMs">How long the ids are remembered.</param>

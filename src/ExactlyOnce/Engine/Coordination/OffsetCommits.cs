@@ -8,7 +8,9 @@ namespace ExactlyOnce.Engine.Coordination;
 /// <summary>Why offsets were refused.</summary>
 internal sealed record GroupRefusal(GroupVerdict Verdict, string Group);
 
-/// <summary>The consumer offsets of transactions: judged by the group, kept pending, and made to take effect or forgotten with the markers. Under the coordination lock.</summary>
+/// <summary>
+/// The consumer offsets of transactions: judged by the group, kept pending, and made to take effect or forgotten with the markers. Under the coordination lock.
+/// </summary>
 internal sealed class OffsetCommits(CoordinationState state)
 {
     /// <summary>Whether all of them would be accepted; nothing changes.</summary>

@@ -12,12 +12,15 @@ namespace ExactlyOnce.Engine.Coordination;
 /// <param name="Identity">The identity of the next transaction.</param>
 internal readonly record struct CommitReply(long Lsn, ProducerIdentity Identity);
 
-/// <summary>A commit that brings its last batches along: enrolment, batches, offsets, decision and markers are one frame, and one wait, for any number of partitions.</summary>
+/// <summary>
+/// A commit that brings its last batches along: enrolment, batches, offsets, decision and markers are one frame, and one wait, for any number of partitions.
+/// </summary>
 internal sealed partial class TransactionCoordinator
 {
     /// <summary>
-    /// Appends the last batches of an in-process producer's transaction, in lock order and one a partition, and commits it. False, and nothing has happened, when anything of it would be
-    /// refused, is a duplicate, or has no room in one frame: appended one by one and then ended it will be told why. Else each batch has its receipt.
+    /// Appends the last batches of an in-process producer's transaction, in lock order and one a partition, and commits it. False, and nothing has happened,
+    /// when anything of it would be refused, is a duplicate, or has no room in one frame: appended one by one and then ended it will be told why. Else each
+    /// batch has its receipt.
     /// </summary>
     public bool TryCommit(
         string transactionalId, ProducerIdentity identity, ReadOnlySpan<PartitionBatch> batches, Span<AppendReceipt> receipts, IReadOnlyList<OffsetCommitRequest> commits,

@@ -8,12 +8,13 @@ using ExactlyOnce.Kernel.Transactions;
 
 namespace ExactlyOnce.Engine.Coordination;
 
-/// <content>What only clients behind a connection do: they add partitions and offsets to a transaction before it ends, and in generation 1 before they write.</content>
+/// <content>What only clients behind a connection do: they add partitions and offsets to a transaction before it ends, and in generation 1 before they
+/// write.</content>
 internal sealed partial class TransactionCoordinator
 {
     /// <summary>
-    /// AddPartitionsToTxn: enrols the partitions at the coordinator and, in the same frame, in each of them, so that what follows needs no coordinator. A topic that was deleted in
-    /// the meantime takes no part: its batches are refused. Tells when the transaction is over.
+    /// AddPartitionsToTxn: enrols the partitions at the coordinator and, in the same frame, in each of them, so that what follows needs no coordinator. A topic
+    /// that was deleted in the meantime takes no part: its batches are refused. Tells when the transaction is over.
     /// </summary>
     public CoordinatorReply AddPartitions(
         string transactionalId, ProducerIdentity identity, IReadOnlyList<Partition> targets, in TransactionClient client, long nowMs, out long deadlineMs)
@@ -64,7 +65,8 @@ internal sealed partial class TransactionCoordinator
     }
 
     /// <summary>
-    /// TxnOffsetCommit: offsets that wait for the end of the transaction. Generation 1 must have added the group; generation 2 adds it here. The group's word is
+    /// TxnOffsetCommit: offsets that wait for the end of the transaction. Generation 1 must have added the group; generation 2 adds it here. The group's word
+    /// is
     /// <paramref name="judged"/>; null when the transaction's was a refusal.
     /// </summary>
     public CoordinatorReply AddOffsets(
@@ -96,7 +98,8 @@ internal sealed partial class TransactionCoordinator
     }
 
     /// <summary>
-    /// A transactional batch of generation 1 in a partition that knows of no transaction of its producer: the coordinator says why. Should it know of one, the batch is a part of it.
+    /// A transactional batch of generation 1 in a partition that knows of no transaction of its producer: the coordinator says why. Should it know of one, the
+    /// batch is a part of it.
     /// </summary>
     public AppendReceipt VerifyAndAppend(
         Partition partition, string transactionalId, in TransactionClient client, in BatchHeader header, BatchBytes batch, long nowMs, out TransactionDecision verified)

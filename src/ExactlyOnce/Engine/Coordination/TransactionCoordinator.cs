@@ -14,8 +14,8 @@ namespace ExactlyOnce.Engine.Coordination;
 internal readonly record struct CoordinatorReply(TransactionDecision Decision, long Lsn);
 
 /// <summary>
-/// Carries out what <see cref="TransactionCoordinatorState"/> decides: every decision, its markers in every partition and its offsets go into one journal frame,
-/// so a transaction is never between two states. Stateless; everything is under the coordination lock.
+/// Carries out what <see cref="TransactionCoordinatorState"/> decides: every decision, its markers in every partition and its offsets go into one journal
+/// frame, so a transaction is never between two states. Stateless; everything is under the coordination lock.
 /// </summary>
 internal sealed partial class TransactionCoordinator(CoordinationState state, FrameComposer composer, PartitionTable partitions, OffsetCommits offsets)
 {
@@ -43,8 +43,8 @@ internal sealed partial class TransactionCoordinator(CoordinationState state, Fr
     }
 
     /// <summary>
-    /// The first batch of a transaction in a partition: enrolment and batch in one frame, so that neither can exist without the other. Tells when the transaction is over
-    /// (<see cref="long.MaxValue"/>: never, or there is none).
+    /// The first batch of a transaction in a partition: enrolment and batch in one frame, so that neither can exist without the other. Tells when the
+    /// transaction is over (<see cref="long.MaxValue"/>: never, or there is none).
     /// </summary>
     public AppendReceipt EnrolAndAppend(
         Partition partition, string transactionalId, in TransactionClient client, in BatchHeader header, BatchBytes batch, long nowMs, out TransactionDecision enrolment,
@@ -74,8 +74,8 @@ internal sealed partial class TransactionCoordinator(CoordinationState state, Fr
     }
 
     /// <summary>
-    /// The batches of a named producer, in several partitions, and its sequence: one frame. Every receipt has the same LSN; when any batch is refused nothing is
-    /// appended and that receipt says why.
+    /// The batches of a named producer, in several partitions, and its sequence: one frame. Every receipt has the same LSN; when any batch is refused nothing
+    /// is appended and that receipt says why.
     /// </summary>
     public AppendReceipt[] AppendNamed(string name, IReadOnlyList<PartitionBatch> batches, long lastSourceSequence, long nowMs, out TransactionDecision decision)
     {
@@ -118,7 +118,8 @@ internal sealed partial class TransactionCoordinator(CoordinationState state, Fr
     }
 
     /// <summary>
-    /// Ends a transaction: the offsets to be committed with it, the decision, its markers in all partitions: one frame. Refused offsets refuse the commit and change nothing.
+    /// Ends a transaction: the offsets to be committed with it, the decision, its markers in all partitions: one frame. Refused offsets refuse the commit and
+    /// change nothing.
     /// </summary>
     public CoordinatorReply End(
         string transactionalId, ProducerIdentity identity, bool commit, IReadOnlyList<OffsetCommitRequest> commits, in TransactionClient client, long nowMs, out GroupRefusal? refusedOffsets)
@@ -200,7 +201,9 @@ internal sealed partial class TransactionCoordinator(CoordinationState state, Fr
                 CarryOut(decision, decision.Markers?.TransactionalId, nowMs);
     }
 
-    /// <summary>Removes transactional ids that nobody has used for long, all of them, in as many frames as it takes; those in <paramref name="live"/> stay.</summary>
+    /// <summary>
+    /// Removes transactional ids that nobody has used for long, all of them, in as many frames as it takes; those in <paramref name="live"/> stay.
+    /// </summary>
     public void ExpireIds(IReadOnlySet<string> live, long nowMs)
     {
         while (ExpireSome(live, nowMs))
@@ -227,8 +230,8 @@ internal sealed partial class TransactionCoordinator(CoordinationState state, Fr
         }
     }
 
-    // Nothing written, nobody fenced: a commit or abort of it is free, as it is for Kafka's clients, which do not even send it (KAFKA-18401). One that does send it believes that it
-    // wrote something: it has to hear that nothing is there.
+    // Nothing written, nobody fenced: a commit or abort of it is free, as it is for Kafka's clients, which do not even send it (KAFKA-18401). One that does
+    // send it believes that it wrote something: it has to hear that nothing is there.
     private bool IsUntouched(string transactionalId, ProducerIdentity identity) =>
         Transactions.TryGet(transactionalId) is { } entry && entry.Identity == identity && entry.State.IsIdle();
 

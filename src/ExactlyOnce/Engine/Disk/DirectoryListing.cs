@@ -1,6 +1,8 @@
 namespace ExactlyOnce.Engine.Disk;
 
-/// <summary>Reads a directory through the base library: an entry missed or invented here is caught by the manifest, which names every file that counts.</summary>
+/// <summary>
+/// Reads a directory through the base library: an entry missed or invented here is caught by the manifest, which names every file that counts.
+/// </summary>
 internal static class DirectoryListing
 {
     public static IReadOnlyList<string> Read(string path)

@@ -4,8 +4,9 @@ namespace ExactlyOnce.Engine.Disk;
 internal static class DurableDirectory
 {
     /// <summary>
-    /// Creates the directory if need be, and makes its name durable. An empty one that is there already is made anew: whoever made it got no further, perhaps because the sync of
-    /// its name failed, and a name that a failed sync has given up is written by no later sync. Nothing is ever put into a directory in front of a good one.
+    /// Creates the directory if need be, and makes its name durable. An empty one that is there already is made anew: whoever made it got no further, perhaps
+    /// because the sync of its name failed, and a name that a failed sync has given up is written by no later sync. Nothing is ever put into a directory in
+    /// front of a good one.
     /// </summary>
     public static void Create(IDisk disk, string path)
     {

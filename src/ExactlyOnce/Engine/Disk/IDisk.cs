@@ -30,7 +30,10 @@ internal interface IDisk
     /// <summary>Makes the directory's entries durable.</summary>
     void SyncDirectory(string path);
 
-    /// <summary>Takes the exclusive advisory lock of the file, writing the owner into it. Null when somebody else holds it; <paramref name="owner"/> is then what they wrote.</summary>
+    /// <summary>
+    /// Takes the exclusive advisory lock of the file, writing the owner into it. Null when somebody else holds it; <paramref name="owner"/> is then what they
+    /// wrote.
+    /// </summary>
     IDisposable? TryLock(string path, string ownerText, out string owner);
 
     /// <summary>Proves that a failing sync is seen as failing; throws <see cref="StorageException"/> when it is not.</summary>

@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace ExactlyOnce.Engine.Disk;
 
-/// <summary>What a broker writes into its lock file, so that whoever is refused can say by whom. For people: the lock itself is the operating system's.</summary>
+/// <summary>
+/// What a broker writes into its lock file, so that whoever is refused can say by whom. For people: the lock itself is the operating system's.
+/// </summary>
 internal static class LockOwner
 {
     private const string BootIdPath = "/proc/sys/kernel/random/boot_id";

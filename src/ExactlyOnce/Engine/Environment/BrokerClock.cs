@@ -3,7 +3,8 @@ namespace ExactlyOnce.Engine.Environment;
 /// <summary>
 /// The wall clock without its steps back. When it is set back by more than a second against the monotonic clock, broker time goes on by what the monotonic
 /// clock says and stays ahead by that step: otherwise every open transaction, and whatever else has a deadline, would live longer by the step. A step while no
-/// broker runs is seen by <see cref="NotBefore"/>. Steps forward and the slow corrections of a clock that is being disciplined are followed. One per environment; any thread.
+/// broker runs is seen by <see cref="NotBefore"/>. Steps forward and the slow corrections of a clock that is being disciplined are followed. One per
+/// environment; any thread.
 /// </summary>
 internal sealed class BrokerClock
 {

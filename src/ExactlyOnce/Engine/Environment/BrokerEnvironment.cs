@@ -28,8 +28,8 @@ internal abstract class BrokerEnvironment
     public abstract bool IsThreaded { get; }
 
     /// <summary>
-    /// True when somebody else makes every step of the journal, one at a time: then enqueuing writes nothing, and only who must not return before something is durable
-    /// (opening, checkpoint, close) drives the journal itself. Only where <see cref="IsThreaded"/> is false.
+    /// True when somebody else makes every step of the journal, one at a time: then enqueuing writes nothing, and only who must not return before something is
+    /// durable (opening, checkpoint, close) drives the journal itself. Only where <see cref="IsThreaded"/> is false.
     /// </summary>
     public virtual bool IsJournalStepped => false;
 
@@ -40,8 +40,8 @@ internal abstract class BrokerEnvironment
     public abstract bool JoinThread(string name, TimeSpan timeout);
 
     /// <summary>
-    /// Carries out pieces of work that wait for the disk, 0 to <paramref name="count"/> − 1, each once, and returns when all are done: side by side where there are threads, one after the
-    /// other where there is one. The first failure ends it and is thrown when no piece is under way any more.
+    /// Carries out pieces of work that wait for the disk, 0 to <paramref name="count"/> − 1, each once, and returns when all are done: side by side where there
+    /// are threads, one after the other where there is one. The first failure ends it and is thrown when no piece is under way any more.
     /// </summary>
     public virtual void ForEach(int count, Action<int> work)
     {

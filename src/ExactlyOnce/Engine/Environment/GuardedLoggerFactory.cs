@@ -3,8 +3,9 @@ using Microsoft.Extensions.Logging;
 namespace ExactlyOnce.Engine.Environment;
 
 /// <summary>
-/// The host's loggers, which are somebody else's code: an entry that cannot be written is lost, and nothing else is. The broker logs between an append and its acknowledgement, on the journal's
-/// thread and where failures are handled; an exception there would leave somebody waiting for ever. The factory stays the host's.
+/// The host's loggers, which are somebody else's code: an entry that cannot be written is lost, and nothing else is. The broker logs between an append and its
+/// acknowledgement, on the journal's thread and where failures are handled; an exception there would leave somebody waiting for ever. The factory stays the
+/// host's.
 /// </summary>
 internal sealed class GuardedLoggerFactory(ILoggerFactory inner) : ILoggerFactory
 {

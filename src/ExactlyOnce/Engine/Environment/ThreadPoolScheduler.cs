@@ -3,8 +3,8 @@ using System.IO.Pipelines;
 namespace ExactlyOnce.Engine.Environment;
 
 /// <summary>
-/// The thread pool, whose work items are used again: waking a consumer or acknowledging a commit leaves nothing for the garbage collector. The ambient values (activity, culture) of
-/// whoever schedules do not travel along: what runs here goes on for somebody else, who brings his own.
+/// The thread pool, whose work items are used again: waking a consumer or acknowledging a commit leaves nothing for the garbage collector. The ambient values
+/// (activity, culture) of whoever schedules do not travel along: what runs here goes on for somebody else, who brings his own.
 /// </summary>
 internal sealed class ThreadPoolScheduler : PipeScheduler
 {

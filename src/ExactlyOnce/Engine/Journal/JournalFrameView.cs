@@ -3,7 +3,9 @@ using ExactlyOnce.Kernel.Primitives;
 
 namespace ExactlyOnce.Engine.Journal;
 
-/// <summary>A frame as recovery reads it; laid out as <see cref="JournalFrame"/> says. Its bytes are the reader's and valid until the next frame is read.</summary>
+/// <summary>
+/// A frame as recovery reads it; laid out as <see cref="JournalFrame"/> says. Its bytes are the reader's and valid until the next frame is read.
+/// </summary>
 internal readonly struct JournalFrameView
 {
     private readonly ReadOnlyMemory<byte> _bytes;
@@ -25,7 +27,9 @@ internal readonly struct JournalFrameView
 
     public Enumerator GetEnumerator() => new(_bytes);
 
-    /// <summary>Takes the first frame of <paramref name="source"/>, which starts at LSN <paramref name="baseLsn"/>; false when its lengths do not add up.</summary>
+    /// <summary>
+    /// Takes the first frame of <paramref name="source"/>, which starts at LSN <paramref name="baseLsn"/>; false when its lengths do not add up.
+    /// </summary>
     public static bool TryRead(long baseLsn, ReadOnlyMemory<byte> source, out JournalFrameView frame)
     {
         frame = default;

@@ -8,7 +8,9 @@ internal sealed record JournalOptions
     /// <summary>Size of a journal file. A quarter of it bounds the largest frame, so that rolling to the next file never wastes more.</summary>
     public long FileBytes { get; init; } = 64L << 20;
 
-    /// <summary>New files are zeroed ahead of the writer in steps of this size: a write into zeroed blocks needs no metadata, which makes its sync cheaper.</summary>
+    /// <summary>
+    /// New files are zeroed ahead of the writer in steps of this size: a write into zeroed blocks needs no metadata, which makes its sync cheaper.
+    /// </summary>
     public int ZeroStepBytes { get; init; } = 4 << 20;
 
     /// <summary>What one group gathers at most, unless a single frame is larger.</summary>

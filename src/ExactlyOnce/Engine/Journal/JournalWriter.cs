@@ -142,7 +142,9 @@ internal sealed class JournalWriter : IDisposable
     /// <summary>Gives back a frame that was not linked.</summary>
     public void Return(JournalFrame frame) => _frames.Return(frame);
 
-    /// <summary>The frame's LSN. The caller holds <see cref="QueueLock"/> until it has linked the frame; in between it publishes marks and does nothing that throws.</summary>
+    /// <summary>
+    /// The frame's LSN. The caller holds <see cref="QueueLock"/> until it has linked the frame; in between it publishes marks and does nothing that throws.
+    /// </summary>
     public long Reserve(JournalFrame frame)
     {
         Debug.Assert(QueueLock.IsHeldByCurrentThread, "LSNs are given under the queue lock.");
@@ -172,8 +174,8 @@ internal sealed class JournalWriter : IDisposable
     }
 
     /// <summary>
-    /// In memory, for a change that nobody replays: takes its LSN without a frame. The caller holds <see cref="QueueLock"/> until <see cref="ShowInMemory"/>, and publishes its marks
-    /// in between, as with a frame.
+    /// In memory, for a change that nobody replays: takes its LSN without a frame. The caller holds <see cref="QueueLock"/> until <see cref="ShowInMemory"/>,
+    /// and publishes its marks in between, as with a frame.
     /// </summary>
     public long ReserveInMemory(int bytes)
     {
@@ -223,7 +225,9 @@ internal sealed class JournalWriter : IDisposable
         }
     }
 
-    /// <summary>True when <paramref name="lsn"/> is visible already; else the waiter is completed when it is, or with the cause when the journal has failed.</summary>
+    /// <summary>
+    /// True when <paramref name="lsn"/> is visible already; else the waiter is completed when it is, or with the cause when the journal has failed.
+    /// </summary>
     public bool IsVisibleOrWait(long lsn, IVisibilityWaiter waiter) => _visibility.IsVisibleOrWait(lsn, waiter);
 
     /// <summary>Starts the journal's thread, if the environment has threads and there are files to write.</summary>

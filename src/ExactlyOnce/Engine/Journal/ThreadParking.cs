@@ -1,7 +1,8 @@
 namespace ExactlyOnce.Engine.Journal;
 
 /// <summary>
-/// Where the journal's thread waits for work, and is woken. It spins for a moment first: parking and waking cost 50 µs, as much as half a sync, and the next frame often comes sooner.
+/// Where the journal's thread waits for work, and is woken. It spins for a moment first: parking and waking cost 50 µs, as much as half a sync, and the next
+/// frame often comes sooner.
 /// </summary>
 /// <param name="hasReasonToRun">Looked at after the thread has said that it parks, so that work which came in between is never slept over.</param>
 internal sealed class ThreadParking(Func<bool> hasReasonToRun) : IDisposable

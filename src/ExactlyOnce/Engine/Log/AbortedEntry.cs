@@ -1,6 +1,8 @@
 namespace ExactlyOnce.Engine.Log;
 
-/// <summary>An aborted transaction with data in this partition, as the transaction index keeps it (Kafka: AbortedTxn). Ordered by <see cref="LastOffset"/>.</summary>
+/// <summary>
+/// An aborted transaction with data in this partition, as the transaction index keeps it (Kafka: AbortedTxn). Ordered by <see cref="LastOffset"/>.
+/// </summary>
 /// <param name="ProducerId">Whose transaction it was.</param>
 /// <param name="FirstOffset">Offset of its first record.</param>
 /// <param name="LastOffset">Offset of its marker.</param>

@@ -48,6 +48,8 @@ internal sealed class AbortedList
         Volatile.Write(ref _count, count + 1);
     }
 
-    /// <summary>A new list of the entries whose marker stands at or above <paramref name="offset"/>: what is left when the rest went to files, or away.</summary>
+    /// <summary>
+    /// A new list of the entries whose marker stands at or above <paramref name="offset"/>: what is left when the rest went to files, or away.
+    /// </summary>
     public AbortedList From(long offset) => new(Entries[AbortedLookup.FirstAtOrAbove(Entries, offset)..]);
 }

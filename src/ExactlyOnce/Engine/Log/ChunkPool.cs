@@ -5,10 +5,11 @@ namespace ExactlyOnce.Engine.Log;
 
 /// <summary>
 /// The memory of all log tails of a broker: pinned buffers in powers of two from 4 KiB to 1 MiB, used again, because touching new pages costs several times
-/// the copy into warm ones. A larger batch gets a buffer of its own, of exactly its size or one that was used before and is not much larger. Thread-safe; one per broker.
+/// the copy into warm ones. A larger batch gets a buffer of its own, of exactly its size or one that was used before and is not much larger. Thread-safe; one
+/// per broker.
 /// <para>
-/// While a log grows, memory is made and its pages are touched ahead, in the background: who appends holds the partition's lock and should find it warm. That begins with the first buffer
-/// of the largest size, which small logs never want.
+/// While a log grows, memory is made and its pages are touched ahead, in the background: who appends holds the partition's lock and should find it warm. That
+/// begins with the first buffer of the largest size, which small logs never want.
 /// </para>
 /// </summary>
 internal sealed class ChunkPool

@@ -68,7 +68,9 @@ internal sealed class FileRun(PipeScheduler? background)
         _isContinuing = false;
     }
 
-    /// <summary>The next batches that lie wholly below <paramref name="limit"/>, from the one that holds <paramref name="offset"/> on; empty when there is none.</summary>
+    /// <summary>
+    /// The next batches that lie wholly below <paramref name="limit"/>, from the one that holds <paramref name="offset"/> on; empty when there is none.
+    /// </summary>
     /// <exception cref="DamagedStorageException">The first of them is damaged.</exception>
     public ReadOnlyMemory<byte> Read(long offset, long limit, int maxBytes)
     {

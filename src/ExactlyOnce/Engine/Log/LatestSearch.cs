@@ -3,12 +3,16 @@ using ExactlyOnce.Kernel.Records;
 namespace ExactlyOnce.Engine.Log;
 
 /// <summary>
-/// Finds the record with the largest timestamp. Segments and closed chunks know theirs, so it is asked of them, the largest first, until no other can have a larger one: that takes one
-/// batch's header, or where that batch is not wanted (aborted, behind the limit) the headers of its segment. Only a batch in which the log begins is opened, and the one that has it.
+/// Finds the record with the largest timestamp. Segments and closed chunks know theirs, so it is asked of them, the largest first, until no other can have a
+/// larger one: that takes one batch's header, or where that batch is not wanted (aborted, behind the limit) the headers of its segment. Only a batch in which
+/// the log begins is opened, and the one that has it.
 /// </summary>
 internal static class LatestSearch
 {
-    /// <summary>The first record with the largest timestamp at or behind <paramref name="fromOffset"/> and below <paramref name="limit"/>; null when no record there has any.</summary>
+    /// <summary>
+    /// The first record with the largest timestamp at or behind <paramref name="fromOffset"/> and below <paramref name="limit"/>; null when no record there has
+    /// any.
+    /// </summary>
     public static FoundRecord? Find(IPartitionViewSource source, long fromOffset, long limit, BatchFilter isWanted, BatchDecompressor decompressor)
     {
         var latest = TimeInFirst(source, fromOffset, limit, isWanted, decompressor);
@@ -73,6 +77,9 @@ internal static class LatestSearch
 
     private static bool Counts(in BatchHeader header, long fromOffset, BatchFilter isWanted) => header.BaseOffset >= fromOffset && !header.IsControl && isWanted(header);
 
-    /// <summary>Offsets whose batches have no larger timestamp than <paramref name="TimeMax"/>, which the batch that ends at <paramref name="TimeMaxAt"/> had when that was written down.</summary>
+    /// <summary>
+    /// Offsets whose batches have no larger timestamp than <paramref name="TimeMax"/>, which the batch that ends at <paramref name="TimeMaxAt"/> had when that
+    /// was written down.
+    /// </summary>
     private readonly record struct Stretch(long Begin, long End, long TimeMax, long TimeMaxAt);
 }

@@ -87,7 +87,9 @@ internal sealed class LogChunk
         _pool.Return(buffer);
     }
 
-    /// <summary>Where the first batch begins that does not lie below <paramref name="offset"/>, an offset between batches; their end when there is none.</summary>
+    /// <summary>
+    /// Where the first batch begins that does not lie below <paramref name="offset"/>, an offset between batches; their end when there is none.
+    /// </summary>
     public static int PositionOf(long offset, ReadOnlySpan<byte> batches)
     {
         var position = 0;

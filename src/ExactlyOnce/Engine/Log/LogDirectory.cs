@@ -26,8 +26,8 @@ internal sealed class LogDirectory
     public LogSegment[] Segments { get; private set; } = [];
 
     /// <summary>
-    /// Names of segment files that the list does not know, and of small files that never became whole: left over from a checkpoint or compaction that did not take effect. The caller
-    /// decides.
+    /// Names of segment files that the list does not know, and of small files that never became whole: left over from a checkpoint or compaction that did not
+    /// take effect. The caller decides.
     /// </summary>
     public IReadOnlyList<string> Orphans { get; private set; } = [];
 
@@ -61,7 +61,9 @@ internal sealed class LogDirectory
             : RebuildAborted(file, described, earlier);
     }
 
-    /// <summary>False when the file is missing or too short; longer ones are cut. The cut need not be synced: bytes behind it that came back are cut again.</summary>
+    /// <summary>
+    /// False when the file is missing or too short; longer ones are cut. The cut need not be synced: bytes behind it that came back are cut again.
+    /// </summary>
     private bool Cut(string path, long length, out long found)
     {
         found = 0;

@@ -34,7 +34,10 @@ internal sealed class LogSegment
 
     internal AbortedEntry[] AbortedEntries { get; }
 
-    /// <summary>Where the batch begins that holds <paramref name="offset"/> or is the first one behind it; the segment's length when there is none. The caller has leased the file.</summary>
+    /// <summary>
+    /// Where the batch begins that holds <paramref name="offset"/> or is the first one behind it; the segment's length when there is none. The caller has
+    /// leased the file.
+    /// </summary>
     /// <exception cref="DamagedStorageException">The log is damaged on the way there.</exception>
     public long FindPosition(long offset)
     {

@@ -100,7 +100,10 @@ internal sealed class LogTail
         return new TailSlice(chunks, from, to);
     }
 
-    /// <summary>Offset up to which closed chunks reach, at most <paramref name="bound"/>: what a compaction in memory may rewrite. <see cref="FirstOffset"/> when there is none.</summary>
+    /// <summary>
+    /// Offset up to which closed chunks reach, at most <paramref name="bound"/>: what a compaction in memory may rewrite. <see cref="FirstOffset"/> when there
+    /// is none.
+    /// </summary>
     public long ClosedEnd(long bound)
     {
         var end = FirstOffset;

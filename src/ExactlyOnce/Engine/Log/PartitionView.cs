@@ -20,7 +20,8 @@ internal sealed class PartitionView : IPartitionViewSource
     /// <param name="tailBegin">First offset read from the tail.</param>
     /// <param name="logStart">First offset kept.</param>
     /// <param name="aborted">Aborted transactions that are in no segment's index.</param>
-    /// <param name="rewrites">How often compaction rewrote this log: a reader then lets go of what it holds, so that it never combines old data with a new index.</param>
+    /// <param name="rewrites">How often compaction rewrote this log: a reader then lets go of what it holds, so that it never combines old data with a new
+    /// index.</param>
     public PartitionView(LogSegment[] segments, LogChunk? firstChunk, long tailBegin, long logStart, AbortedList aborted, int rewrites)
     {
         _segments = segments;

@@ -4,8 +4,9 @@ using System.IO.Pipelines;
 namespace ExactlyOnce.Engine.Log;
 
 /// <summary>
-/// Reads what comes next in a segment file in the background, while its reader looks at what came before: the disk, or the copy out of the page cache, and the decoding of records go on at
-/// the same time. One piece at a time, for one <see cref="FileRun"/>, whose calls are not concurrent. What was ordered and is not wanted after all costs a read and nothing else.
+/// Reads what comes next in a segment file in the background, while its reader looks at what came before: the disk, or the copy out of the page cache, and the
+/// decoding of records go on at the same time. One piece at a time, for one <see cref="FileRun"/>, whose calls are not concurrent. What was ordered and is not
+/// wanted after all costs a read and nothing else.
 /// <para>
 /// Errors: a read that failed is no piece; the reader reads for itself and is told.
 /// </para>
@@ -21,7 +22,10 @@ internal sealed class ReadAhead(PipeScheduler background)
 
     private static readonly Action<object?> s_read = static state => ((ReadAhead)state!).Read();
 
-    /// <summary>Idle → Ordered → Reading → Ready → Idle; an order that nobody has begun can be taken back. What stands beside it belongs to the reader, and from Reading to Ready to the background.</summary>
+    /// <summary>
+    /// Idle → Ordered → Reading → Ready → Idle; an order that nobody has begun can be taken back. What stands beside it belongs to the reader, and from Reading
+    /// to Ready to the background.
+    /// </summary>
     private int _state;
     private SegmentFile? _file;
     private long _position;
@@ -45,7 +49,10 @@ internal sealed class ReadAhead(PipeScheduler background)
         background.Schedule(s_read, this);
     }
 
-    /// <summary>Swaps the reader's buffer for that of the piece at <paramref name="position"/>, when it was ordered and is there or about to be. False: the reader reads for itself.</summary>
+    /// <summary>
+    /// Swaps the reader's buffer for that of the piece at <paramref name="position"/>, when it was ordered and is there or about to be. False: the reader reads
+    /// for itself.
+    /// </summary>
     public bool TryTake(SegmentFile file, long position, ref byte[] buffer, out int count)
     {
         count = 0;

@@ -59,7 +59,9 @@ internal sealed class SegmentAppender
         }
     }
 
-    /// <summary>Seals the open segment, so that it can be compacted or deleted; the next append begins a new one. Nothing is written but its last index entry.</summary>
+    /// <summary>
+    /// Seals the open segment, so that it can be compacted or deleted; the next append begins a new one. Nothing is written but its last index entry.
+    /// </summary>
     public LogSegment[] Seal(IReadOnlyList<LogSegment> segments, SegmentRules rules)
     {
         if (segments.Count == 0 || segments[^1].Description.IsSealed)

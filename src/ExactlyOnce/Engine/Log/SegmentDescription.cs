@@ -30,8 +30,8 @@ internal sealed record SegmentDescription
     public uint TransactionIndexCrc { get; init; }
 
     /// <summary>
-    /// CRC-32C of the base offsets of a segment with holes, i64 each, big-endian; else 0. A batch's own checksum does not cover its offset. Without holes each batch begins where the
-    /// one in front ends, and a wrong offset shows; with holes nothing but this would show it.
+    /// CRC-32C of the base offsets of a segment with holes, i64 each, big-endian; else 0. A batch's own checksum does not cover its offset. Without holes each
+    /// batch begins where the one in front ends, and a wrong offset shows; with holes nothing but this would show it.
     /// </summary>
     public uint OffsetsCrc { get; init; }
 

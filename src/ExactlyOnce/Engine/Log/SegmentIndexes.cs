@@ -7,7 +7,8 @@ namespace ExactlyOnce.Engine.Log;
 
 /// <summary>
 /// The offset and time index entries of the batches appended to a segment since some point, and what its description must say of them. One entry of each for
-/// about every <c>indexIntervalBytes</c> of log, as Kafka's LogSegment.append writes them. Used by whoever writes a segment and by whoever rebuilds its indexes.
+/// about every <c>indexIntervalBytes</c> of log, as Kafka's LogSegment.append writes them. Used by whoever writes a segment and by whoever rebuilds its
+/// indexes.
 /// </summary>
 internal sealed class SegmentIndexes
 {

@@ -6,7 +6,8 @@ namespace ExactlyOnce.Engine.Log;
 /// <summary>
 /// The segments of a partition as they stand in its checkpoint snapshot. Version i16 = 1, count i32, then 97 bytes for each: base offset i64, generation i32,
 /// next offset i64, log length i64, lengths of offset, time and transaction index i32 each, CRC of time index u32 and of transaction index u32, last indexed
-/// position i32, last indexed timestamp i64, largest timestamp i64 and its offset i64, first and last append i64 each, flags u8 (1 sealed, 2 holes), CRC of offsets u32.
+/// position i32, last indexed timestamp i64, largest timestamp i64 and its offset i64, first and last append i64 each, flags u8 (1 sealed, 2 holes), CRC of
+/// offsets u32.
 /// Big-endian. The snapshot around it carries the CRC.
 /// </summary>
 internal static class SegmentList

@@ -4,8 +4,9 @@ using ExactlyOnce.Kernel.Primitives;
 namespace ExactlyOnce.Engine.Log;
 
 /// <summary>
-/// The proof that the batches of a segment with holes stand at the offsets they claim (<see cref="SegmentDescription.OffsetsCrc"/>). It takes a walk over all headers, so it is given
-/// once for each file and process, when somebody first reads it; a log that compaction has shortened is read from its beginning by most who read it at all.
+/// The proof that the batches of a segment with holes stand at the offsets they claim (<see cref="SegmentDescription.OffsetsCrc"/>). It takes a walk over all
+/// headers, so it is given once for each file and process, when somebody first reads it; a log that compaction has shortened is read from its beginning by most
+/// who read it at all.
 /// </summary>
 internal static class SegmentOffsets
 {

@@ -1,12 +1,13 @@
 namespace ExactlyOnce.Engine.Partitions;
 
 /// <summary>
-/// A partition's marks, one per applied frame, in LSN order, as far as somebody can ask for them: the last visible one and all behind it. One writer (under the partition's lock, before
-/// the frame can become visible), any number of readers without locks.
+/// A partition's marks, one per applied frame, in LSN order, as far as somebody can ask for them: the last visible one and all behind it. One writer (under the
+/// partition's lock, before the frame can become visible), any number of readers without locks.
 /// <para>
-/// A ring of places that are used again, so that a frame leaves nothing for the garbage collector and a reader that sleeps keeps nothing alive. What makes that safe: the writer takes a larger
-/// ring rather than overwrite the last mark that it sees visible, so whoever finds his mark gone has dawdled, and finds one when he takes the visible LSN anew. And nobody takes one
-/// mark for another: <see cref="Ring.TryFind"/> looks at the ring's end again after it has read a place. Why a ring: decisions/0007.
+/// A ring of places that are used again, so that a frame leaves nothing for the garbage collector and a reader that sleeps keeps nothing alive. What makes that
+/// safe: the writer takes a larger ring rather than overwrite the last mark that it sees visible, so whoever finds his mark gone has dawdled, and finds one
+/// when he takes the visible LSN anew. And nobody takes one mark for another: <see cref="Ring.TryFind"/> looks at the ring's end again after it has read a
+/// place. Why a ring: decisions/0007.
 /// </para>
 /// </summary>
 internal sealed class MarkLog
@@ -35,11 +36,12 @@ internal sealed class MarkLog
     }
 
     /// <summary>
-    /// The partition's state at <paramref name="visible"/>, a visible LSN just taken; before the first mark that is the first mark. False when it was taken so long ago that its mark is
-    /// gone: take it anew.
+    /// The partition's state at <paramref name="visible"/>, a visible LSN just taken; before the first mark that is the first mark. False when it was taken so
+    /// long ago that its mark is gone: take it anew.
     /// </summary>
     public bool TryAt(long visible, out Mark mark) =>
-        // The LSN was taken before the ring: every mark at or below it was added before it became visible, so this ring has it even when a larger one is taking its place.
+        // The LSN was taken before the ring: every mark at or below it was added before it became visible, so this ring has it even when a larger one is taking
+        // its place.
         Volatile.Read(ref _ring).TryFind(visible, out mark);
 
     /// <summary>The places, addressed by the running number of a mark. Once a larger ring has taken its place it is never written again.</summary>
@@ -66,8 +68,8 @@ internal sealed class MarkLog
         }
 
         /// <summary>
-        /// Every store releases what was stored before it: nobody sees a mark's number before the mark, nor anything of the next mark before this one's number, on which
-        /// <see cref="TryFind"/> relies.
+        /// Every store releases what was stored before it: nobody sees a mark's number before the mark, nor anything of the next mark before this one's number,
+        /// on which <see cref="TryFind"/> relies.
         /// </summary>
         public void Add(Mark mark)
         {
@@ -81,8 +83,9 @@ internal sealed class MarkLog
         }
 
         /// <summary>
-        /// Looks for the mark, reads it, and believes what it read only if its place was not being used again by then. Places that were overwritten during the search can only mislead
-        /// it to a place that is not believed either: the numbers grow along the ring, so from a mark that is right, with a larger one behind it, there is no other.
+        /// Looks for the mark, reads it, and believes what it read only if its place was not being used again by then. Places that were overwritten during the
+        /// search can only mislead it to a place that is not believed either: the numbers grow along the ring, so from a mark that is right, with a larger one
+        /// behind it, there is no other.
         /// </summary>
         public bool TryFind(long visible, out Mark mark)
         {
@@ -110,8 +113,8 @@ internal sealed class MarkLog
         }
 
         /// <summary>
-        /// The oldest mark that can be believed by one who sees <paramref name="newest"/> as the newest after he has read. The writer may be at the place of newest + 1 and no further,
-        /// because it stores a mark's number before it touches the next place; that is the place of newest + 1 − size.
+        /// The oldest mark that can be believed by one who sees <paramref name="newest"/> as the newest after he has read. The writer may be at the place of
+        /// newest + 1 and no further, because it stores a mark's number before it touches the next place; that is the place of newest + 1 − size.
         /// </summary>
         private long OldestBehind(long newest) => Math.Max(firstIndex, newest + 2 - size);
 

@@ -160,7 +160,10 @@ internal sealed class Partition : IPartitionViewSource
             ? new AppendReceipt { Error = error }
             : AppendVerdicts.ToReceipt(State.Decide(header, origin), AppendTime(nowMs));
 
-    /// <summary>Puts an accepted batch into the tail and the frame; in memory there is none. Answers its base offset. Under <see cref="Lock"/>, after <see cref="Decide"/>.</summary>
+    /// <summary>
+    /// Puts an accepted batch into the tail and the frame; in memory there is none. Answers its base offset. Under <see cref="Lock"/>, after
+    /// <see cref="Decide"/>.
+    /// </summary>
     public long StageBatch(JournalFrame? frame, in BatchHeader header, BatchBytes batch, long nowMs)
     {
         var baseOffset = State.LogEndOffset;
@@ -174,7 +177,10 @@ internal sealed class Partition : IPartitionViewSource
         return baseOffset;
     }
 
-    /// <summary>Puts a transaction marker into the tail and the frame, behind a batch that was staged for the same frame; in memory there is none. Under <see cref="Lock"/>.</summary>
+    /// <summary>
+    /// Puts a transaction marker into the tail and the frame, behind a batch that was staged for the same frame; in memory there is none. Under
+    /// <see cref="Lock"/>.
+    /// </summary>
     public void StageMarker(JournalFrame? frame, ProducerIdentity producer, bool commit, int coordinatorEpoch, long nowMs)
     {
         var baseOffset = HasStaged ? _staged.Header.BaseOffset + _staged.Header.LastOffsetDelta + 1 : State.LogEndOffset;
@@ -185,7 +191,10 @@ internal sealed class Partition : IPartitionViewSource
         frame?.AddReference((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Batch, placed);
     }
 
-    /// <summary>Records in the frame that a producer's transaction includes this partition before it wrote to it; at no epoch, that it takes nothing more in. Under <see cref="Lock"/>.</summary>
+    /// <summary>
+    /// Records in the frame that a producer's transaction includes this partition before it wrote to it; at no epoch, that it takes nothing more in. Under
+    /// <see cref="Lock"/>.
+    /// </summary>
     public void StageEnrolment(JournalFrame? frame, ProducerIdentity producer, long nowMs)
     {
         _staged = new Staged(StagedKind.Enrolment, default, producer, false, 0, nowMs);
@@ -206,7 +215,9 @@ internal sealed class Partition : IPartitionViewSource
         frame.Add((byte)PieceOwner.Partition, Key, (byte)PartitionPiece.Expiry, PartitionPieces.Expiry(producerIds));
     }
 
-    /// <summary>Applies what was staged and adds the mark. Under <see cref="Lock"/> and the journal's queue lock, between taking the LSN and linking the frame.</summary>
+    /// <summary>
+    /// Applies what was staged and adds the mark. Under <see cref="Lock"/> and the journal's queue lock, between taking the LSN and linking the frame.
+    /// </summary>
     public void ApplyStaged(long lsn)
     {
         if (_staged.Kind != StagedKind.Nothing)
@@ -222,8 +233,8 @@ internal sealed class Partition : IPartitionViewSource
     }
 
     /// <summary>
-    /// Applies a piece of a replayed frame: the same change, from bytes. Only at recovery, before anybody else knows the partition. Answers the files that the change lets go of, as
-    /// <see cref="MoveLogStart"/> does.
+    /// Applies a piece of a replayed frame: the same change, from bytes. Only at recovery, before anybody else knows the partition. Answers the files that the
+    /// change lets go of, as <see cref="MoveLogStart"/> does.
     /// </summary>
     public IReadOnlyList<SegmentFile> Replay(PartitionPiece piece, ReadOnlySpan<byte> payload, long lsn, long frameTimeMs)
     {
@@ -242,7 +253,10 @@ internal sealed class Partition : IPartitionViewSource
         return piece == PartitionPiece.LogStart ? BeginViewAt(State.LogStartOffset) : [];
     }
 
-    /// <summary>True when the frame that ends at <paramref name="lsn"/> is here already: in the checkpoint, or replayed; not while its pieces are being replayed, of which there may be two.</summary>
+    /// <summary>
+    /// True when the frame that ends at <paramref name="lsn"/> is here already: in the checkpoint, or replayed; not while its pieces are being replayed, of
+    /// which there may be two.
+    /// </summary>
     public bool Contains(long lsn) => lsn <= AppliedLsn && lsn != _replayedLsn;
 
     /// <summary>Replaces where the bytes are. Under <see cref="Lock"/>.</summary>
@@ -267,8 +281,9 @@ internal sealed class Partition : IPartitionViewSource
     }
 
     /// <summary>
-    /// Begins the log at <paramref name="offset"/>: a frame of its own. Answers its LSN, or the newest one when the log begins there or later already; where the log then begins;
-    /// and the sealed files that lie wholly in front of it, which may go once a checkpoint without them stands. In memory the chunks go at once.
+    /// Begins the log at <paramref name="offset"/>: a frame of its own. Answers its LSN, or the newest one when the log begins there or later already; where
+    /// the log then begins; and the sealed files that lie wholly in front of it, which may go once a checkpoint without them stands. In memory the chunks go at
+    /// once.
     /// </summary>
     public long MoveLogStart(long offset, long nowMs, out long logStart, out IReadOnlyList<SegmentFile> dropped)
     {
@@ -335,7 +350,9 @@ internal sealed class Partition : IPartitionViewSource
         return Enqueue(frame);
     }
 
-    /// <summary>The same without a frame, since nothing is ever replayed, and without staging, since nothing comes between the decision and its application.</summary>
+    /// <summary>
+    /// The same without a frame, since nothing is ever replayed, and without staging, since nothing comes between the decision and its application.
+    /// </summary>
     private long AppendInMemory(in BatchHeader header, BatchBytes batch, in AppendDecision decision, bool stamps, long nowMs)
     {
         var lsn = stamps ? AppendStamped(header, batch, decision, nowMs) : AppendAsItIs(header, batch, decision, nowMs);
@@ -368,8 +385,8 @@ internal sealed class Partition : IPartitionViewSource
     }
 
     /// <summary>
-    /// A log in memory keeps to its size while it is written, and not only at the next housekeeping: whole chunks in front go once what is left is enough, never data of an open
-    /// transaction. Under <see cref="Lock"/>; on disk nothing happens.
+    /// A log in memory keeps to its size while it is written, and not only at the next housekeeping: whole chunks in front go once what is left is enough,
+    /// never data of an open transaction. Under <see cref="Lock"/>; on disk nothing happens.
     /// </summary>
     public void TrimMemory(long nowMs)
     {

@@ -20,8 +20,8 @@ internal enum CursorStatus
 }
 
 /// <summary>
-/// One reader's place in a partition. Takes no lock: the visible LSN once per read, the last mark at or below it, then bytes below that mark's limit. What may not
-/// be delivered (markers, aborted batches) is walked over by header. Not thread-safe.
+/// One reader's place in a partition. Takes no lock: the visible LSN once per read, the last mark at or below it, then bytes below that mark's limit. What may
+/// not be delivered (markers, aborted batches) is walked over by header. Not thread-safe.
 /// </summary>
 internal sealed class PartitionCursor : IDisposable
 {
@@ -126,12 +126,14 @@ internal sealed class PartitionCursor : IDisposable
         }
     }
 
-    /// <summary>Splits the next deliverable run from the bytes at hand, moving past what is not delivered. False when nothing deliverable is left in them.</summary>
+    /// <summary>
+    /// Splits the next deliverable run from the bytes at hand, moving past what is not delivered. False when nothing deliverable is left in them.
+    /// </summary>
     private bool TryTakeRun(out ReadOnlyMemory<byte> run)
     {
         run = default;
-        // First the index, then the log's start: an index without the aborted transactions in front of the start is published after the start has moved. What was read in front of it
-        // is given up then, because nobody can say any more what of it was aborted.
+        // First the index, then the log's start: an index without the aborted transactions in front of the start is published after the start has moved. What
+        // was read in front of it is given up then, because nobody can say any more what of it was aborted.
         var aborted = _partition.State.Aborted.Published;
         if (NextOffset < _partition.State.LogStartOffset)
         {

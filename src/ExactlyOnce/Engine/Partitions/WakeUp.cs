@@ -3,8 +3,9 @@ using ExactlyOnce.Engine.Journal;
 namespace ExactlyOnce.Engine.Partitions;
 
 /// <summary>
-/// How a partition's readers sleep and are woken. Register, fence, look again: a frame that became visible in between is seen by the reader; one that becomes visible later finds the
-/// registration. The other side stores, fences, and looks whether anybody is registered. At most one wake-up is on its way; whoever is woken too early sleeps again and asks anew.
+/// How a partition's readers sleep and are woken. Register, fence, look again: a frame that became visible in between is seen by the reader; one that becomes
+/// visible later finds the registration. The other side stores, fences, and looks whether anybody is registered. At most one wake-up is on its way; whoever is
+/// woken too early sleeps again and asks anew.
 /// Owned by the partition.
 /// </summary>
 internal sealed class WakeUp(Partition partition) : IVisibilityWaiter
@@ -12,7 +13,9 @@ internal sealed class WakeUp(Partition partition) : IVisibilityWaiter
     private readonly ReadWaiters _waiters = new();
     private int _isScheduled;
 
-    /// <summary>Calls <paramref name="wake"/> once when more than <paramref name="seen"/> is visible; answers false, without registering, when it already is.</summary>
+    /// <summary>
+    /// Calls <paramref name="wake"/> once when more than <paramref name="seen"/> is visible; answers false, without registering, when it already is.
+    /// </summary>
     public bool TryWait(Mark seen, Action wake)
     {
         _waiters.Add(wake);

@@ -20,7 +20,8 @@ internal sealed record PartitionSection(PartitionKey Key, long AppliedLsn, ReadO
 /// <summary>
 /// A checkpoint: the state of every owner, in one file, so that a checkpoint of a thousand partitions costs one sync. Bytes, big-endian: magic i32 "EOCP",
 /// version i16 = 1, CRC-32C u32 of everything behind it; coordination: applied LSN i64, topics, transactions, groups, message ids, each i32 length and
-/// bytes; partitions: count i32, each topic number i32, index i32, applied LSN i64, state, segments, each i32 length and bytes, tail offset i64, tail, i32 length and bytes.
+/// bytes; partitions: count i32, each topic number i32, index i32, applied LSN i64, state, segments, each i32 length and bytes, tail offset i64, tail, i32
+/// length and bytes.
 /// </summary>
 internal sealed record CheckpointFile(CoordinationSection Coordination, IReadOnlyList<PartitionSection> Partitions)
 {

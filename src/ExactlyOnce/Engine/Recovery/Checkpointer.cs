@@ -10,8 +10,8 @@ using ExactlyOnce.Kernel.Primitives;
 namespace ExactlyOnce.Engine.Recovery;
 
 /// <summary>
-/// Moves what the journal holds into segment files and a checkpoint file, so that the journal can be used again. Runs on one thread at a time, off the path of every
-/// acknowledgement. Fuzzy: each owner is captured under its own lock with the LSN it has applied, and replay skips what an owner already contains.
+/// Moves what the journal holds into segment files and a checkpoint file, so that the journal can be used again. Runs on one thread at a time, off the path of
+/// every acknowledgement. Fuzzy: each owner is captured under its own lock with the LSN it has applied, and replay skips what an owner already contains.
 /// <para>
 /// Errors: a failure before the manifest is replaced changes nothing that counts; the segment files written are sealed where they were valid and the next
 /// checkpoint writes new ones. It is thrown to the caller, who tries again later: no space while checkpointing is back-pressure, not a failure of the broker.
@@ -161,7 +161,10 @@ internal sealed class Checkpointer(
         }
     }
 
-    /// <summary>Writes the tails that are long enough to be worth the syncs of their files, several at a time, because it is the syncs that take the time; the others are copied.</summary>
+    /// <summary>
+    /// Writes the tails that are long enough to be worth the syncs of their files, several at a time, because it is the syncs that take the time; the others
+    /// are copied.
+    /// </summary>
     private List<Flushed> FlushAll(List<PartitionCapture> captures, bool isClean)
     {
         var flushes = new Flushed[captures.Count];
@@ -202,7 +205,10 @@ internal sealed class Checkpointer(
         return new Flushed(capture, segments, capture.Unflushed.To, default);
     }
 
-    /// <summary>Who moves the log's start leaves the open segment alone, because it may be written to. Only here it is known that it is not: when all of it is deleted it goes.</summary>
+    /// <summary>
+    /// Who moves the log's start leaves the open segment alone, because it may be written to. Only here it is known that it is not: when all of it is deleted
+    /// it goes.
+    /// </summary>
     private static IReadOnlyList<LogSegment> WithoutDeleted(PartitionView view) =>
         view.SegmentList is [.., var last] && !last.Description.IsSealed && last.NextOffset <= view.LogStart ? [.. view.SegmentList.SkipLast(1)] : view.SegmentList;
 

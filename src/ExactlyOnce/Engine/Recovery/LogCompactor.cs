@@ -5,8 +5,8 @@ using ExactlyOnce.Kernel.Primitives;
 namespace ExactlyOnce.Engine.Recovery;
 
 /// <summary>
-/// Compacts the topics that want it, one partition after the other, without holding any lock while it reads and writes. In memory the result takes effect at once, on disk with the
-/// next checkpoint. Run by housekeeping alone.
+/// Compacts the topics that want it, one partition after the other, without holding any lock while it reads and writes. In memory the result takes effect at
+/// once, on disk with the next checkpoint. Run by housekeeping alone.
 /// </summary>
 internal sealed class LogCompactor(Checkpointer? checkpointer, ChunkPool chunks, Func<CompressionType, ICompressionCodec?> codecs, int indexIntervalBytes)
 {

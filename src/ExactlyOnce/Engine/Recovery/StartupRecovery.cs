@@ -15,8 +15,8 @@ namespace ExactlyOnce.Engine.Recovery;
 
 /// <summary>
 /// Opens a directory: the last checkpoint, then the journal behind it through the same Apply as live traffic, then a new checkpoint that makes durable what was
-/// replayed, and only then a new journal. A crash anywhere in here leads to the same result, because nothing that the old manifest names is changed before the new one
-/// stands. Refuses, and says file and position, where the bytes cannot come from a crash.
+/// replayed, and only then a new journal. A crash anywhere in here leads to the same result, because nothing that the old manifest names is changed before the
+/// new one stands. Refuses, and says file and position, where the bytes cannot come from a crash.
 /// </summary>
 internal sealed class StartupRecovery
 {
@@ -80,8 +80,8 @@ internal sealed class StartupRecovery
     }
 
     /// <summary>
-    /// A folder that is not durable in its parent vanishes in a power cut with everything synced in it. One without a manifest may have been made by a process that died before
-    /// it could sync the parent.
+    /// A folder that is not durable in its parent vanishes in a power cut with everything synced in it. One without a manifest may have been made by a process
+    /// that died before it could sync the parent.
     /// </summary>
     private static void CreateRoot(IDisk disk, string root)
     {
@@ -132,8 +132,8 @@ internal sealed class StartupRecovery
     }
 
     /// <summary>
-    /// What only a folder with a manifest can hold: a journal file, a partition's folder, a second checkpoint. A first opening that died leaves none of these. Without this look a
-    /// lost manifest would pass for a new folder, and everything in it for left over.
+    /// What only a folder with a manifest can hold: a journal file, a partition's folder, a second checkpoint. A first opening that died leaves none of these.
+    /// Without this look a lost manifest would pass for a new folder, and everything in it for left over.
     /// </summary>
     private string? FindTrace() =>
         _disk.List(_root).FirstOrDefault(name => Directories.CheckpointNumber(name) > 0)
@@ -231,7 +231,8 @@ internal sealed class StartupRecovery
                 isCoordinationReplayed = true;
             }
         }
-        // With the whole frame, as when it was written: what its pieces note of the LSN in front of them is the same then, and so is every state that they lead to.
+        // With the whole frame, as when it was written: what its pieces note of the LSN in front of them is the same then, and so is every state that they lead
+        // to.
         if (isCoordinationReplayed)
             state.AppliedLsn = frame.Lsn;
     }
@@ -278,10 +279,10 @@ internal sealed class StartupRecovery
     }
 
     /// <summary>
-    /// Removes what no manifest names: half of a checkpoint that never finished, files of topics deleted since. Only files whose names are ours. Twice: before anything is written,
-    /// because a name whose directory sync failed in the last process is in the cache and nowhere else, for ever, so that what is written must get a new one; and once the new manifest
-    /// stands, because until then the old one needs the files of a topic whose deletion was replayed. The same may have happened to the manifest itself, so it is written anew before
-    /// anything goes that only an older one names.
+    /// Removes what no manifest names: half of a checkpoint that never finished, files of topics deleted since. Only files whose names are ours. Twice: before
+    /// anything is written, because a name whose directory sync failed in the last process is in the cache and nowhere else, for ever, so that what is written
+    /// must get a new one; and once the new manifest stands, because until then the old one needs the files of a topic whose deletion was replayed. The same
+    /// may have happened to the manifest itself, so it is written anew before anything goes that only an older one names.
     /// </summary>
     private void RemoveOrphans(ManifestStore manifests, bool isManifestSure, HashSet<string> keptFolders)
     {

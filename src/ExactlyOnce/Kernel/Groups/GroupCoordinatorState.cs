@@ -57,7 +57,9 @@ internal sealed partial class GroupCoordinatorState
 
     // Apply
 
-    /// <summary>Applies one record. <paramref name="lsn"/> is that of the frame that carries it; a record that is not durable has none and it is not looked at.</summary>
+    /// <summary>
+    /// Applies one record. <paramref name="lsn"/> is that of the frame that carries it; a record that is not durable has none and it is not looked at.
+    /// </summary>
     public void Apply(GroupRecord record, long lsn)
     {
         switch (record)

@@ -5,7 +5,9 @@ using ExactlyOnce.Kernel.Primitives;
 
 namespace ExactlyOnce.Kernel.Groups;
 
-/// <summary>Reads what <see cref="GroupWriter"/> wrote. Everything else is an <see cref="InvalidDataException"/>: no byte is believed before its bounds are.</summary>
+/// <summary>
+/// Reads what <see cref="GroupWriter"/> wrote. Everything else is an <see cref="InvalidDataException"/>: no byte is believed before its bounds are.
+/// </summary>
 internal ref struct GroupReader
 {
     private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);

@@ -42,7 +42,9 @@ internal sealed record ClassicGroupChanged(string Group, ClassicGroup State, boo
     public override bool IsDurable => IsGeneration;
 }
 
-/// <summary>A consumer group's epoch moved. Durable, and says whether in-process members were part of it: a restart, which loses them, must move it again.</summary>
+/// <summary>
+/// A consumer group's epoch moved. Durable, and says whether in-process members were part of it: a restart, which loses them, must move it again.
+/// </summary>
 /// <param name="Group">The group.</param>
 /// <param name="Epoch">The new epoch.</param>
 /// <param name="Assignor">The assignor that computed the target.</param>

@@ -5,7 +5,9 @@ internal sealed record GroupSettings
 {
     public static readonly GroupSettings Default = new();
 
-    /// <summary>Behave as Kafka where Kafka is weaker: commits without membership into a group with members, commits of partitions that are not the member's.</summary>
+    /// <summary>
+    /// Behave as Kafka where Kafka is weaker: commits without membership into a group with members, commits of partitions that are not the member's.
+    /// </summary>
     public bool StrictKafka { get; init; }
 
     public int MinSessionTimeoutMs { get; init; } = 6_000;

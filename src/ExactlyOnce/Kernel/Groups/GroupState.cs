@@ -1,6 +1,8 @@
 namespace ExactlyOnce.Kernel.Groups;
 
-/// <summary>Where a group stands. Preparing and completing belong to classic groups, reconciling to consumer groups; a group that does not exist is dead.</summary>
+/// <summary>
+/// Where a group stands. Preparing and completing belong to classic groups, reconciling to consumer groups; a group that does not exist is dead.
+/// </summary>
 internal enum GroupState : byte
 {
     Empty = 0,

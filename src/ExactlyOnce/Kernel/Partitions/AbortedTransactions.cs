@@ -40,7 +40,9 @@ internal sealed class AbortedTransactions
         _published = new AbortedIndex(storage, current.Count + 1);
     }
 
-    /// <summary>Forgets the entries whose marker lies below <paramref name="offset"/>: no reader asks about them, or a segment's index answers. Owner only.</summary>
+    /// <summary>
+    /// Forgets the entries whose marker lies below <paramref name="offset"/>: no reader asks about them, or a segment's index answers. Owner only.
+    /// </summary>
     public void DropBelow(long offset)
     {
         var current = _published;

@@ -15,6 +15,8 @@ internal enum AppendOrigin
     /// <summary>The same, in a transaction that restarts its sequences at 0 (version 2, and every in-process one).</summary>
     ClientEnrolledV2,
 
-    /// <summary>The coordinator's own batch, such as committed offsets: its sequences say nothing, only the epoch and the open transaction are looked at.</summary>
+    /// <summary>
+    /// The coordinator's own batch, such as committed offsets: its sequences say nothing, only the epoch and the open transaction are looked at.
+    /// </summary>
     Coordinator,
 }

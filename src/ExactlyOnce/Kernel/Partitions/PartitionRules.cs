@@ -36,7 +36,9 @@ internal sealed class PartitionRules
     /// <summary>Idle time, by the broker's clock, after which a producer without an open transaction is forgotten. Milliseconds.</summary>
     public long ProducerExpiryMs { get; }
 
-    /// <summary>Producers remembered before the longest idle one without a transaction makes room. Kafka has no such bound: ignored when <see cref="StrictKafka"/>.</summary>
+    /// <summary>
+    /// Producers remembered before the longest idle one without a transaction makes room. Kafka has no such bound: ignored when <see cref="StrictKafka"/>.
+    /// </summary>
     public int MaximumProducers { get; }
 
     /// <summary>Decide as Kafka does where we are stricter by default, so that tests on this broker predict production on Kafka.</summary>

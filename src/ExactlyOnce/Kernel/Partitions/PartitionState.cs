@@ -83,8 +83,8 @@ internal sealed class PartitionState
     }
 
     /// <summary>
-    /// Applies the coordinator's word that this producer's transaction includes this partition, without data yet; a marker ends it. At no epoch it ends the enrolment and not the
-    /// transaction, which is prepared: what the producer still writes asks the coordinator.
+    /// Applies the coordinator's word that this producer's transaction includes this partition, without data yet; a marker ends it. At no epoch it ends the
+    /// enrolment and not the transaction, which is prepared: what the producer still writes asks the coordinator.
     /// </summary>
     public void Enrol(ProducerIdentity producer, long nowMs, long lsn)
     {
@@ -222,8 +222,8 @@ internal sealed class PartitionState
         return AppendDecision.Append(null);
     }
 
-    // A partition that never held a record has forgotten nobody: a first batch that is not the producer's first has overtaken one, whose retry would be refused for ever
-    // (KAFKA-15591).
+    // A partition that never held a record has forgotten nobody: a first batch that is not the producer's first has overtaken one, whose retry would be refused
+    // for ever (KAFKA-15591).
     private bool StartsAtZero(AppendOrigin origin) =>
         origin == AppendOrigin.ClientEnrolledV2 || (LogEndOffset == 0 && origin != AppendOrigin.Coordinator);
 

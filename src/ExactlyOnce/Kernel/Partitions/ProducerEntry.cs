@@ -15,7 +15,10 @@ internal sealed class ProducerEntry(long id, int batchWindow)
     /// <summary>The epoch of the last batch or marker; −1 when there was only an enrolment.</summary>
     public short Epoch { get; private set; } = ProducerIdentity.NoEpoch;
 
-    /// <summary>The epoch at which the coordinator enrolled the producer here; −1 when it is not inside a transaction, as far as this partition knows, or that takes nothing more in.</summary>
+    /// <summary>
+    /// The epoch at which the coordinator enrolled the producer here; −1 when it is not inside a transaction, as far as this partition knows, or that takes
+    /// nothing more in.
+    /// </summary>
     public short EnrolledEpoch { get; private set; } = ProducerIdentity.NoEpoch;
 
     /// <summary>The coordinator epoch of the last marker; −1 for none.</summary>

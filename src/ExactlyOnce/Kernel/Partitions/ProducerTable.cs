@@ -4,8 +4,8 @@ using ExactlyOnce.Kernel.Primitives;
 namespace ExactlyOnce.Kernel.Partitions;
 
 /// <summary>
-/// The producers one partition remembers, by id and in order of activity, to the millisecond. Bounded: a new producer over the limit takes the place of the longest
-/// idle one that is not inside a transaction; when all are inside one, the table grows. Owned by the <see cref="PartitionState"/>.
+/// The producers one partition remembers, by id and in order of activity, to the millisecond. Bounded: a new producer over the limit takes the place of the
+/// longest idle one that is not inside a transaction; when all are inside one, the table grows. Owned by the <see cref="PartitionState"/>.
 /// </summary>
 internal sealed class ProducerTable(int batchWindow, int maximumProducers)
 {

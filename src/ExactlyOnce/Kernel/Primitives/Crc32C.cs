@@ -9,7 +9,8 @@ internal static class Crc32C
 {
     /// <summary>
     /// The processor's CRC instruction takes three cycles and can be begun every cycle, so long input is summed in three lanes side by side (measured: 61
-    /// instead of 147 ns for a KiB), where the processor cannot fold it (<see cref="Crc32CFolding"/>). What a lane adds is joined by a table that says what the zeros of the next lane would make of it.
+    /// instead of 147 ns for a KiB), where the processor cannot fold it (<see cref="Crc32CFolding"/>). What a lane adds is joined by a table that says what the
+    /// zeros of the next lane would make of it.
     /// </summary>
     private const int LaneBytes = 256;
 

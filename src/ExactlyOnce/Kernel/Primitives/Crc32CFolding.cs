@@ -8,9 +8,10 @@ using System.Runtime.Intrinsics.X86;
 namespace ExactlyOnce.Kernel.Primitives;
 
 /// <summary>
-/// CRC-32C of long input by carry-less multiplication, 256 bytes a step. A checksum is a remainder, and a block may be replaced by anything with the same remainder that stands further
-/// behind: each of sixteen 128-bit lanes is multiplied by what moves it on by 256 bytes, and the next block is added. In the end all lanes are moved onto the last one, whose sixteen bytes the
-/// processor's CRC instruction sums up. (Gopal et al., "Fast CRC Computation Using PCLMULQDQ Instruction", Intel 2009, bit-reflected.)
+/// CRC-32C of long input by carry-less multiplication, 256 bytes a step. A checksum is a remainder, and a block may be replaced by anything with the same
+/// remainder that stands further behind: each of sixteen 128-bit lanes is multiplied by what moves it on by 256 bytes, and the next block is added. In the end
+/// all lanes are moved onto the last one, whose sixteen bytes the processor's CRC instruction sums up. (Gopal et al., "Fast CRC Computation Using PCLMULQDQ
+/// Instruction", Intel 2009, bit-reflected.)
 /// </summary>
 internal static class Crc32CFolding
 {
@@ -67,10 +68,14 @@ internal static class Crc32CFolding
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<ulong> Load(ref byte from, int at) => Unsafe.ReadUnaligned<Vector512<ulong>>(ref Unsafe.Add(ref from, at));
 
-    /// <summary>What moves a lane on by so many bytes: the factor of its first half, whose bytes stand 64 bits further in front, and that of its second.</summary>
+    /// <summary>
+    /// What moves a lane on by so many bytes: the factor of its first half, whose bytes stand 64 bits further in front, and that of its second.
+    /// </summary>
     private static Vector128<ulong> Distance(int bytes) => Vector128.Create(PowerOfX((8 * bytes) + 32), PowerOfX((8 * bytes) - 32));
 
-    /// <summary>x to this power, modulo the polynomial; bit-reflected, and one to the left, as the product of two reflected numbers stands one too far right.</summary>
+    /// <summary>
+    /// x to this power, modulo the polynomial; bit-reflected, and one to the left, as the product of two reflected numbers stands one too far right.
+    /// </summary>
     private static ulong PowerOfX(int power)
     {
         var remainder = 0x8000_0000u;

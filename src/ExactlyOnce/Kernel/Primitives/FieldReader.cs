@@ -3,7 +3,10 @@ using System.Text;
 
 namespace ExactlyOnce.Kernel.Primitives;
 
-/// <summary>Reads what <see cref="FieldWriter"/> wrote. Every read checks what is left, so that damaged input ends in <see cref="InvalidDataException"/> and in nothing else.</summary>
+/// <summary>
+/// Reads what <see cref="FieldWriter"/> wrote. Every read checks what is left, so that damaged input ends in <see cref="InvalidDataException"/> and in nothing
+/// else.
+/// </summary>
 internal ref struct FieldReader(ReadOnlySpan<byte> source)
 {
     // Replacing what is not UTF-8 would make another value of it.
@@ -49,7 +52,9 @@ internal ref struct FieldReader(ReadOnlySpan<byte> source)
         }
     }
 
-    /// <summary>A number of items of at least <paramref name="itemBytesMin"/> bytes each; bounded by what is left, so that a damaged count cannot exhaust memory.</summary>
+    /// <summary>
+    /// A number of items of at least <paramref name="itemBytesMin"/> bytes each; bounded by what is left, so that a damaged count cannot exhaust memory.
+    /// </summary>
     public int Count(int itemBytesMin)
     {
         var count = Int32();

@@ -9,7 +9,9 @@ internal readonly record struct ProducerIdentity(long Id, short Epoch)
     public const long NoId = -1;
     public const short NoEpoch = -1;
 
-    /// <summary>The last epoch a client may hold. 32767 is kept back so that the coordinator can always fence the last visible one (Kafka: isProducerEpochExhausted).</summary>
+    /// <summary>
+    /// The last epoch a client may hold. 32767 is kept back so that the coordinator can always fence the last visible one (Kafka: isProducerEpochExhausted).
+    /// </summary>
     public const short LastClientEpoch = short.MaxValue - 1;
 
     public bool IsNone => Id < 0;

@@ -3,7 +3,8 @@ using ExactlyOnce.Kernel.Primitives;
 namespace ExactlyOnce.Kernel.Records;
 
 /// <summary>
-/// One encoded batch where it lies: in one piece, or, as it came over a network, in several, of which the first holds the whole header. The log copies it; nobody before that has to.
+/// One encoded batch where it lies: in one piece, or, as it came over a network, in several, of which the first holds the whole header. The log copies it;
+/// nobody before that has to.
 /// </summary>
 internal readonly ref struct BatchBytes
 {

@@ -132,8 +132,8 @@ internal readonly record struct BatchHeader
     }
 
     /// <summary>
-    /// Writes <paramref name="header"/> in front of the records in <paramref name="batch"/> and in <paramref name="rest"/>, its other pieces, with their CRC; answers the header as it now
-    /// stands.
+    /// Writes <paramref name="header"/> in front of the records in <paramref name="batch"/> and in <paramref name="rest"/>, its other pieces, with their CRC;
+    /// answers the header as it now stands.
     /// </summary>
     public static BatchHeader WriteWithCrc(Span<byte> batch, in BatchHeader header, ReadOnlyMemory<byte>[]? rest = null)
     {

@@ -32,7 +32,8 @@ internal ref struct BatchReader
     private int _headerCount;
 
     /// <summary>
-    /// Reads <paramref name="records"/>, the decompressed bytes behind <paramref name="header"/>, or their first piece. What was answered of a record is valid until the next one then.
+    /// Reads <paramref name="records"/>, the decompressed bytes behind <paramref name="header"/>, or their first piece. What was answered of a record is valid
+    /// until the next one then.
     /// </summary>
     public BatchReader(scoped in BatchHeader header, ReadOnlySpan<byte> records, RecordPieces? pieces = null)
     {

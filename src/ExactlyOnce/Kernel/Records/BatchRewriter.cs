@@ -82,7 +82,9 @@ internal sealed class BatchRewriter
         buffer.Advance(BatchHeader.Size);
     }
 
-    /// <summary>Without a horizon the first record kept is the new base. The largest timestamp follows the records, unless it is the append time of all.</summary>
+    /// <summary>
+    /// Without a horizon the first record kept is the new base. The largest timestamp follows the records, unless it is the append time of all.
+    /// </summary>
     private void NoteTimestamp(long timestampMs)
     {
         var isFirst = _kept == 0;

@@ -13,7 +13,10 @@ internal static class BatchTimestamps
         return CorrectMaxTimestamp(batch, nowMs);
     }
 
-    /// <summary>Sets the largest timestamp of <paramref name="batch"/>, one whole batch, or of its first piece, behind which come those of <paramref name="rest"/>; answers the new header.</summary>
+    /// <summary>
+    /// Sets the largest timestamp of <paramref name="batch"/>, one whole batch, or of its first piece, behind which come those of <paramref name="rest"/>;
+    /// answers the new header.
+    /// </summary>
     public static BatchHeader CorrectMaxTimestamp(Span<byte> batch, long maxTimestampMs, ReadOnlyMemory<byte>[]? rest = null)
     {
         BinaryPrimitives.WriteInt64BigEndian(batch[BatchHeader.MaxTimestampAt..], maxTimestampMs);

@@ -18,8 +18,8 @@ internal readonly record struct BatchValidity
     public int RecordIndex { get; }
 
     /// <summary>
-    /// The largest timestamp of the records, when they were read. Where the header says another, correct it (<see cref="BatchTimestamps.CorrectMaxTimestamp"/>):
-    /// some clients are careless with it, and retention trusts it.
+    /// The largest timestamp of the records, when they were read. Where the header says another, correct it
+    /// (<see cref="BatchTimestamps.CorrectMaxTimestamp"/>): some clients are careless with it, and retention trusts it.
     /// </summary>
     public long? RecordsMaxTimestamp { get; init; }
 

@@ -20,7 +20,8 @@ internal sealed class BatchWriter
     private ReadOnlyMemory<byte> _sealed;
 
     /// <param name="initialBytes">Size of the first buffer; it doubles when it must.</param>
-    /// <param name="retainedBytesMax">A buffer that grew beyond this is given up by <see cref="Reset"/>. By default there is room for the largest batch that topics take by default.</param>
+    /// <param name="retainedBytesMax">A buffer that grew beyond this is given up by <see cref="Reset"/>. By default there is room for the largest batch that
+    /// topics take by default.</param>
     public BatchWriter(int initialBytes = 4096, int retainedBytesMax = 2 << 20)
     {
         _initialBytes = Math.Max(initialBytes, BatchHeader.Size + RecordEncoder.MinSize);

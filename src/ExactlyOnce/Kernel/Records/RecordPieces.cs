@@ -3,7 +3,8 @@ using ExactlyOnce.Kernel.Primitives;
 namespace ExactlyOnce.Kernel.Records;
 
 /// <summary>
-/// Hands a <see cref="BatchReader"/> the records of a batch that lies in several pieces, one piece after the other. Only a record that crosses from one into the next is put together.
+/// Hands a <see cref="BatchReader"/> the records of a batch that lies in several pieces, one piece after the other. Only a record that crosses from one into
+/// the next is put together.
 /// </summary>
 internal sealed class RecordPieces
 {
@@ -36,8 +37,8 @@ internal sealed class RecordPieces
     }
 
     /// <summary>
-    /// Puts more bytes behind <paramref name="unread"/>, which is the rest of what was answered last: so many that <paramref name="wanted"/> are there, or, when nothing is unread, as many as
-    /// lie in one piece. False when there are not enough.
+    /// Puts more bytes behind <paramref name="unread"/>, which is the rest of what was answered last: so many that <paramref name="wanted"/> are there, or,
+    /// when nothing is unread, as many as lie in one piece. False when there are not enough.
     /// </summary>
     public bool TryGrow(ref ReadOnlySpan<byte> unread, long wanted)
     {

@@ -33,7 +33,9 @@ internal ref struct BigEndianReader(ReadOnlySpan<byte> source)
         }
     }
 
-    /// <summary>A count of things of at least <paramref name="itemBytesMin"/> bytes each: a count that cannot be true is refused before anything is allocated for it.</summary>
+    /// <summary>
+    /// A count of things of at least <paramref name="itemBytesMin"/> bytes each: a count that cannot be true is refused before anything is allocated for it.
+    /// </summary>
     public int Count(int itemBytesMin)
     {
         var count = Int32();

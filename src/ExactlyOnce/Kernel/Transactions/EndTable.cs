@@ -37,7 +37,10 @@ internal enum EpochKind
     Other,
 }
 
-/// <summary>EndTxn by state: Kafka's two tables (TransactionCoordinator.endTransactionWithTV1, endTransaction), to be checked by eye. A prepared transaction is ended like an open one.</summary>
+/// <summary>
+/// EndTxn by state: Kafka's two tables (TransactionCoordinator.endTransactionWithTV1, endTransaction), to be checked by eye. A prepared transaction is ended
+/// like an open one.
+/// </summary>
 internal static class EndTable
 {
     /// <summary>V1; the epoch was found equal before.</summary>
@@ -69,7 +72,8 @@ internal static class EndTable
 
         (CompleteCommit, true, Retry) => Retried,
         (CompleteCommit, false, Retry) => InvalidState,
-        // Only the broker's own abort leads here: a client that repeats its end repeats its decision. Fenced can be recovered from, InvalidState not (KAFKA-20785).
+        // Only the broker's own abort leads here: a client that repeats its end repeats its decision. Fenced can be recovered from, InvalidState not
+        // (KAFKA-20785).
         (CompleteAbort, true, Retry) => Fenced,
         (CompleteAbort, false, Retry) => Retried,
 

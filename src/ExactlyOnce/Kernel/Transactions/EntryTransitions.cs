@@ -8,7 +8,9 @@ namespace ExactlyOnce.Kernel.Transactions;
 /// </summary>
 internal static class EntryTransitions
 {
-    /// <summary>Decides the open transaction, or an empty abort. V2 bumps the epoch; <paramref name="nextId"/> takes over from an epoch that is used up.</summary>
+    /// <summary>
+    /// Decides the open transaction, or an empty abort. V2 bumps the epoch; <paramref name="nextId"/> takes over from an epoch that is used up.
+    /// </summary>
     public static EntryRecord Prepare(EntryRecord current, bool commit, TransactionGeneration generation, long nextId, long nowMs)
     {
         var target = current with
@@ -64,7 +66,9 @@ internal static class EntryTransitions
     public static ProducerIdentity Bumped(ProducerIdentity identity) =>
         identity with { Epoch = (short)Math.Min(identity.Epoch + 1, short.MaxValue) };
 
-    /// <summary>What must hold between an image and its successor (Kafka: completeTransitionTo's checks). A violation is broken code or a broken journal.</summary>
+    /// <summary>
+    /// What must hold between an image and its successor (Kafka: completeTransitionTo's checks). A violation is broken code or a broken journal.
+    /// </summary>
     public static void AssertLegal(EntryRecord from, EntryRecord to)
     {
         Require(to.State.IsRecorded() && to.State.MayFollow(from.State), from, to, "no such transition");

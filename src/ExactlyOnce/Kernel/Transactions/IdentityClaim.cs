@@ -2,7 +2,9 @@ using ExactlyOnce.Kernel.Primitives;
 
 namespace ExactlyOnce.Kernel.Transactions;
 
-/// <summary>What InitProducerId gives for an image whose transaction, if any, is out of the way (Kafka: prepareIncrementProducerEpoch, prepareProducerIdRotation).</summary>
+/// <summary>
+/// What InitProducerId gives for an image whose transaction, if any, is out of the way (Kafka: prepareIncrementProducerEpoch, prepareProducerIdRotation).
+/// </summary>
 /// <param name="Identity">The identity handed out; None when a new producer id has to be taken.</param>
 /// <param name="LastEpoch">Kept so that the same call, retried, is answered the same.</param>
 internal readonly record struct IdentityClaim(ProducerIdentity Identity, short LastEpoch)

@@ -16,7 +16,9 @@ internal sealed class ProducerIdBlocks
     /// <summary>Every id below it belongs to a recorded block.</summary>
     public long NextBlockFirst { get; private set; }
 
-    /// <summary>Takes the next id. <paramref name="block"/> must be applied and written before the id is used; null when its block is already recorded.</summary>
+    /// <summary>
+    /// Takes the next id. <paramref name="block"/> must be applied and written before the id is used; null when its block is already recorded.
+    /// </summary>
     public long Take(out ProducerIdBlockRecord? block)
     {
         if (_next == _end)

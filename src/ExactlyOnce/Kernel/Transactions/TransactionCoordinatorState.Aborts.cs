@@ -4,7 +4,10 @@ namespace ExactlyOnce.Kernel.Transactions;
 
 internal sealed partial class TransactionCoordinatorState
 {
-    /// <summary>The ids whose open transaction is older than its timeout, counted from its first enrolment; the oldest deadline first. Prepared and two-phase ones never are.</summary>
+    /// <summary>
+    /// The ids whose open transaction is older than its timeout, counted from its first enrolment; the oldest deadline first. Prepared and two-phase ones never
+    /// are.
+    /// </summary>
     public IReadOnlyList<string> DecideTimeouts(long nowMs)
     {
         var due = new List<TransactionEntry>();
@@ -27,8 +30,9 @@ internal sealed partial class TransactionCoordinatorState
     }
 
     /// <summary>
-    /// The broker ends a transaction: by the engine's own generation, V2, whatever its client's. A timed-out producer may abort and go on with the next epoch; a
-    /// fenced one is two epochs behind and never heard again. TimedOut is judged again here, because a younger transaction may have taken the old one's place.
+    /// The broker ends a transaction: by the engine's own generation, V2, whatever its client's. A timed-out producer may abort and go on with the next epoch;
+    /// a fenced one is two epochs behind and never heard again. TimedOut is judged again here, because a younger transaction may have taken the old one's
+    /// place.
     /// </summary>
     public TransactionDecision DecideAbort(string transactionalId, AbortReason reason, string by, long nowMs)
     {

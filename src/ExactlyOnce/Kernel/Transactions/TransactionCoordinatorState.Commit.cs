@@ -6,7 +6,8 @@ internal sealed partial class TransactionCoordinatorState
 {
     /// <summary>
     /// The commit of a transaction that brings its last partitions and groups along: what <see cref="DecideEnrol"/>, <see cref="DecideEnrolGroup"/>,
-    /// <see cref="DecideEnd"/> and <see cref="DecideComplete"/> would decide one after the other for a client of generation 2, in one record. Not allowed where one of them would refuse.
+    /// <see cref="DecideEnd"/> and <see cref="DecideComplete"/> would decide one after the other for a client of generation 2, in one record. Not allowed where
+    /// one of them would refuse.
     /// </summary>
     public CommitDecision DecideCommit(
         TransactionEntry entry, ProducerIdentity identity, ReadOnlySpan<PartitionKey> partitions, ReadOnlySpan<string> groups, in TransactionClient client, long nowMs)

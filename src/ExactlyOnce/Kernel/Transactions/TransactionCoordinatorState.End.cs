@@ -5,8 +5,8 @@ namespace ExactlyOnce.Kernel.Transactions;
 internal sealed partial class TransactionCoordinatorState
 {
     /// <summary>
-    /// EndTxn. The decision names the transaction it ends by its epoch (V2), so a delayed one can never end the next; a retried one is answered again. Its records
-    /// are the commit point; <see cref="DecideComplete"/> follows when <see cref="TransactionDecision.NeedsComplete"/>.
+    /// EndTxn. The decision names the transaction it ends by its epoch (V2), so a delayed one can never end the next; a retried one is answered again. Its
+    /// records are the commit point; <see cref="DecideComplete"/> follows when <see cref="TransactionDecision.NeedsComplete"/>.
     /// </summary>
     public TransactionDecision DecideEnd(string transactionalId, ProducerIdentity identity, bool commit, in TransactionClient client, long nowMs)
     {
@@ -30,7 +30,9 @@ internal sealed partial class TransactionCoordinatorState
         }
     }
 
-    /// <summary>The markers are written: the id is idle again and its next identity holds. NotFound, or InvalidTransactionState when nothing was decided.</summary>
+    /// <summary>
+    /// The markers are written: the id is idle again and its next identity holds. NotFound, or InvalidTransactionState when nothing was decided.
+    /// </summary>
     public TransactionDecision DecideComplete(string transactionalId, long nowMs)
     {
         if (!_entries.TryGetValue(transactionalId, out var entry))
@@ -65,7 +67,10 @@ internal sealed partial class TransactionCoordinatorState
         current.Generation == TransactionGeneration.V2 && identity.Id == current.PreviousId && identity.IsExhausted &&
         identity.Epoch == current.LastEpoch && current.Identity.Epoch == 0;
 
-    /// <summary>The records that decide the entry's transaction, and its markers. Who did not ask for the end, <paramref name="forHolder"/> false, has to ask for the next identity.</summary>
+    /// <summary>
+    /// The records that decide the entry's transaction, and its markers. Who did not ask for the end, <paramref name="forHolder"/> false, has to ask for the
+    /// next identity.
+    /// </summary>
     private TransactionDecision Decided(TransactionEntry entry, TransactionGeneration generation, RememberedOutcome outcome, long nowMs, bool forHolder = true)
     {
         ProducerIdBlockRecord? block = null;

@@ -6,8 +6,8 @@ namespace ExactlyOnce.Kernel.Transactions;
 internal sealed partial class TransactionCoordinatorState
 {
     /// <summary>
-    /// Makes partitions part of the id's transaction, opening one when none is open. V1: AddPartitionsToTxn; V2 and in process: with the first batch, in the same
-    /// frame. Everything is added or nothing.
+    /// Makes partitions part of the id's transaction, opening one when none is open. V1: AddPartitionsToTxn; V2 and in process: with the first batch, in the
+    /// same frame. Everything is added or nothing.
     /// </summary>
     public TransactionDecision DecideEnrol(
         string transactionalId, ProducerIdentity identity, ReadOnlySpan<PartitionKey> partitions, in TransactionClient client, long nowMs)
@@ -36,7 +36,10 @@ internal sealed partial class TransactionCoordinatorState
         return Enrolled(entry, client.Generation, [], [group], nowMs);
     }
 
-    /// <summary>Whether a partition is part of the id's transaction, changing nothing (AddPartitionsToTxn v4 with verifyOnly): None, or TransactionAbortable when it is not.</summary>
+    /// <summary>
+    /// Whether a partition is part of the id's transaction, changing nothing (AddPartitionsToTxn v4 with verifyOnly): None, or TransactionAbortable when it is
+    /// not.
+    /// </summary>
     public TransactionDecision DecideVerify(string transactionalId, ProducerIdentity identity, PartitionKey partition, in TransactionClient client)
     {
         if (!IsKnown(transactionalId, identity, out var entry, out var refused))
@@ -49,7 +52,9 @@ internal sealed partial class TransactionCoordinatorState
         return verdict == TransactionVerdict.None ? TransactionDecision.Nothing : Refuse(verdict, entry, identity, client);
     }
 
-    /// <summary>The same for a group: whether the transaction may hold pending offsets of it (TxnOffsetCommit of V1, which asks for AddOffsetsToTxn first).</summary>
+    /// <summary>
+    /// The same for a group: whether the transaction may hold pending offsets of it (TxnOffsetCommit of V1, which asks for AddOffsetsToTxn first).
+    /// </summary>
     public TransactionDecision DecideVerifyGroup(string transactionalId, ProducerIdentity identity, string group, in TransactionClient client)
     {
         if (!IsHolder(transactionalId, identity, client, out var entry, out var refused))

@@ -4,12 +4,14 @@ namespace ExactlyOnce.Kernel.Transactions;
 
 internal sealed partial class TransactionCoordinatorState
 {
-    /// <summary>Ids that one decision removes: as long as the coordination lock should be held, and so many that the search is not begun anew too often.</summary>
+    /// <summary>
+    /// Ids that one decision removes: as long as the coordination lock should be held, and so many that the search is not begun anew too often.
+    /// </summary>
     public const int ExpiredIdsMax = 10_000;
 
     /// <summary>
-    /// Removes ids that have been idle for too long, at most <paramref name="idsMax"/> at once, and tombstones that have been kept for long enough. An id with an
-    /// open, prepared or ending transaction never expires, nor one in <paramref name="live"/>: a connected or in-process holder is activity in itself.
+    /// Removes ids that have been idle for too long, at most <paramref name="idsMax"/> at once, and tombstones that have been kept for long enough. An id with
+    /// an open, prepared or ending transaction never expires, nor one in <paramref name="live"/>: a connected or in-process holder is activity in itself.
     /// </summary>
     public TransactionDecision DecideExpiry(long nowMs, IReadOnlySet<string> live, int idsMax = ExpiredIdsMax)
     {

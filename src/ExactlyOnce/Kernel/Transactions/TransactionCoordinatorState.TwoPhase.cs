@@ -5,7 +5,8 @@ namespace ExactlyOnce.Kernel.Transactions;
 internal sealed partial class TransactionCoordinatorState
 {
     /// <summary>
-    /// First phase: the transaction, be it empty, is held until its token is resolved, the client ends it, or an operator aborts it; it never times out, and takes nothing more in.
+    /// First phase: the transaction, be it empty, is held until its token is resolved, the client ends it, or an operator aborts it; it never times out, and
+    /// takes nothing more in.
     /// Repeating the call answers the same token.
     /// </summary>
     public TransactionDecision DecidePrepare(string transactionalId, ProducerIdentity identity, in TransactionClient client, long nowMs)
@@ -24,8 +25,9 @@ internal sealed partial class TransactionCoordinatorState
     }
 
     /// <summary>
-    /// Second phase, from anywhere, any number of times: None when the transaction is, or is already, as asked; InvalidTransactionState with the outcome when it was
-    /// decided the other way or was never prepared; NotFound when nobody remembers it. A producer that lives on continues with <see cref="TransactionDecision.Identity"/>.
+    /// Second phase, from anywhere, any number of times: None when the transaction is, or is already, as asked; InvalidTransactionState with the outcome when
+    /// it was decided the other way or was never prepared; NotFound when nobody remembers it. A producer that lives on continues with
+    /// <see cref="TransactionDecision.Identity"/>.
     /// </summary>
     public TransactionDecision DecideResolve(string token, bool commit, in TransactionClient client, long nowMs)
     {

@@ -3,9 +3,9 @@ using ExactlyOnce.Kernel.Primitives;
 namespace ExactlyOnce.Kernel.Transactions;
 
 /// <summary>
-/// Transactions, named producers and producer ids of one broker, as pure rules. <c>Decide…</c> reads and answers with records; <see cref="Apply"/> carries records
-/// out and never refuses; recovery is a snapshot and <see cref="Apply"/>. (The one thing a decision moves is the place inside a block of producer ids, which is no
-/// state: an id that was decided on and not used is lost.) Owned by the engine's coordination, under the one coordination lock.
+/// Transactions, named producers and producer ids of one broker, as pure rules. <c>Decide…</c> reads and answers with records; <see cref="Apply"/> carries
+/// records out and never refuses; recovery is a snapshot and <see cref="Apply"/>. (The one thing a decision moves is the place inside a block of producer ids,
+/// which is no state: an id that was decided on and not used is lost.) Owned by the engine's coordination, under the one coordination lock.
 /// Exceptions: expected refusals are verdicts; <see cref="InvalidOperationException"/> is broken code, <see cref="InvalidDataException"/> a broken snapshot.
 /// </summary>
 /// <remarks>Cut along its concerns: InitProducer, Enrolment, Commit, End, Aborts, TwoPhase, Expiry, Named, Refusals, Snapshot.</remarks>
@@ -44,7 +44,9 @@ internal sealed partial class TransactionCoordinatorState
 
     public TransactionEntry? TryGet(string transactionalId) => _entries.GetValueOrDefault(transactionalId);
 
-    /// <summary>What became of the transaction that (transactional id, producer id, epoch) names. Under V1, which keeps its epoch, the newest of that identity.</summary>
+    /// <summary>
+    /// What became of the transaction that (transactional id, producer id, epoch) names. Under V1, which keeps its epoch, the newest of that identity.
+    /// </summary>
     public RememberedOutcome Outcome(string transactionalId, ProducerIdentity transaction) =>
         _entries.TryGetValue(transactionalId, out var entry) ? entry.FindOutcome(transaction) ?? RememberedOutcome.Unknown : RememberedOutcome.Unknown;
 

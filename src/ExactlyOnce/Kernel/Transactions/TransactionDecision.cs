@@ -23,8 +23,8 @@ internal sealed class TransactionDecision
     public TransactionMarkers? Markers { get; init; }
 
     /// <summary>
-    /// The partitions of a transaction that this call prepares. The producer of <see cref="Identity"/> is enrolled in them no longer: what it still writes there asks the coordinator, which
-    /// refuses it.
+    /// The partitions of a transaction that this call prepares. The producer of <see cref="Identity"/> is enrolled in them no longer: what it still writes
+    /// there asks the coordinator, which refuses it.
     /// </summary>
     public PartitionKey[] Sealed { get; init; } = [];
 

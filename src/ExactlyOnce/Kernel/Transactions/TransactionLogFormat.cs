@@ -7,8 +7,8 @@ namespace ExactlyOnce.Kernel.Transactions;
 /// An entry as a record of Kafka's <c>__transaction_state</c> topic, for Kafka's own tools. Big-endian, no compact types:
 /// <code>
 /// key    version i16 (0) · transactional id string
-/// value  version i16 (0) · producer id i64 · epoch i16 · timeoutMs i32 · state i8 · topics i32 (−1: none) · topics × (topic string · count i32 · count × index i32) ·
-///        lastUpdateMs i64 · startMs i64
+/// value  version i16 (0) · producer id i64 · epoch i16 · timeoutMs i32 · state i8 · topics i32 (−1: none) · topics × (topic string · count i32 · count × index
+/// i32) ·        lastUpdateMs i64 · startMs i64
 /// </code>
 /// A removed id is a key without a value. A prepared transaction is shown as Ongoing, which is what it is to Kafka.
 /// </summary>

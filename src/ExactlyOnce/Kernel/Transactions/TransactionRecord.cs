@@ -67,8 +67,8 @@ internal sealed record EnrolmentRecord(
     string TransactionalId, ProducerIdentity Identity, TransactionGeneration Generation, PartitionKey[] Partitions, string[] Groups, long AtMs) : TransactionRecord;
 
 /// <summary>
-/// A transaction that brought its last batches along with its commit: enrolment, decision, outcome and completion in one record, which leads to the same state as those of the steps
-/// one after the other.
+/// A transaction that brought its last batches along with its commit: enrolment, decision, outcome and completion in one record, which leads to the same state
+/// as those of the steps one after the other.
 /// </summary>
 /// <param name="TransactionalId">Whose.</param>
 /// <param name="Identity">Under which it was written.</param>

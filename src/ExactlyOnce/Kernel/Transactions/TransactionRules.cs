@@ -6,8 +6,8 @@ internal sealed record TransactionRules
     public static readonly TransactionRules Default = new();
 
     /// <summary>
-    /// Kafka's answers where ours are stronger: network clients meet CONCURRENT_TRANSACTIONS when they take over an open transaction and are checked by producer id only,
-    /// keepPrepared is unsupported, and a timeout is told as Kafka tells it, to in-process clients too.
+    /// Kafka's answers where ours are stronger: network clients meet CONCURRENT_TRANSACTIONS when they take over an open transaction and are checked by
+    /// producer id only, keepPrepared is unsupported, and a timeout is told as Kafka tells it, to in-process clients too.
     /// </summary>
     public bool StrictKafka { get; init; }
 

@@ -2,7 +2,9 @@ using static ExactlyOnce.Kernel.Transactions.TransactionState;
 
 namespace ExactlyOnce.Kernel.Transactions;
 
-/// <summary>The legal transitions, as a table of predecessors (Kafka: TransactionState.VALID_PREVIOUS_STATES, with the row and the mentions of Prepared added).</summary>
+/// <summary>
+/// The legal transitions, as a table of predecessors (Kafka: TransactionState.VALID_PREVIOUS_STATES, with the row and the mentions of Prepared added).
+/// </summary>
 internal static class TransactionStates
 {
     public static bool MayFollow(this TransactionState target, TransactionState from) => target switch

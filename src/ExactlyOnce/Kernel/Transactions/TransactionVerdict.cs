@@ -28,7 +28,9 @@ internal enum TransactionVerdict
 
 internal static class TransactionVerdicts
 {
-    /// <summary>The error a client is told. A waiting prepared transaction is Kafka's "concurrent transactions": the same call succeeds once it is resolved.</summary>
+    /// <summary>
+    /// The error a client is told. A waiting prepared transaction is Kafka's "concurrent transactions": the same call succeeds once it is resolved.
+    /// </summary>
     public static ErrorCode ToErrorCode(this TransactionVerdict verdict) =>
         verdict == TransactionVerdict.TransactionPrepared ? ErrorCode.ConcurrentTransactions : (ErrorCode)verdict;
 }

@@ -8,7 +8,9 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace ExactlyOnce.Tests.Clients.Consuming;
 
-/// <summary>A broker without an engine: lists and dictionaries under one lock, enough of the port for consumers, transactions and pipelines, and hooks to make it fail.</summary>
+/// <summary>
+/// A broker without an engine: lists and dictionaries under one lock, enough of the port for consumers, transactions and pipelines, and hooks to make it fail.
+/// </summary>
 internal sealed class MemoryBackend : BrokerBackend
 {
     private readonly Dictionary<string, List<MemoryPartition>> _topics = [];

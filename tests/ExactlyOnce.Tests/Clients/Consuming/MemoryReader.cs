@@ -3,7 +3,9 @@ using ExactlyOnce.Clients.Consuming;
 
 namespace ExactlyOnce.Tests.Clients.Consuming;
 
-/// <summary>Reads a <see cref="MemoryPartition"/>. Overwrites what it handed out as soon as that is not valid any more, so that nobody gets away with using it.</summary>
+/// <summary>
+/// Reads a <see cref="MemoryPartition"/>. Overwrites what it handed out as soon as that is not valid any more, so that nobody gets away with using it.
+/// </summary>
 internal sealed class MemoryReader(MemoryBackend backend, MemoryPartition partition, long offset, IsolationLevel isolation) : PartitionReader
 {
     private const byte Spoiled = 0xCC;

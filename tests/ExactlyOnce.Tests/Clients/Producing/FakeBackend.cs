@@ -10,7 +10,8 @@ using Microsoft.Extensions.Time.Testing;
 namespace ExactlyOnce.Tests.Clients.Producing;
 
 /// <summary>
-/// A broker that does what it is told: keeps appends in memory, checks sequences as a real one, holds its answers back or refuses when a test says so. Only what producers use.
+/// A broker that does what it is told: keeps appends in memory, checks sequences as a real one, holds its answers back or refuses when a test says so. Only
+/// what producers use.
 /// </summary>
 internal sealed class FakeBackend : BrokerBackend
 {

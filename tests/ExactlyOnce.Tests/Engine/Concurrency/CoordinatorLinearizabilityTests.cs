@@ -5,7 +5,10 @@ using ExactlyOnce.Kernel.Transactions;
 
 namespace ExactlyOnce.Tests.Engine.Concurrency;
 
-/// <summary>The transaction coordinator under threads is one that was asked one thing after the other: an epoch is given once, a transaction ends once, and all of it at once.</summary>
+/// <summary>
+/// The transaction coordinator under threads is one that was asked one thing after the other: an epoch is given once, a transaction ends once, and all of it at
+/// once.
+/// </summary>
 public sealed class CoordinatorLinearizabilityTests
 {
     // Low ones often: each step that succeeds leads to the next.

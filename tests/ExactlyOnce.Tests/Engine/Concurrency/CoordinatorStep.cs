@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace ExactlyOnce.Tests.Engine.Concurrency;
 
-/// <summary>What may be asked of the transaction coordinator about one transactional id. A client is named by the epoch it has; whether that is the current one, nobody knows before.</summary>
+/// <summary>
+/// What may be asked of the transaction coordinator about one transactional id. A client is named by the epoch it has; whether that is the current one, nobody
+/// knows before.
+/// </summary>
 internal abstract record CoordinatorStep
 {
     private static long s_lastValue;

@@ -7,8 +7,8 @@ using Microsoft.Extensions.Time.Testing;
 namespace ExactlyOnce.Tests.Engine.Concurrency;
 
 /// <summary>
-/// Engines with real threads and a clock that stands still, in memory or flushed to a disk in memory. Opening one takes longer than a sample, so many subjects in turn are given the
-/// same one, each with names of its own; after an exception nobody is given it again. Thread-safe.
+/// Engines with real threads and a clock that stands still, in memory or flushed to a disk in memory. Opening one takes longer than a sample, so many subjects
+/// in turn are given the same one, each with names of its own; after an exception nobody is given it again. Thread-safe.
 /// </summary>
 internal sealed class EngineShare(Durability durability) : IDisposable
 {

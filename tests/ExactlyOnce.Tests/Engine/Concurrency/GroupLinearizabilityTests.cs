@@ -8,7 +8,10 @@ using ExactlyOnce.Kernel.Primitives;
 
 namespace ExactlyOnce.Tests.Engine.Concurrency;
 
-/// <summary>The group coordinator under threads is one that was asked one thing after the other: one holder at a time, no commit of who is not, the last commit is what is fetched.</summary>
+/// <summary>
+/// The group coordinator under threads is one that was asked one thing after the other: one holder at a time, no commit of who is not, the last commit is what
+/// is fetched.
+/// </summary>
 public sealed class GroupLinearizabilityTests
 {
     private static readonly Gen<int> s_member = Gen.Int[0, 2];

@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Tests.Engine.Concurrency;
 
 /// <summary>
-/// A group with one partition: it is meant for one of the members and held by at most one, who need not be the same. It stays meant for whom it was meant for; free, it goes to the first
-/// by name. Members that come or go begin an epoch.
+/// A group with one partition: it is meant for one of the members and held by at most one, who need not be the same. It stays meant for whom it was meant for;
+/// free, it goes to the first by name. Members that come or go begin an epoch.
 /// </summary>
 internal sealed class GroupModel : SequentialModel<GroupStep>
 {

@@ -4,8 +4,9 @@ using CsCheck;
 namespace ExactlyOnce.Tests.Engine.Concurrency;
 
 /// <summary>
-/// Draws steps, lets real threads take them on a subject, and looks for an order of the same steps in which a sequential model gives the same answers and ends in the same state. The
-/// order must keep what the clock says: a step that was answered before another one began stands in front of it. A failure names the seed and the shortest steps that show it.
+/// Draws steps, lets real threads take them on a subject, and looks for an order of the same steps in which a sequential model gives the same answers and ends
+/// in the same state. The order must keep what the clock says: a step that was answered before another one began stands in front of it. A failure names the
+/// seed and the shortest steps that show it.
 /// The environment variable EXACTLYONCE_STRESS_SECONDS makes every test this long.
 /// </summary>
 internal static class Linearizability

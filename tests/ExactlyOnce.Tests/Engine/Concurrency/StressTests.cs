@@ -5,8 +5,8 @@ using System.Globalization;
 namespace ExactlyOnce.Tests.Engine.Concurrency;
 
 /// <summary>
-/// Everybody at once on real threads: 8 producers, 4 transactional writers that abort at random, 4 readers. The environment variable EXACTLYONCE_STRESS_SECONDS makes it
-/// longer; without it the number of operations is bounded as well.
+/// Everybody at once on real threads: 8 producers, 4 transactional writers that abort at random, 4 readers. The environment variable EXACTLYONCE_STRESS_SECONDS
+/// makes it longer; without it the number of operations is bounded as well.
 /// </summary>
 public sealed class StressTests
 {

@@ -3,7 +3,8 @@ using System.Diagnostics;
 namespace ExactlyOnce.Tests.Engine.Concurrency;
 
 /// <summary>
-/// Something of the engine that threads take steps on. It is given an engine by the first step and leaves it when it is compared for the first time; what it answered, and when, is kept.
+/// Something of the engine that threads take steps on. It is given an engine by the first step and leaves it when it is compared for the first time; what it
+/// answered, and when, is kept.
 /// </summary>
 internal abstract class Subject<TStep>(EngineShare share)
     where TStep : class
@@ -103,7 +104,9 @@ internal abstract class Subject<TStep>(EngineShare share)
         }
     }
 
-    /// <summary>Steps are short and threads start slowly: every second arrival waits a moment for the next, so that the two take their steps at the same time.</summary>
+    /// <summary>
+    /// Steps are short and threads start slowly: every second arrival waits a moment for the next, so that the two take their steps at the same time.
+    /// </summary>
     private void Meet()
     {
         var arrival = Interlocked.Increment(ref _arrivals);

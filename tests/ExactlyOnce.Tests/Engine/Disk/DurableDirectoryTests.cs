@@ -3,7 +3,9 @@ using ExactlyOnce.Testing.Disks;
 
 namespace ExactlyOnce.Tests.Engine.Disk;
 
-/// <summary>Found by the fault scenario 'one of each': a partition's folder whose name a failed sync had given up was filled, listed, and lost with the next power cut.</summary>
+/// <summary>
+/// Found by the fault scenario 'one of each': a partition's folder whose name a failed sync had given up was filled, listed, and lost with the next power cut.
+/// </summary>
 public sealed class DurableDirectoryTests
 {
     [Fact]

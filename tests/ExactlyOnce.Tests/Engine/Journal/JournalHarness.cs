@@ -61,7 +61,9 @@ internal sealed class JournalHarness
         AcknowledgedLsn = ToldSyncedLsn = end;
     }
 
-    /// <summary>Replays a disk and compares with what was enqueued: frame by frame equal, in order, without a gap, at least to <paramref name="mustReachLsn"/>.</summary>
+    /// <summary>
+    /// Replays a disk and compares with what was enqueued: frame by frame equal, in order, without a gap, at least to <paramref name="mustReachLsn"/>.
+    /// </summary>
     public static long Replay(SimulatedDisk disk, Manifest manifest, IReadOnlyList<EnqueuedFrame> history, long mustReachLsn)
     {
         using var reader = new JournalReader(disk, Directory, manifest);
@@ -119,7 +121,9 @@ internal sealed class JournalHarness
 
     public void NoteSynced() => ToldSyncedLsn = Math.Max(ToldSyncedLsn, Journal.SyncedLsn);
 
-    /// <summary>Some twenty operations that touch everything: groups of many sizes, rolls, vouching, checkpoints. Stops early when the disk dies or the journal fails.</summary>
+    /// <summary>
+    /// Some twenty operations that touch everything: groups of many sizes, rolls, vouching, checkpoints. Stops early when the disk dies or the journal fails.
+    /// </summary>
     public void Work(int seed, int rounds = 24)
     {
         var random = new Random(seed);

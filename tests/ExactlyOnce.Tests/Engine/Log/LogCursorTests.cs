@@ -21,7 +21,9 @@ public class LogCursorTests
         Read,
     }
 
-    /// <summary>The log against a list of batches: whatever was appended and not deleted is read back, whole, in order, below the limit, wherever it lies.</summary>
+    /// <summary>
+    /// The log against a list of batches: whatever was appended and not deleted is read back, whole, in order, below the limit, wherever it lies.
+    /// </summary>
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -52,7 +54,9 @@ public class LogCursorTests
         OneLate,
     }
 
-    /// <summary>Also when nobody reads ahead in time, when a stale order finds the next one, and when the reader stops, seeks and goes on in the middle.</summary>
+    /// <summary>
+    /// Also when nobody reads ahead in time, when a stale order finds the next one, and when the reader stops, seeks and goes on in the middle.
+    /// </summary>
     [Theory]
     [InlineData(Background.ThreadPool)]
     [InlineData(Background.Never)]

@@ -9,7 +9,10 @@ namespace ExactlyOnce.Tests.Engine.Log;
 
 public class LogSearchTests
 {
-    /// <summary>Timestamps equal, falling, negative and compressed: the answer is that of a scan, from every start and under every limit, with a good time index and without.</summary>
+    /// <summary>
+    /// Timestamps equal, falling, negative and compressed: the answer is that of a scan, from every start and under every limit, with a good time index and
+    /// without.
+    /// </summary>
     [Fact]
     public void A_search_by_time_answers_as_a_scan_would()
     {

@@ -210,7 +210,10 @@ public class SegmentTests
             FluentActions.Invoking(() => SegmentList.Read(buffer.WrittenSpan[..cut], out _)).Should().Throw<InvalidDataException>();
     }
 
-    /// <summary>Whatever operation of a checkpoint fails, the segments from before read as before, and the next checkpoint writes everything again, into files it trusts.</summary>
+    /// <summary>
+    /// Whatever operation of a checkpoint fails, the segments from before read as before, and the next checkpoint writes everything again, into files it
+    /// trusts.
+    /// </summary>
     [Fact]
     public void A_failed_checkpoint_changes_nothing_and_the_next_one_succeeds()
     {

@@ -4,8 +4,8 @@ using ExactlyOnce.Testing.Disks;
 namespace ExactlyOnce.Tests.Engine.Recovery;
 
 /// <summary>
-/// Records are deleted while a checkpoint writes: found by the hammer. The open segment was dropped by the deletion and written on by the checkpoint, which listed it again; the next
-/// checkpoint removed the file and listed it once more, and the directory could not be opened any more.
+/// Records are deleted while a checkpoint writes: found by the hammer. The open segment was dropped by the deletion and written on by the checkpoint, which
+/// listed it again; the next checkpoint removed the file and listed it once more, and the directory could not be opened any more.
 /// </summary>
 public sealed class DeletedWhileFlushedTests
 {

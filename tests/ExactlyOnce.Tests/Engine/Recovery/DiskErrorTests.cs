@@ -5,8 +5,8 @@ using Xunit.Abstractions;
 namespace ExactlyOnce.Tests.Engine.Recovery;
 
 /// <summary>
-/// One write, sync or directory operation fails, at every position of the script: nothing is acknowledged after a failed journal, reads go on, and the directory
-/// opens again with every promise kept. A failed checkpoint is tried again and harms nobody.
+/// One write, sync or directory operation fails, at every position of the script: nothing is acknowledged after a failed journal, reads go on, and the
+/// directory opens again with every promise kept. A failed checkpoint is tried again and harms nobody.
 /// </summary>
 public sealed class DiskErrorTests(ITestOutputHelper output)
 {

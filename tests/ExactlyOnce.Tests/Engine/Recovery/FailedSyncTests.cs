@@ -4,8 +4,8 @@ using ExactlyOnce.Testing.Disks;
 namespace ExactlyOnce.Tests.Engine.Recovery;
 
 /// <summary>
-/// After a sync has failed, the kernel calls clean what it has lost: another sync of the same file or folder succeeds and says nothing. What was to be made durable must be made
-/// anew. Each case once failed somewhere in the sweep over all disk operations, and has its own name here.
+/// After a sync has failed, the kernel calls clean what it has lost: another sync of the same file or folder succeeds and says nothing. What was to be made
+/// durable must be made anew. Each case once failed somewhere in the sweep over all disk operations, and has its own name here.
 /// </summary>
 public sealed class FailedSyncTests
 {
@@ -80,8 +80,8 @@ public sealed class FailedSyncTests
         Fail(line => line.Contains(" sync /data/", StringComparison.Ordinal) && line.EndsWith(".checkpoint", StringComparison.Ordinal), isTouchedAgain: false);
 
     /// <summary>
-    /// Fails that sync of a checkpoint, makes another one, cuts the power: everything acknowledged is there. At several operation numbers, because they choose what the failed sync
-    /// leaves behind.
+    /// Fails that sync of a checkpoint, makes another one, cuts the power: everything acknowledged is there. At several operation numbers, because they choose
+    /// what the failed sync leaves behind.
     /// </summary>
     private static void Fail(Func<string, bool> isSync, bool isTouchedAgain)
     {

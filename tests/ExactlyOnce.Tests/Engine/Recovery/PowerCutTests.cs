@@ -94,7 +94,10 @@ public sealed class PowerCutTests(ITestOutputHelper output)
         return numbers;
     }
 
-    /// <summary>False when the script is over before that operation. The promises are made anew for each damage, because checking them goes on with the broker's next life.</summary>
+    /// <summary>
+    /// False when the script is over before that operation. The promises are made anew for each damage, because checking them goes on with the broker's next
+    /// life.
+    /// </summary>
     private static bool TryCrashAt(long operation, out SimulatedDisk disk, out Func<Promises> promisesOf)
     {
         disk = new SimulatedDisk();

@@ -3,7 +3,9 @@ using ExactlyOnce.Testing.Workloads;
 
 namespace ExactlyOnce.Tests.Engine.Recovery;
 
-/// <summary>Deleted records stay deleted when the machine dies before the next checkpoint: found by the exhaustive workloads 'delete-records' and 'retain'.</summary>
+/// <summary>
+/// Deleted records stay deleted when the machine dies before the next checkpoint: found by the exhaustive workloads 'delete-records' and 'retain'.
+/// </summary>
 public sealed class ReplayedLogStartTests
 {
     private static readonly TopicPartition s_partition = new(Life.Plain.Name, 1);

@@ -6,9 +6,9 @@ using ExactlyOnce.Tests.Museum;
 namespace ExactlyOnce.Tests.Engine.Recovery;
 
 /// <summary>
-/// A checkpoint is taken of what has been applied, and that may be further than the journal has synced: a transaction has ended in memory, and its frame waits for the disk. The
-/// checkpoint waits for it too, before it writes anything. What it contained ahead of the journal, a power cut would leave without its frame; the journal would go on below what the
-/// checkpoint counts as applied, and what is acknowledged there would count as contained already.
+/// A checkpoint is taken of what has been applied, and that may be further than the journal has synced: a transaction has ended in memory, and its frame waits
+/// for the disk. The checkpoint waits for it too, before it writes anything. What it contained ahead of the journal, a power cut would leave without its frame;
+/// the journal would go on below what the checkpoint counts as applied, and what is acknowledged there would count as contained already.
 /// </summary>
 public sealed class UnsyncedCheckpointTests
 {
@@ -68,7 +68,9 @@ public sealed class UnsyncedCheckpointTests
         Manifest.Read(_disk, StepBroker.Root)!.Encode().Should().Equal(before.Encode());
     }
 
-    /// <summary>A transaction over two partitions, committed with an offset as far as memory goes; answers the LSN of the frame that nobody has written yet.</summary>
+    /// <summary>
+    /// A transaction over two partitions, committed with an offset as far as memory goes; answers the LSN of the frame that nobody has written yet.
+    /// </summary>
     private static long EndWithoutTheDisk(StepBroker broker)
     {
         broker.CreateTopic("orders", topic => topic.Partitions = 2);

@@ -3,7 +3,9 @@ using Xunit.Abstractions;
 
 namespace ExactlyOnce.Tests.Engine.Recovery;
 
-/// <summary>The power fails, or the process dies, at every disk operation while logs are compacted, retained, deleted and recreated and offsets travel in transactions.</summary>
+/// <summary>
+/// The power fails, or the process dies, at every disk operation while logs are compacted, retained, deleted and recreated and offsets travel in transactions.
+/// </summary>
 public sealed class UpkeepCutTests(ITestOutputHelper output)
 {
     private const int Chunks = 4;

@@ -1,8 +1,8 @@
 namespace ExactlyOnce.Tests.Engine.Recovery;
 
 /// <summary>
-/// A life in which logs also shrink: a compacted topic, one whose records are deleted and retained by size, one that comes and goes, and offsets that are put into transactions by
-/// hand. What was asked for and what was acknowledged is kept, and <see cref="CheckAsync"/> holds a broker against it.
+/// A life in which logs also shrink: a compacted topic, one whose records are deleted and retained by size, one that comes and goes, and offsets that are put
+/// into transactions by hand. What was asked for and what was acknowledged is kept, and <see cref="CheckAsync"/> holds a broker against it.
 /// </summary>
 internal sealed class UpkeepFacts(Promises promises)
 {

@@ -3,7 +3,8 @@ using static ExactlyOnce.Tests.Engine.Semantics.TestBroker;
 namespace ExactlyOnce.Tests.Engine.Semantics;
 
 /// <summary>
-/// Calls that are wrong: each has its documented exception, and afterwards the broker is as it was. What can be wrong about an argument by its type alone is in <c>PublicApi</c>.
+/// Calls that are wrong: each has its documented exception, and afterwards the broker is as it was. What can be wrong about an argument by its type alone is in
+/// <c>PublicApi</c>.
 /// </summary>
 public sealed class BadInputTests
 {

@@ -8,7 +8,9 @@ using static ExactlyOnce.Tests.Engine.Semantics.TestBroker;
 
 namespace ExactlyOnce.Tests.Engine.Semantics;
 
-/// <summary>What is written in one step is one journal frame, and a frame has a limit. It is checked before anything has changed, never when the frame is full.</summary>
+/// <summary>
+/// What is written in one step is one journal frame, and a frame has a limit. It is checked before anything has changed, never when the frame is full.
+/// </summary>
 public sealed class FrameLimitTests
 {
     [Fact]

@@ -96,7 +96,8 @@ public sealed class EndTransactionTests
         }
     }
 
-    // Generation 1 keeps the epoch; 2 bumps it with every end, also with the end of nothing, and answers a call that it has answered before with what it said then.
+    // Generation 1 keeps the epoch; 2 bumps it with every end, also with the end of nothing, and answers a call that it has answered before with what it said
+    // then.
     private static ProducerIdentity Expected(Stand stand, int generation, int epochApart, ProducerIdentity held) =>
         generation == 1 || epochApart < 0 ? held : held with { Epoch = (short)(held.Epoch + 1) };
 

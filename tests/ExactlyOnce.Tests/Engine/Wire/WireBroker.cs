@@ -12,8 +12,8 @@ using ExactlyOnce.Tests.Engine.Semantics;
 namespace ExactlyOnce.Tests.Engine.Wire;
 
 /// <summary>
-/// A broker as a Kafka endpoint sees it, on one thread with a clock that moves when told to: what a test calls either is answered when the call returns, or waits for something that the
-/// test has not done yet. On a simulated disk it can be closed, or cut off, and opened again.
+/// A broker as a Kafka endpoint sees it, on one thread with a clock that moves when told to: what a test calls either is answered when the call returns, or
+/// waits for something that the test has not done yet. On a simulated disk it can be closed, or cut off, and opened again.
 /// </summary>
 internal sealed class WireBroker
 {

@@ -4,7 +4,10 @@ using ExactlyOnce.Clients.Wire;
 
 namespace ExactlyOnce.Tests.Engine.Wire;
 
-/// <summary>A member of a classic group behind a connection, as Kafka's clients are: it keeps its id and generation, joins in two steps, and assigns everybody his own id when it leads.</summary>
+/// <summary>
+/// A member of a classic group behind a connection, as Kafka's clients are: it keeps its id and generation, joins in two steps, and assigns everybody his own
+/// id when it leads.
+/// </summary>
 internal sealed class WireMember(WireBroker broker, string group, string? instanceId = null)
 {
     private Task<JoinGroupAnswer>? _joining;

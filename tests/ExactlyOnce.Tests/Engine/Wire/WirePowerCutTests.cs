@@ -7,8 +7,8 @@ using static ExactlyOnce.Tests.Engine.Wire.WireBroker;
 namespace ExactlyOnce.Tests.Engine.Wire;
 
 /// <summary>
-/// The power fails at any disk operation while a network client reads, transforms and writes; the client goes on with the next run by sending again what it has no answer for. What
-/// comes out is what it would have been.
+/// The power fails at any disk operation while a network client reads, transforms and writes; the client goes on with the next run by sending again what it has
+/// no answer for. What comes out is what it would have been.
 /// </summary>
 public sealed class WirePowerCutTests(ITestOutputHelper output)
 {

@@ -5,7 +5,9 @@ using ExactlyOnce.Kernel.Primitives;
 
 namespace ExactlyOnce.Tests.Kernel.Groups;
 
-/// <summary>The two rules of the test list that concern offsets (32 and 33), and what answers about offsets wait for. The scripts go into the corners.</summary>
+/// <summary>
+/// The two rules of the test list that concern offsets (32 and 33), and what answers about offsets wait for. The scripts go into the corners.
+/// </summary>
 public class OffsetGuaranteeTests
 {
     private static readonly PartitionKey s_partition = new(1, 0);

@@ -5,8 +5,8 @@ using ExactlyOnce.Kernel.Transactions;
 namespace ExactlyOnce.Tests.Kernel.Transactions;
 
 /// <summary>
-/// A coordinator as the engine drives it: decide, apply the records, complete. Beside it a replica that only ever sees the records' bytes; after every step both
-/// must have the same snapshot, and their invariants must hold.
+/// A coordinator as the engine drives it: decide, apply the records, complete. Beside it a replica that only ever sees the records' bytes; after every step
+/// both must have the same snapshot, and their invariants must hold.
 /// </summary>
 internal sealed class LiveCoordinator
 {

@@ -5,7 +5,8 @@ using ExactlyOnce.Kernel.Transactions;
 namespace ExactlyOnce.Tests.Kernel.Transactions;
 
 /// <summary>
-/// Random sequences of calls by producers that win, lose, forget answers and come back as zombies. <see cref="LiveCoordinator"/> compares live and replayed state after every step.
+/// Random sequences of calls by producers that win, lose, forget answers and come back as zombies. <see cref="LiveCoordinator"/> compares live and replayed
+/// state after every step.
 /// </summary>
 public sealed class TransactionPropertyTests
 {

@@ -7,8 +7,9 @@ using ExactlyOnce.Tests.Golden;
 namespace ExactlyOnce.Tests.Kernel.Transactions;
 
 /// <summary>
-/// The golden scripts of the transaction coordinator. Verbs: rules init enrol group verify end complete prepare resolve prepared abort timeouts expire reload restart outcome state
-/// pid open append plant. <c>v1</c> and <c>v2</c> make the caller a network client of that generation; <c>by</c> names it; <c>hold</c> stays in the Prepare state.
+/// The golden scripts of the transaction coordinator. Verbs: rules init enrol group verify end complete prepare resolve prepared abort timeouts expire reload
+/// restart outcome state pid open append plant. <c>v1</c> and <c>v2</c> make the caller a network client of that generation; <c>by</c> names it; <c>hold</c>
+/// stays in the Prepare state.
 /// </summary>
 public sealed class TransactionScripts
 {

@@ -97,8 +97,8 @@ public sealed class TransactionTableTests
         }
     }
 
-    // The rows of A8.2: commit with the retry epoch, commit with the current one, abort with the retry epoch, abort with the current one. The commit of what the broker
-    // has aborted is answered as Kafka does since KAFKA-20785.
+    // The rows of A8.2: commit with the retry epoch, commit with the current one, abort with the retry epoch, abort with the current one. The commit of what
+    // the broker has aborted is answered as Kafka does since KAFKA-20785.
     [Theory]
     [InlineData("Ongoing", "PF", "PrepareCommit", "PF", "PrepareAbort")]
     [InlineData("Prepared", "PF", "PrepareCommit", "PF", "PrepareAbort")]

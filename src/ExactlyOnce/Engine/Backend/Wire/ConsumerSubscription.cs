@@ -6,8 +6,8 @@ using ExactlyOnce.Clients.Wire;
 namespace ExactlyOnce.Engine.Backend.Wire;
 
 /// <summary>
-/// The topics in what a classic consumer tells its leader (Kafka: ConsumerProtocolSubscription; i16 version, [str] topics, and more). The broker takes them for nothing but what may
-/// expire and whether a static member came back with the same; so what it cannot read it leaves alone.
+/// The topics in what a classic consumer tells its leader (Kafka: ConsumerProtocolSubscription; i16 version, [str] topics, and more). The broker takes them for
+/// nothing but what may expire and whether a static member came back with the same; so what it cannot read it leaves alone.
 /// </summary>
 internal static class ConsumerSubscription
 {

@@ -7,8 +7,8 @@ using ExactlyOnce.Kernel.Primitives;
 namespace ExactlyOnce.Engine.Backend.Wire;
 
 /// <summary>
-/// The engine behind a Kafka endpoint: verdicts go out as Kafka's numbers. Decisions are taken on the caller's thread, answers wait for the LSN they relied on; joins and syncs also
-/// for their group. Many endpoints may share a broker; the last one's settings hold.
+/// The engine behind a Kafka endpoint: verdicts go out as Kafka's numbers. Decisions are taken on the caller's thread, answers wait for the LSN they relied on;
+/// joins and syncs also for their group. Many endpoints may share a broker; the last one's settings hold.
 /// </summary>
 /// <remarks>Cut along the port: Transactions, Classic, Consumers, Offsets.</remarks>
 internal sealed partial class EngineWireBackend : WireBackend

@@ -4,8 +4,8 @@ using ExactlyOnce.Kernel.Groups.Classic;
 namespace ExactlyOnce.Engine.Backend.Wire;
 
 /// <summary>
-/// One JoinGroup or SyncGroup that may have to wait. Its continuation is a piece of work of its own on the completions scheduler, never on the stack of the member that made the
-/// group ready.
+/// One JoinGroup or SyncGroup that may have to wait. Its continuation is a piece of work of its own on the completions scheduler, never on the stack of the
+/// member that made the group ready.
 /// </summary>
 internal sealed class GroupWait(BrokerEngine engine) : TaskCompletionSource<(ClassicAnswer Answer, long Lsn)>, IClassicWaiter
 {

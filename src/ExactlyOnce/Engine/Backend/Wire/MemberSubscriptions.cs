@@ -28,8 +28,9 @@ internal sealed record MemberSubscription(IReadOnlyList<string> Names, string? R
 }
 
 /// <summary>
-/// The subscriptions of network members of consumer groups. The group itself keeps topics by number, which is all that is durable: a topic that comes later is found at the member's
-/// next heartbeat, and after a restart of the broker, which forgets the words, once the member says them again. Its own lock, under which no other is taken.
+/// The subscriptions of network members of consumer groups. The group itself keeps topics by number, which is all that is durable: a topic that comes later is
+/// found at the member's next heartbeat, and after a restart of the broker, which forgets the words, once the member says them again. Its own lock, under which
+/// no other is taken.
 /// </summary>
 internal sealed class MemberSubscriptions
 {

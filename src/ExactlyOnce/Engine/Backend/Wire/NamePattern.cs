@@ -4,8 +4,9 @@ using System.Text.RegularExpressions;
 namespace ExactlyOnce.Engine.Backend.Wire;
 
 /// <summary>
-/// A client's regular expression for whole names. Kafka's are RE2's, which take linear time whatever they are; so do these, without look-around and back references. How much a character
-/// may take is the client's choice all the same, and therefore a match has its time, and is never looked for under a lock, so that no client can hold the broker up with one.
+/// A client's regular expression for whole names. Kafka's are RE2's, which take linear time whatever they are; so do these, without look-around and back
+/// references. How much a character may take is the client's choice all the same, and therefore a match has its time, and is never looked for under a lock, so
+/// that no client can hold the broker up with one.
 /// </summary>
 internal sealed class NamePattern
 {

@@ -21,7 +21,9 @@ internal static class ClassicVotes
         return selected;
     }
 
-    /// <summary>Whether a member that supports <paramref name="protocols"/> leaves the group, without <paramref name="replaced"/>, an assignor in common.</summary>
+    /// <summary>
+    /// Whether a member that supports <paramref name="protocols"/> leaves the group, without <paramref name="replaced"/>, an assignor in common.
+    /// </summary>
     public static bool HaveCommon(ClassicGroup group, IReadOnlyList<ClassicProtocol> protocols, string? replaced)
     {
         foreach (var protocol in protocols)

@@ -81,7 +81,8 @@ internal sealed class ConsumerDraft
         Put(aimed with { RevocationDeadlineMs = RevocationDeadline(aimed) });
     }
 
-    // Runs from the moment a partition was meant for somebody else, not from the moment the member hears of it: a member that never asks must not hold it for ever.
+    // Runs from the moment a partition was meant for somebody else, not from the moment the member hears of it: a member that never asks must not hold it for
+    // ever.
     private long RevocationDeadline(ConsumerMember member)
     {
         if (!member.MustGiveUp)

@@ -30,7 +30,9 @@ internal sealed record ConsumerMember
     /// <summary>How long it may keep a partition that is no longer meant for it.</summary>
     public int RebalanceTimeoutMs { get; init; }
 
-    /// <summary>The group epoch it has reconciled to. A commit under a later one does not exist, under an earlier one is checked partition by partition.</summary>
+    /// <summary>
+    /// The group epoch it has reconciled to. A commit under a later one does not exist, under an earlier one is checked partition by partition.
+    /// </summary>
     public int Epoch { get; init; }
 
     /// <summary>The epoch before: a heartbeat that carries it lost our last answer.</summary>

@@ -35,7 +35,8 @@ internal static class CommitRules
             return identity;
         if (request.Generation != group.Generation)
             return GroupVerdict.IllegalGeneration;
-        // A member that has not got its new assignment yet cannot know what it may commit; a transaction was begun under the one before and is fenced by generation.
+        // A member that has not got its new assignment yet cannot know what it may commit; a transaction was begun under the one before and is fenced by
+        // generation.
         return !isTransactional && group.State == GroupState.CompletingRebalance ? GroupVerdict.RebalanceInProgress : GroupVerdict.None;
     }
 

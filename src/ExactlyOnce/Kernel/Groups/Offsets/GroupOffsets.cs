@@ -2,7 +2,9 @@ using ExactlyOnce.Kernel.Primitives;
 
 namespace ExactlyOnce.Kernel.Groups.Offsets;
 
-/// <summary>The offsets of one group: what is committed, and for how many open transactions each partition is pending. Owned by <see cref="OffsetTable"/>.</summary>
+/// <summary>
+/// The offsets of one group: what is committed, and for how many open transactions each partition is pending. Owned by <see cref="OffsetTable"/>.
+/// </summary>
 internal sealed class GroupOffsets
 {
     public Dictionary<PartitionKey, StoredOffset> Committed { get; } = [];

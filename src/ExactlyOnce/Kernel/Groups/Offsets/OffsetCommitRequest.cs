@@ -19,7 +19,9 @@ internal sealed record OffsetCommitRequest
     /// <summary>One refused partition refuses all. For callers whose offsets must move together.</summary>
     public bool AllOrNothing { get; init; }
 
-    /// <summary>A transaction's offsets over the wire: clients from before KIP-447 name no membership even in a group with members, and Kafka takes that.</summary>
+    /// <summary>
+    /// A transaction's offsets over the wire: clients from before KIP-447 name no membership even in a group with members, and Kafka takes that.
+    /// </summary>
     public bool MayLackMembership { get; init; }
 
     /// <summary>A caller that tells a group which does not exist from one that has gone on (OffsetCommit v9).</summary>
