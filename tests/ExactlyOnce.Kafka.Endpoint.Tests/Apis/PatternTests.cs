@@ -3,19 +3,20 @@ using ExactlyOnce.Kafka.Endpoint.Tests.Clients;
 
 namespace ExactlyOnce.Kafka.Endpoint.Tests.Apis;
 
-/// <summary>Regular expressions that take linear time, and very much of it for each character.</summary>
+/// <summary>Regular expressions that take linear time, and very much of it for each character: about a second for each of these names.</summary>
 public sealed class PatternTests : EndpointTest
 {
     private const string Pattern = "(.*a.{0,600}){3}b";
-    private const int NameChars = 249;
+    private const int NameChars = 240;
 
-    private static readonly string s_name = new('a', NameChars);
+    private static readonly string[] s_names = [.. Enumerable.Range(10, 20).Select(number => new string('a', NameChars) + number)];
 
     [Fact]
     public async Task Whoever_lists_transactions_by_one_is_refused_and_nobody_waits_for_it()
     {
         var (client, other) = (Connect(), Connect());
-        await new RawTransaction(client, s_name).InitAsync();
+        foreach (var name in s_names)
+            await new RawTransaction(client, name).InitAsync();
 
         var listing = client.CallAsync<ListTransactionsResponse>(2, new ListTransactionsRequest { TransactionalIdPattern = Pattern });
         var served = 0;
@@ -23,13 +24,14 @@ public sealed class PatternTests : EndpointTest
             await new RawTransaction(other, "x").InitAsync();
 
         (await listing).Should().BeEquivalentTo(new { ErrorCode = KafkaError.InvalidRegularExpression, TransactionStates = Array.Empty<object>() });
-        served.Should().BeGreaterThan(3, "transactions go on");
+        served.Should().BeGreaterThan(1, "transactions go on");
     }
 
     [Fact]
     public async Task Whoever_subscribes_by_one_is_refused()
     {
-        await Broker.Admin.CreateTopicAsync(s_name);
+        foreach (var name in s_names)
+            await Broker.Admin.CreateTopicAsync(name);
 
         (await Connect().CallAsync<ConsumerGroupHeartbeatResponse>(1, new ConsumerGroupHeartbeatRequest
         {

@@ -136,6 +136,16 @@ public sealed class FrameMuseumTests : EndpointTest
     /// <summary>Whether it is a request; either way it takes no more memory than its bytes are worth.</summary>
     private static bool Read(Api api, short version, byte[] body)
     {
+        var (isRequest, allocated) = Measure(api, version, body);
+        // A process makes things for its first exception that it never makes again.
+        if (allocated >= AllocatedMax)
+            (isRequest, allocated) = Measure(api, version, body);
+        allocated.Should().BeLessThan(AllocatedMax, "{0} v{1} has {2} bytes", api.Name, version, body.Length);
+        return isRequest;
+    }
+
+    private static (bool IsRequest, long Allocated) Measure(Api api, short version, byte[] body)
+    {
         var (reader, request) = (new WireReader(), api.NewRequest());
         reader.Open(body);
         var before = GC.GetAllocatedBytesForCurrentThread();
@@ -148,8 +158,7 @@ public sealed class FrameMuseumTests : EndpointTest
         {
             isRequest = false;
         }
-        (GC.GetAllocatedBytesForCurrentThread() - before).Should().BeLessThan(AllocatedMax, "{0} v{1} has {2} bytes", api.Name, version, body.Length);
-        return isRequest;
+        return (isRequest, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
     private static byte[] Overwritten(byte[] body, int at, int value)

@@ -66,7 +66,7 @@ internal sealed partial class EngineWireBackend
                 Origin = MemberOrigin.Network,
                 ClientId = call.ClientId,
                 ClientHost = call.ClientHost,
-                Topics = subscription.Resolve(_engine.State.Topics, call.MayKnowOf),
+                Topics = subscription.Resolve(_engine.State.Topics, call.MayKnowOf, _engine.Environment.Time),
                 Assignor = call.Assignor ?? Assignors.Uniform,
                 RebalanceTimeoutMs = call.RebalanceTimeoutMs,
             },
@@ -90,7 +90,7 @@ internal sealed partial class EngineWireBackend
                 MemberEpoch = call.MemberEpoch,
                 Owned = call.Owned is { } owned ? ToKeys(owned) : null,
                 // Also when nothing new was said: a topic may have come that the words stand for.
-                Topics = subscription?.Resolve(_engine.State.Topics, call.MayKnowOf),
+                Topics = subscription?.Resolve(_engine.State.Topics, call.MayKnowOf, _engine.Environment.Time),
                 Assignor = call.Assignor,
                 RebalanceTimeoutMs = call.RebalanceTimeoutMs < 0 ? null : call.RebalanceTimeoutMs,
             },

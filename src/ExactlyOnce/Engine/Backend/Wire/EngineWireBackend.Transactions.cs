@@ -97,7 +97,9 @@ internal sealed partial class EngineWireBackend
             [.. state.Transactions.Entries.Values.Where(IsChosen).Select(Describe).OrderBy(found => found.TransactionalId, StringComparer.Ordinal)]);
         try
         {
-            return new TransactionListing(ErrorCode.None, pattern is null ? found : Array.FindAll(found, transaction => pattern.IsMatch(transaction.TransactionalId)), unknown);
+            if (pattern is not null)
+                found = [.. pattern.Select(found, static transaction => transaction.TransactionalId, _engine.Environment.Time)];
+            return new TransactionListing(ErrorCode.None, found, unknown);
         }
         catch (RegexMatchTimeoutException)
         {

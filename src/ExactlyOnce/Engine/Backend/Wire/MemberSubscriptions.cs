@@ -13,18 +13,20 @@ namespace ExactlyOnce.Engine.Backend.Wire;
 internal sealed record MemberSubscription(IReadOnlyList<string> Names, string? Regex, NamePattern? Pattern, string? RackId)
 {
     /// <summary>The topics it stands for now; of those that the expression matches, the ones that <paramref name="mayKnowOf"/> lets through.</summary>
-    public ImmutableArray<int> Resolve(TopicCatalog topics, Func<string, bool>? mayKnowOf)
+    public ImmutableArray<int> Resolve(TopicCatalog topics, Func<string, bool>? mayKnowOf, TimeProvider time)
     {
         var numbers = new SortedSet<int>();
         foreach (var name in Names)
             if (topics.Find(name) is { } topic)
                 numbers.Add(topic.Number);
         if (Pattern is not null)
-            foreach (var topic in topics.Topics)
-                if (!topic.IsInternal && topic.Name != InternalTopicNames.EndpointSecurity && Pattern.IsMatch(topic.Name) && mayKnowOf?.Invoke(topic.Name) != false)
+            foreach (var topic in Pattern.Select(topics.Topics.Where(IsPublic), static topic => topic.Name, time))
+                if (mayKnowOf?.Invoke(topic.Name) != false)
                     numbers.Add(topic.Number);
         return [.. numbers];
     }
+
+    private static bool IsPublic(TopicRecord.Put topic) => !topic.IsInternal && topic.Name != InternalTopicNames.EndpointSecurity;
 }
 
 /// <summary>

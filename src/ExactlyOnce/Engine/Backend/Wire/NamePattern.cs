@@ -5,14 +5,14 @@ namespace ExactlyOnce.Engine.Backend.Wire;
 
 /// <summary>
 /// A client's regular expression for whole names. Kafka's are RE2's, which take linear time whatever they are; so do these, without look-around and back
-/// references. How much a character may take is the client's choice all the same, and therefore a match has its time, and is never looked for under a lock, so
-/// that no client can hold the broker up with one.
+/// references. How much a character may take is the client's choice all the same, and therefore a name has its time, and all names together have no more, and
+/// they are never looked for under a lock, so that no client can hold the broker up with one.
 /// </summary>
 internal sealed class NamePattern
 {
     private const int CharsMax = 4096;
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(250);
 
     private readonly Regex _regex;
 
@@ -34,6 +34,20 @@ internal sealed class NamePattern
         }
     }
 
-    /// <exception cref="RegexMatchTimeoutException">It cannot be told in time.</exception>
-    public bool IsMatch(string name) => _regex.IsMatch(name);
+    /// <summary>Those of <paramref name="items"/> whose name it matches, in their order.</summary>
+    /// <exception cref="RegexMatchTimeoutException">It cannot be told of all of them in time.</exception>
+    public List<T> Select<T>(IEnumerable<T> items, Func<T, string> nameOf, TimeProvider time)
+    {
+        var began = time.GetTimestamp();
+        var selected = new List<T>();
+        foreach (var item in items)
+        {
+            var name = nameOf(item);
+            if (_regex.IsMatch(name))
+                selected.Add(item);
+            if (time.GetElapsedTime(began) > s_patience)
+                throw new RegexMatchTimeoutException(name, $"{_regex}", s_patience);
+        }
+        return selected;
+    }
 }
