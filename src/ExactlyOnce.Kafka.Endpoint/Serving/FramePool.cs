@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Connections;
 
 namespace ExactlyOnce.Kafka.Endpoint.Serving;
@@ -15,28 +14,41 @@ internal sealed class FramePool : MemoryPool<byte>
 
     private const int IdleBlocksMax = 256;
 
-    private readonly ConcurrentQueue<Block> _idle = new();
+    private readonly Lock _lock = new();
+
+    /// <summary>What was given back last is taken first: a processor's cache may still have it.</summary>
+    private readonly Stack<Block> _idle = new();
 
     public override int MaxBufferSize => BlockBytes;
 
     public override IMemoryOwner<byte> Rent(int minBufferSize = -1)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(minBufferSize, BlockBytes);
-        return _idle.TryDequeue(out var block) ? block : new Block(this);
+        lock (_lock)
+            if (_idle.TryPop(out var block))
+                return block;
+        return new Block(this);
     }
 
-    protected override void Dispose(bool disposing) => _idle.Clear();
+    protected override void Dispose(bool disposing)
+    {
+        lock (_lock)
+            _idle.Clear();
+    }
+
+    private void Return(Block block)
+    {
+        lock (_lock)
+            if (_idle.Count < IdleBlocksMax)
+                _idle.Push(block);
+    }
 
     /// <summary>Pinned for good, since the system reads and writes it.</summary>
     private sealed class Block(FramePool pool) : IMemoryOwner<byte>
     {
         public Memory<byte> Memory { get; } = MemoryMarshalPinned(GC.AllocateUninitializedArray<byte>(BlockBytes, pinned: true));
 
-        public void Dispose()
-        {
-            if (pool._idle.Count < IdleBlocksMax)
-                pool._idle.Enqueue(this);
-        }
+        public void Dispose() => pool.Return(this);
 
         private static Memory<byte> MemoryMarshalPinned(byte[] array) => System.Runtime.InteropServices.MemoryMarshal.CreateFromPinnedArray(array, 0, array.Length);
     }
