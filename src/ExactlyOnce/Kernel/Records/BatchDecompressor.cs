@@ -12,6 +12,9 @@ internal sealed class BatchDecompressor
     private readonly GrowableBuffer _buffer = new();
     private readonly RecordPieces _pieces = new();
 
+    /// <summary>A compressed batch whose pieces a codec wants as one.</summary>
+    private readonly GrowableBuffer _joined = new();
+
     /// <param name="codecs">Finds the codec of a compression; null when there is none.</param>
     /// <param name="expandedBytesMax">The most bytes the records of one batch may expand to.</param>
     public BatchDecompressor(Func<CompressionType, ICompressionCodec?> codecs, int expandedBytesMax)
@@ -29,6 +32,7 @@ internal sealed class BatchDecompressor
     public void Release()
     {
         _buffer.Clear();
+        _joined.Clear();
         _pieces.Close();
     }
 
@@ -42,8 +46,10 @@ internal sealed class BatchDecompressor
     /// <exception cref="NotSupportedException">No codec for this compression was added.</exception>
     public BatchReader Open(scoped in BatchHeader header, BatchBytes batch)
     {
-        if (batch.Rest is null || header.Compression != CompressionType.None)
-            return Open(header, batch.Join());
+        if (batch.Rest is null)
+            return Open(header, batch.First);
+        if (header.Compression != CompressionType.None)
+            return Open(header, Join(batch));
         _pieces.Open(batch.Rest);
         return new BatchReader(header, batch.First[BatchHeader.Size..], _pieces);
     }
@@ -70,5 +76,14 @@ internal sealed class BatchDecompressor
                 $"The batch at offset {header.BaseOffset} does not decompress ({header.Compression}): {exception.Message}", exception);
         }
         return _buffer.WrittenSpan;
+    }
+
+    private ReadOnlySpan<byte> Join(BatchBytes batch)
+    {
+        var length = batch.Length;
+        _joined.Clear();
+        batch.CopyTo(_joined.GetSpan(length));
+        _joined.Advance(length);
+        return _joined.WrittenSpan;
     }
 }
